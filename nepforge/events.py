@@ -31,7 +31,9 @@ class RunStarted:
     recipe_hash: str
     workspace: Path
     stages: tuple[PlannedStage, ...]
-    parameters: Mapping[str, str | int | float | bool]  # the resolved recipe, flattened by dotted key
+    parameters: Mapping[
+        str, str | int | float | bool
+    ]  # the resolved recipe, flattened by dotted key
 
 
 @frozen

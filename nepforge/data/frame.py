@@ -116,7 +116,9 @@ def frame_digest(frame: Frame) -> str:
     positions = frame.positions
     if abs(np.linalg.det(frame.cell)) > 0 and periodic.any():
         fractional = np.linalg.solve(frame.cell.T, positions.T).T
-        wrapped = np.round(fractional - np.where(periodic, np.floor(fractional), 0.0), DIGEST_DECIMALS)
+        wrapped = np.round(
+            fractional - np.where(periodic, np.floor(fractional), 0.0), DIGEST_DECIMALS
+        )
         positions = np.where(periodic, wrapped % 1.0, wrapped)
     rows = np.column_stack([frame.numbers, np.round(positions, DIGEST_DECIMALS) + 0.0])
     rows = rows[np.lexsort(rows.T[::-1])]

@@ -40,7 +40,11 @@ class Input:
 
 @frozen
 class Stage:
-    """One unit of work. `name` is unique in a plan ("train", "md:npt-300K")."""
+    """One unit of work. `name` is unique in a plan ("train", "md:npt-300K").
+
+    `paths` maps each top-level name of `table` to its place in the recipe ("md" -> "md[0]"), so
+    that a changed value can be shown with its line.
+    """
 
     name: str
     kind: str
@@ -48,6 +52,7 @@ class Stage:
     table: Mapping[str, Any]  # resolved settings, JSON types only
     inputs: Mapping[str, Input] = field(factory=dict)
     sources: Mapping[str, SourceFile] = field(factory=dict)
+    paths: Mapping[str, str] = field(factory=dict)
 
 
 def stage_key(
@@ -69,3 +74,18 @@ def stage_key(
         "numerics": dict(numerics),
     }
     return hashlib.sha256(KEY_DOMAIN + rfc8785.dumps(content)).hexdigest()
+
+
+@frozen
+class Plan:
+    """Everything the engine needs to know about one run; built by plan.build from a recipe."""
+
+    name: str
+    recipe_hash: str  # 64 hex digits
+    recipe_file: str  # name of the recipe file, for messages
+    recipe_text: str  # verbatim
+    resolved: Mapping[str, Any]  # defaults filled in, data files as {sha256, size, format}
+    threads: int
+    tolerances: Mapping[str, Mapping[str, float]]
+    stages: tuple[Stage, ...]  # in an order that satisfies the inputs
+    positions: Mapping[str, tuple[int, int]]  # dotted recipe key -> line, column (1-based)
