@@ -55,17 +55,17 @@ class Stage:
     paths: Mapping[str, str] = field(factory=dict)
 
 
-def stage_key(
+def key_content(
     stage: Stage, input_digests: Mapping[str, str], numerics: Mapping[str, str | int]
-) -> str:
-    """The address of the stage's result, 64 hex digits.
+) -> dict[str, Any]:
+    """Everything that the result of a stage depends on, as JSON types.
 
     Args:
         stage: The stage.
         input_digests: Input name -> sha256 of the upstream file.
         numerics: What makes floats differ: package versions, device, threads, CPU kind.
     """
-    content = {
+    return {
         "stage": stage.kind,
         "version": stage.version,
         "table": dict(stage.table),
@@ -73,7 +73,18 @@ def stage_key(
         "sources": {name: source.sha256 for name, source in stage.sources.items()},
         "numerics": dict(numerics),
     }
-    return hashlib.sha256(KEY_DOMAIN + rfc8785.dumps(content)).hexdigest()
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    """The address of a result, 64 hex digits, from what `key_content` gives."""
+    return hashlib.sha256(KEY_DOMAIN + rfc8785.dumps(dict(content))).hexdigest()
+
+
+def stage_key(
+    stage: Stage, input_digests: Mapping[str, str], numerics: Mapping[str, str | int]
+) -> str:
+    """The address of the stage's result; arguments as for `key_content`."""
+    return key_of(key_content(stage, input_digests, numerics))
 
 
 @frozen
