@@ -1,0 +1,53 @@
+"""Writing that survives a kill and a power cut: fsync the bytes, then the name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+PROBE_BYTES = 1 << 18  # more than an entry or a manifest takes
+
+
+def sync_file(path: Path) -> None:
+    """Force the bytes of a file onto the disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_folder(path: Path) -> None:
+    """Force the names in a folder onto the disk."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        scratch.write_bytes(content)
+        sync_file(scratch)
+        scratch.rename(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def probe_writable(folder: Path) -> None:
+    """Write `PROBE_BYTES` into a folder and take them away again.
+
+    Raises:
+        OSError: The folder is read-only or the disk is full.
+    """
+    probe = folder / f".probe.{secrets.token_hex(4)}"
+    try:
+        probe.write_bytes(bytes(PROBE_BYTES))
+        sync_file(probe)
+    finally:
+        probe.unlink(missing_ok=True)
