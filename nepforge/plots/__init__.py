@@ -1,1 +1,1 @@
-
+"""Figures as PNG files; numpy and matplotlib only."""

@@ -1,0 +1,163 @@
+"""Curves over time: errors during training, thermodynamics during MD."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+from nepforge.plots.figure import BLUE, GREY, ORANGE, SET_COLORS, drawing
+
+FloatArray = NDArray[np.float64]
+
+# title, unit shown, factor from eV, per-epoch metric without its set
+LOSS_ROWS = (
+    ("Energy RMSE", "meV/atom", 1.0e3, "energy_rmse"),
+    ("Force RMSE", "eV/Å", 1.0, "force_rmse"),
+    ("Virial RMSE", "meV/atom", 1.0e3, "virial_rmse"),
+)
+SETS = (("train", "train"), ("valid", "validation"))
+
+
+def loss_curves(
+    path: Path,
+    epochs: Sequence[int],
+    seconds: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    *,
+    best_epoch: int | None = None,
+) -> None:
+    """Write the errors against epoch (left) and training time (right), on a logarithmic axis.
+
+    Args:
+        path: PNG file to write.
+        epochs: Epoch numbers, shape [n_epochs].
+        seconds: Training time at the end of each epoch in s, shape [n_epochs].
+        series: Errors by their metric name (train_energy_rmse and valid_energy_rmse in eV/atom,
+            *_force_rmse in eV/Å, *_virial_rmse in eV/atom), each of shape [n_epochs]. A quantity
+            without a finite value gets no row.
+        best_epoch: The epoch whose model was kept; marked.
+
+    Raises:
+        ValueError: No series has a finite value.
+    """
+    rows = [row for row in LOSS_ROWS if _has_values(series, row[3])]
+    if not rows:
+        raise ValueError("no finite error to plot")
+    with drawing(path, 6.4, 0.5 + 1.75 * len(rows)) as figure:
+        axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False)
+        for (title, unit, factor, metric), (left, right) in zip(rows, axes, strict=True):
+            for prefix, set_name in SETS:
+                values = series.get(f"{prefix}_{metric}")
+                if values is None:
+                    continue
+                style = {"color": SET_COLORS[set_name], "label": set_name}
+                _line(left, epochs, factor * np.asarray(values, dtype=np.float64), **style)
+                _line(right, seconds, factor * np.asarray(values, dtype=np.float64), **style)
+            left.set_ylabel(f"{title} ({unit})")
+            _logarithmic(left)
+        if best_epoch is not None:
+            _mark_best(axes, epochs, seconds, best_epoch)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        axes[-1, 0].set_xlabel("Epoch")
+        axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes[-1, 1].set_xlabel("Training time (s)")
+        figure.align_ylabels(axes[:, 0])
+
+
+@frozen(eq=False)
+class MdColumn:
+    """One quantity along a trajectory; `target` is what a thermostat or barostat aims at."""
+
+    label: str  # "Temperature"
+    unit: str  # "K"
+    values: FloatArray  # [n_samples]
+    target: float | None = None
+
+
+def md_curves(path: Path, time_ps: FloatArray, columns: Sequence[MdColumn]) -> None:
+    """Write the quantities against time, one above the other, each with its mean.
+
+    Args:
+        path: PNG file to write.
+        time_ps: Times of the samples in ps, shape [n_samples].
+        columns: The quantities, top to bottom.
+
+    Raises:
+        ValueError: No column is given.
+    """
+    if not columns:
+        raise ValueError("no column to plot")
+    with drawing(path, 5.2, 0.45 + 1.35 * len(columns)) as figure:
+        axes = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
+        for panel, column in zip(axes, columns, strict=True):
+            panel.plot(time_ps, column.values, color=BLUE, linewidth=0.8)
+            panel.axhline(
+                float(np.mean(column.values)), color=ORANGE, linewidth=1.1, label=_mean_text(column)
+            )
+            if column.target is not None:
+                panel.axhline(
+                    column.target,
+                    color=GREY,
+                    linestyle="--",
+                    linewidth=1.0,
+                    label=f"target {column.target:g} {column.unit}",
+                )
+            panel.set_ylabel(f"{column.label} ({column.unit})")
+            panel.ticklabel_format(axis="y", useOffset=False)
+            panel.margins(x=0.01)
+            panel.legend(loc="lower right", bbox_to_anchor=(1.01, 0.98), borderaxespad=0.0, ncols=2)
+        axes[-1].set_xlabel("Time (ps)")
+        figure.align_ylabels(axes)
+
+
+def _mean_text(column: MdColumn) -> str:
+    """Mean ± standard deviation, to two digits of the latter."""
+    mean, deviation = float(np.mean(column.values)), float(np.std(column.values))
+    decimals = max(0, 1 - math.floor(math.log10(deviation))) if deviation > 0.0 else 3
+    text = f"mean {mean:.{decimals}f} ± {deviation:.{decimals}f} {column.unit}"
+    return text.replace("-", "−")
+
+
+def _has_values(series: Mapping[str, Sequence[float]], metric: str) -> bool:
+    return any(
+        np.isfinite(np.asarray(series.get(f"{prefix}_{metric}", ()), dtype=np.float64)).any()
+        for prefix, _ in SETS
+    )
+
+
+def _line(axes: Any, x: Sequence[float], values: FloatArray, *, color: str, label: str) -> None:
+    # markers keep a run of one epoch, or a validation every tenth, visible
+    marker = "o" if np.isfinite(values).sum() <= 30 else None
+    kept = np.isfinite(values)
+    axes.plot(
+        np.asarray(x, dtype=np.float64)[kept],
+        values[kept],
+        color=color,
+        label=label,
+        marker=marker,
+        markersize=2.8,
+    )
+
+
+def _logarithmic(axes: Any) -> None:
+    """Logarithmic errors with plain numbers: 0.05, not 5 x 10^-2."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _mark_best(axes: Any, epochs: Sequence[int], seconds: Sequence[float], best_epoch: int) -> None:
+    best_second = dict(zip(epochs, seconds, strict=True)).get(best_epoch)
+    for left, right in axes:
+        left.axvline(best_epoch, color=GREY, linestyle=":", label=f"best epoch {best_epoch}")
+        if best_second is not None:
+            right.axvline(best_second, color=GREY, linestyle=":", label=f"best epoch {best_epoch}")
