@@ -182,6 +182,11 @@ def file_record(path: Path) -> FileRecord:
         return FileRecord(digest, file.tell())
 
 
+def files_body(files: Mapping[str, FileRecord]) -> dict[str, Any]:
+    """Name -> digest and size, as JSON."""
+    return {name: {"sha256": record.sha256, "size": record.size} for name, record in files.items()}
+
+
 def _moved(scratch: Path, target: Path) -> bool:
     """Rename onto a free name; False when a folder with files is there already."""
     try:
@@ -256,10 +261,7 @@ def _encode_manifest(published: Published) -> bytes:
         "v": MANIFEST_VERSION,
         "key": published.key,
         "content": published.content,
-        "files": {
-            name: {"sha256": record.sha256, "size": record.size}
-            for name, record in published.files.items()
-        },
+        "files": files_body(published.files),
         "volatile": list(published.volatile),
         "seconds": published.seconds,
     }

@@ -1,0 +1,369 @@
+"""Walk a plan: key -> in the cache? -> else run in a scratch folder -> publish -> record -> tell.
+
+A result is published before it is recorded and recorded before it is shown, so a kill at any
+moment leaves a cache without half results and a ledger without invented entries.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from nepforge.errors import InterruptedRunError, NepforgeError, StageError
+from nepforge.events import (
+    Event,
+    Listener,
+    Message,
+    Outcome,
+    PlannedStage,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+)
+from nepforge.interrupt import StopFlag
+from nepforge.ledger.cache import Damage, Published, differing_files
+from nepforge.ledger.entry import Entry
+from nepforge.ledger.environment import pin_threads
+from nepforge.ledger.last import LastResult, read_last, write_last
+from nepforge.ledger.locks import NO_TIME_LIMIT, hold
+from nepforge.ledger.outlook import look_ahead, stage_content, why
+from nepforge.ledger.run_folder import write_run_folder
+from nepforge.ledger.run_record import Failure, RunRecord, StageRecord, flat, run_body
+from nepforge.ledger.workspace import Workspace, find_workspace
+from nepforge.plan.kinds import KINDS, StageKind
+from nepforge.plan.stage import Plan, Stage, key_of
+from nepforge.stages.call import call_stage, read_metrics
+from nepforge.stages.context import StageContext
+
+__all__ = ["StopFlag", "find_workspace", "plan_run", "run"]
+
+
+def plan_run(
+    workspace: Path, plan: Plan, *, kinds: Mapping[str, StageKind] = KINDS
+) -> tuple[PlannedStage, ...]:
+    """What a run would do with every stage and why; changes nothing.
+
+    Args:
+        workspace: The folder from `find_workspace`.
+        plan: The stages.
+        kinds: Stage kind -> its function, version and packages.
+    """
+    space = Workspace(workspace.resolve())
+    last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
+    return tuple(outlook.planned for outlook in look_ahead(space.cache, plan, kinds, last))
+
+
+def run(
+    workspace: Path,
+    plan: Plan,
+    listeners: Sequence[Listener],
+    *,
+    command: str,
+    stop: StopFlag,
+    lock_timeout: float = NO_TIME_LIMIT,
+    kinds: Mapping[str, StageKind] = KINDS,
+) -> RunFinished:
+    """Compute what is not cached, record the run in the ledger, write the run folder.
+
+    Every run that passes the checks at its start leaves one ledger entry, whatever its outcome.
+
+    Args:
+        workspace: The folder from `find_workspace`.
+        plan: The stages, in an order that satisfies their inputs.
+        listeners: Called with every event; one that raises is dropped with a warning.
+        command: What a user types to resume an interrupted run.
+        stop: Asked between stages and inside them; see `StopFlag.listening`.
+        lock_timeout: Longest wait in s for another process that builds the same stage.
+        kinds: Stage kind -> its function, version and packages.
+
+    Raises:
+        StageError: A stage failed. Other errors of ours that a stage raises pass unchanged.
+        InterruptedRunError: `stop` turned true, or a second signal came.
+        LockTimeoutError: Another process built the same stage for longer than `lock_timeout`.
+        IntegrityError: The ledger is damaged.
+        NepforgeError: Cache or ledger cannot be written; found before anything is computed.
+    """
+    started = time.monotonic()
+    space = Workspace(workspace.resolve())
+    space.prepare()
+    space.ledger.verify()
+    pin_threads(plan.threads)
+    walk = _Walk(space, plan, kinds, _Broadcast(listeners), stop, lock_timeout)
+    try:
+        walk.all_stages()
+    except BaseException as error:
+        explained = _explained(error, walk.current_stage, stop, command)
+        walk.close_unfinished(explained, command, time.monotonic() - started)
+        if explained is error:
+            raise
+        raise explained from error
+    return walk.close_finished(time.monotonic() - started)
+
+
+class _Broadcast:
+    """Hands events to the listeners. They are mirrors: a broken one must not stop a run."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = list(listeners)
+
+    def __call__(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception as error:
+                self._listeners.remove(listener)
+                self(Message("warning", f"a listener stopped: {type(error).__name__}: {error}"))
+
+
+class _Walk:
+    """One run: the stages that are done, and how to do the next one."""
+
+    def __init__(
+        self,
+        space: Workspace,
+        plan: Plan,
+        kinds: Mapping[str, StageKind],
+        emit: Listener,
+        stop: StopFlag,
+        lock_timeout: float,
+    ) -> None:
+        self.current_stage = ""
+        self._space = space
+        self._plan = plan
+        self._kinds = kinds
+        self._emit = emit
+        self._stop = stop
+        self._lock_timeout = lock_timeout
+        self._last: dict[str, LastResult] = {}
+        self._done: dict[str, Published] = {}
+        self._records: list[StageRecord] = []
+        self._seconds: dict[str, float] = {}  # stage -> s spent in this run
+
+    def all_stages(self) -> None:
+        index = self._space.last(self._plan.name)
+        self._last = read_last(index, self._space.ledger.entries(), self._plan.name)
+        outlooks = look_ahead(self._space.cache, self._plan, self._kinds, self._last)
+        self._emit(
+            RunStarted(
+                name=self._plan.name,
+                recipe_hash=self._plan.recipe_hash,
+                workspace=self._space.root,
+                stages=tuple(outlook.planned for outlook in outlooks),
+                parameters=dict(flat(self._plan.resolved)),
+            )
+        )
+        for stage, outlook in zip(self._plan.stages, outlooks, strict=True):
+            self.current_stage = stage.name
+            started = time.monotonic()
+            record = self._one_stage(stage, outlook.published)
+            self._accept(record, time.monotonic() - started)
+
+    def _one_stage(self, stage: Stage, known: Published | None) -> StageRecord:
+        content = stage_content(stage, self._done, self._kinds, self._plan.threads)
+        key = key_of(content)
+        found = known or self._space.cache.inspect(key)
+        if isinstance(found, Published):
+            return self._hit(stage, found)
+        self._refuse_when_stopping()
+        with self._build_lock(stage, key):
+            found = self._space.cache.inspect(key)
+            if isinstance(found, Published):
+                return self._hit(stage, found)  # another process built it while we waited
+            reason = why(stage, self._plan, content, self._last.get(stage.name), found)
+            if found is not None:
+                self._set_aside(stage, found)
+            return self._build(stage, content, reason)
+
+    def _hit(self, stage: Stage, published: Published) -> StageRecord:
+        shutil.rmtree(self._space.state(published.key), ignore_errors=True)  # of a killed run
+        metrics = read_metrics(stage.name, published.folder)
+        return StageRecord(stage, published, cached=True, resumed=False, metrics=metrics)
+
+    def _build_lock(self, stage: Stage, key: str) -> AbstractContextManager[None]:
+        def waiting(holder: str) -> None:
+            self._emit(Message("info", f"waits for {holder}, which builds it", stage.name))
+
+        return hold(
+            self._space.lock(key),
+            timeout=self._lock_timeout,
+            waiting=waiting,
+            cancelled=self._stop,
+        )
+
+    def _set_aside(self, stage: Stage, damage: Damage) -> None:
+        folder = self._space.cache.set_aside(damage)
+        text = f"cached result {damage.key[:12]} is damaged ({damage.reason}); moved to {folder}"
+        self._emit(Message("warning", text, stage.name))
+
+    def _build(self, stage: Stage, content: Mapping[str, Any], reason: str) -> StageRecord:
+        """Run a stage and publish what it wrote; the caller holds the lock of its key."""
+        key = key_of(content)
+        scratch, state = self._space.scratch(key, os.getpid()), self._space.state(key)
+        self._space.drop_scratch(key)
+        scratch.mkdir()
+        state.mkdir(exist_ok=True)
+        resumed = any(state.iterdir())
+        self._emit(StageStarted(stage.name, stage.kind, key, reason, resumed))
+        started = time.monotonic()
+        try:
+            self._call(stage, scratch, state)
+            metrics = read_metrics(stage.name, scratch)
+            published = self._publish(stage, content, scratch, time.monotonic() - started)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(state)
+        return StageRecord(stage, published, cached=False, resumed=resumed, metrics=metrics)
+
+    def _call(self, stage: Stage, scratch: Path, state: Path) -> None:
+        inputs = {
+            name: self._done[source.stage].folder / source.file
+            for name, source in stage.inputs.items()
+        }
+        inputs.update({name: source.path for name, source in stage.sources.items()})
+        ctx = StageContext(
+            stage=stage.name,
+            out=scratch,
+            state=state,
+            threads=self._plan.threads,
+            emit=self._emit,
+            stopping=self._stop,
+        )
+        log = self._space.log(scratch.name)
+        call_stage(self._kinds[stage.kind].function, stage, inputs, ctx, log)
+
+    def _publish(
+        self, stage: Stage, content: Mapping[str, Any], scratch: Path, seconds: float
+    ) -> Published:
+        volatile = self._kinds[stage.kind].volatile
+        published, conflict = self._space.cache.publish(
+            scratch, content, volatile=volatile, seconds=seconds
+        )
+        if conflict is not None:
+            self._report_nondeterminism(stage, published.key, conflict.files)
+        last = self._last.get(stage.name)
+        if last is not None and last.key == published.key:
+            differing = differing_files(last.files, published.files, volatile)
+            if differing:
+                self._report_nondeterminism(stage, published.key, differing)
+        return published
+
+    def _report_nondeterminism(
+        self, stage: Stage, key: str, files: Mapping[str, tuple[str, str]]
+    ) -> None:
+        """Two builds of one key gave other bytes: say so, and leave it in the ledger."""
+        listed = {
+            name: {"first": first, "second": second} for name, (first, second) in files.items()
+        }
+        body = {"recipe": self._plan.name, "stage": stage.name, "key": key, "files": listed}
+        self._space.ledger.append("nondeterminism", body)
+        text = f"two builds of {key[:12]} differ in {', '.join(files)}"
+        self._emit(Message("warning", text, stage.name))
+
+    def _accept(self, record: StageRecord, seconds: float) -> None:
+        stage, published = record.stage, record.published
+        self._done[stage.name] = published
+        self._records.append(record)
+        self._seconds[stage.name] = seconds
+        self._remember(stage, published)
+        self._emit(
+            StageFinished(
+                stage=stage.name,
+                kind=stage.kind,
+                key=published.key,
+                cached=record.cached,
+                seconds=seconds,
+                folder=published.folder,
+                metrics=record.metrics,
+            )
+        )
+
+    def _remember(self, stage: Stage, published: Published) -> None:
+        result = LastResult(published.key, published.content, published.files)
+        if self._last.get(stage.name) != result:
+            self._last[stage.name] = result
+            write_last(self._space.last(self._plan.name), self._last)
+
+    def _refuse_when_stopping(self) -> None:
+        if self._stop():
+            raise InterruptedRunError("stopped between two stages")
+
+    def close_finished(self, seconds: float) -> RunFinished:
+        run_record = self._record("finished", seconds, None)
+        entry = self._space.ledger.append("run", run_body(run_record, self._space.root))
+        folder = self._run_folder(run_record, entry)
+        finished = self._finished(run_record, entry, folder, "", "")
+        self._emit(finished)
+        return finished
+
+    def close_unfinished(self, error: NepforgeError, command: str, seconds: float) -> None:
+        interrupted = isinstance(error, InterruptedRunError)
+        failure = Failure(self.current_stage, type(error).__name__, error.message)
+        run_record = self._record("interrupted" if interrupted else "failed", seconds, failure)
+        try:
+            body = run_body(run_record, self._space.root)
+            entry = self._space.ledger.append("run", body)
+        except NepforgeError as unwritten:
+            self._emit(Message("error", f"this run is not in the ledger: {unwritten.message}"))
+            entry = None
+        resume = command if interrupted else ""
+        self._emit(self._finished(run_record, entry, None, error.message, resume))
+
+    def _record(self, outcome: Outcome, seconds: float, failure: Failure | None) -> RunRecord:
+        return RunRecord(self._plan, outcome, seconds, tuple(self._records), failure)
+
+    def _run_folder(self, run_record: RunRecord, entry: Entry) -> Path | None:
+        try:
+            return write_run_folder(self._space.runs(self._plan.name), run_record, entry)
+        except OSError as error:
+            text = f"no run folder: {error}; the files are in the cache"
+            self._emit(Message("warning", text))
+            return None
+
+    def _finished(
+        self,
+        run_record: RunRecord,
+        entry: Entry | None,
+        folder: Path | None,
+        message: str,
+        resume_command: str,
+    ) -> RunFinished:
+        computed = sum(not record.cached for record in self._records)
+        return RunFinished(
+            outcome=run_record.outcome,
+            recipe_hash=self._plan.recipe_hash,
+            run_hash="" if entry is None else entry.hash,
+            ledger_seq=-1 if entry is None else entry.seq,
+            seconds=run_record.seconds,
+            metrics=run_record.metrics,
+            folder=folder,
+            message=message,
+            computed=computed,
+            cached=len(self._records) - computed,
+            resume_command=resume_command,
+            stage_seconds=dict(self._seconds),
+        )
+
+
+def _explained(error: BaseException, stage: str, stop: StopFlag, command: str) -> NepforgeError:
+    """An error that tells the user what to do next."""
+    where = f"stage {stage}: " if stage else ""
+    if isinstance(error, InterruptedRunError | KeyboardInterrupt):
+        text = error.message if isinstance(error, InterruptedRunError) else "stopped at once"
+        return InterruptedRunError(
+            f"{where}{text}", exit_code=stop.exit_code, hint=f"resume with: {command}"
+        )
+    if isinstance(error, NepforgeError):
+        return error
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return StageError(
+            f"{where}no space left on the disk",
+            hint="free space and run again: finished stages are kept in the cache",
+        )
+    return StageError(f"{where}{type(error).__name__}: {error}")

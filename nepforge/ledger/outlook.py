@@ -1,0 +1,118 @@
+"""What a run will find: which stages have a result in the cache, and why the others must run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from nepforge.errors import StageError
+from nepforge.events import PlannedStage
+from nepforge.ledger.cache import Cache, Damage, Published
+from nepforge.ledger.environment import numerics
+from nepforge.ledger.last import LastResult
+from nepforge.plan.kinds import StageKind
+from nepforge.plan.reasons import changes
+from nepforge.plan.stage import Input, Plan, Stage, key_content, key_of
+
+_SHOWN_REASONS = 3
+
+
+@frozen
+class Outlook:
+    """What is known of a stage before it runs."""
+
+    planned: PlannedStage
+    published: Published | None
+
+
+def look_ahead(
+    cache: Cache,
+    plan: Plan,
+    kinds: Mapping[str, StageKind],
+    last: Mapping[str, LastResult],
+) -> tuple[Outlook, ...]:
+    """The outlook of every stage of a plan, in its order; changes nothing.
+
+    Args:
+        cache: Where results are looked for; those found are checked byte by byte.
+        plan: The stages.
+        kinds: Stage kind -> its version and packages.
+        last: Stage name -> its last result, to tell what changed.
+    """
+    done: dict[str, Published] = {}
+    outlooks = []
+    for stage in plan.stages:
+        content = stage_content(stage, done, kinds, plan.threads)
+        pending = [source for source in stage.inputs.values() if source.stage not in done]
+        key = None if pending else key_of(content)
+        found = None if key is None else cache.inspect(key)
+        if isinstance(found, Published):
+            done[stage.name] = found
+            planned = PlannedStage(stage.name, stage.kind, key, True, "cached")
+            outlooks.append(Outlook(planned, found))
+        else:
+            reason = why(stage, plan, content, last.get(stage.name), found, pending)
+            planned = PlannedStage(stage.name, stage.kind, key, False, reason)
+            outlooks.append(Outlook(planned, None))
+    return tuple(outlooks)
+
+
+def stage_content(
+    stage: Stage, done: Mapping[str, Published], kinds: Mapping[str, StageKind], threads: int
+) -> dict[str, Any]:
+    """What the key of a stage is made of, with the digests of those inputs that are done.
+
+    Raises:
+        StageError: A stage that is done did not write a file that this one reads.
+    """
+    digests = {
+        name: _digest(done[source.stage], source, stage)
+        for name, source in stage.inputs.items()
+        if source.stage in done
+    }
+    return key_content(stage, digests, numerics(kinds[stage.kind].packages, threads))
+
+
+def why(
+    stage: Stage,
+    plan: Plan,
+    content: Mapping[str, Any],
+    last: LastResult | None,
+    damage: Damage | None = None,
+    pending: Sequence[Input] = (),
+) -> str:
+    """Why a stage must run, in one line.
+
+    Args:
+        stage: The stage.
+        plan: Its plan, for the lines of the recipe.
+        content: What its key is made of now.
+        last: Its last result under this recipe name.
+        damage: What is wrong with the result in the cache.
+        pending: Inputs whose stage must run before.
+    """
+    if damage is not None:
+        return f"the cached result is damaged ({damage.reason})"
+    reasons = [] if last is None else list(changes(last.content, content, stage, plan))
+    reasons += [
+        f"input {source.stage}/{source.file} may change ({source.stage} runs)" for source in pending
+    ]
+    if last is None and not pending:
+        return "no earlier result"
+    if not reasons:
+        return "its result is no longer in the cache"
+    more = len(reasons) - _SHOWN_REASONS
+    shown = "; ".join(reasons[:_SHOWN_REASONS])
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _digest(published: Published, source: Input, reader: Stage) -> str:
+    if source.file not in published.files:
+        written = ", ".join(published.files) or "nothing"
+        raise StageError(
+            f"stage {reader.name} reads {source.file} of stage {source.stage}, "
+            f"which wrote {written}"
+        )
+    return published.files[source.file].sha256
