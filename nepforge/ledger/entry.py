@@ -109,7 +109,6 @@ def decode(line: bytes) -> Entry:
 
 _CREDENTIALS = re.compile(r"""(?<=://)[^\s/?#"']*@""")
 _FOLDERS = re.compile(r"""(?:(?<=file://)|(?<![^\s'"(=\[,:]))/(?:[^\s/:'"]+/)+""")
-_SHORTEST_HOST_NAME = 4  # letters; a shorter name would hit ordinary words
 
 
 def without_credentials(text: str) -> str:
@@ -117,17 +116,20 @@ def without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("", text)
 
 
-def without_private_parts(text: str, workspace: Path) -> str:
-    """Take credentials, absolute paths and the name of this machine out of a text.
+def without_paths(text: str, workspace: Path) -> str:
+    """Take credentials and absolute paths out of a text.
 
     A path inside the workspace becomes relative to it; of any other one the file name stays.
     """
     text = without_credentials(text).replace(f"{workspace}/", "").replace(str(workspace), ".")
-    text = _FOLDERS.sub("", text)
+    return _FOLDERS.sub("", text)
+
+
+def without_machine(text: str, workspace: Path) -> str:
+    """Take credentials, absolute paths and the name of this machine out of a message."""
+    text = without_paths(text, workspace)
     host = platform.node()
-    if len(host) >= _SHORTEST_HOST_NAME:
-        text = re.sub(rf"\b{re.escape(host)}\b", "<host>", text)
-    return text
+    return re.sub(rf"\b{re.escape(host)}\b", "<host>", text) if host else text
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:

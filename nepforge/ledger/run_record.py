@@ -11,7 +11,7 @@ from attrs import frozen
 
 from nepforge.events import Outcome
 from nepforge.ledger.cache import Published, files_body
-from nepforge.ledger.entry import map_texts, without_credentials, without_private_parts
+from nepforge.ledger.entry import map_texts, without_credentials, without_machine, without_paths
 from nepforge.ledger.environment import DEVICE, environment
 from nepforge.plan.stage import Plan, Stage
 
@@ -75,14 +75,10 @@ class RunRecord:
 def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
     """The ledger body of a run.
 
-    The recipe stays as the user wrote it, credentials apart; messages and resolved settings lose
-    absolute paths and the name of the machine too.
+    The recipe stays as the user wrote it, credentials apart. Resolved settings and messages lose
+    absolute paths too, and messages the name of the machine.
     """
     plan = run.plan
-
-    def public(text: str) -> str:
-        return without_private_parts(text, workspace)
-
     body = {
         "name": plan.name,
         "outcome": run.outcome,
@@ -91,7 +87,7 @@ def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
             "hash": plan.recipe_hash,
             "sha256": hashlib.sha256(plan.recipe_text.encode()).hexdigest(),
             "text": without_credentials(plan.recipe_text),
-            "resolved": map_texts(plan.resolved, public),
+            "resolved": map_texts(plan.resolved, lambda text: without_paths(text, workspace)),
         },
         "seeds": {
             key: value for key, value in flat(plan.resolved) if key.rsplit(".", 1)[-1] == "seed"
@@ -110,7 +106,7 @@ def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
         body["failure"] = {
             "stage": run.failure.stage,
             "error": run.failure.error,
-            "message": public(run.failure.message),
+            "message": without_machine(run.failure.message, workspace),
         }
     return body
 
