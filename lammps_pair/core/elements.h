@@ -1,0 +1,20 @@
+// Chemical elements H..Pu: symbols, and the radii that the type-wise ZBL cutoff is made of.
+#pragma once
+
+#include <string>
+
+namespace nepforge {
+
+constexpr int n_elements = 94;
+
+/// Symbol of an atomic number in 1..n_elements.
+const char* element_symbol(int atomic_number);
+
+/// Atomic number of a symbol such as "Hf", 0 when there is no such element.
+int atomic_number_of(const std::string& symbol);
+
+/// 4/3 of a common covalent radius in Å (nep_format section 7): the type-wise ZBL outer cutoff of a
+/// pair is its factor times the sum of the two.
+double zbl_radius(int atomic_number);
+
+}  // namespace nepforge

@@ -1,0 +1,356 @@
+// The formulas of NEP (nep_format sections 4 to 7), written once for every kind of number: double,
+// a SIMD vector of the CPU kernels, or a CUDA thread's scalar. No memory is allocated here.
+#pragma once
+
+#include "nep_model.h"
+
+#ifdef __CUDACC__
+#define NEP_HD_MEMBER __host__ __device__ __forceinline__
+#else
+#define NEP_HD_MEMBER inline __attribute__((always_inline))
+#endif
+#define NEP_HD static NEP_HD_MEMBER
+
+namespace nepforge {
+
+constexpr double pi = 3.14159265358979323846;
+
+/// What a number type must offer beside arithmetic: specialised for double here and for the SIMD
+/// vectors in simd.h.
+template <class V>
+struct Lanes;
+
+/// f_c(x) = (1 + cos(pi x)) / 2 = cos^2(pi x / 2) and its slope df_c/dx, for 0 <= x < 1.
+///
+/// sin and cos are Taylor series of t = pi (x - 1/2) / 2, |t| <= pi/4, cut where the next term is
+/// below 1e-16; cos(pi x / 2) = (cos t - sin t) / sqrt 2.
+template <class V>
+NEP_HD void cutoff_function(V x, V& value, V& slope) {
+  constexpr double sine_terms[] = {-1.0 / 6,         1.0 / 120,           -1.0 / 5040,
+                                   1.0 / 362880,     -1.0 / 39916800,     1.0 / 6227020800.0,
+                                   -1.0 / 1307674368000.0};
+  constexpr double cosine_terms[] = {-1.0 / 2,
+                                     1.0 / 24,
+                                     -1.0 / 720,
+                                     1.0 / 40320,
+                                     -1.0 / 3628800,
+                                     1.0 / 479001600.0,
+                                     -1.0 / 87178291200.0,
+                                     1.0 / 20922789888000.0};
+  const V t = (x - 0.5) * (pi / 2);
+  const V square = t * t;
+  V sine = square * sine_terms[6] + sine_terms[5];
+  for (int idx = 4; idx >= 0; --idx) sine = sine * square + sine_terms[idx];
+  sine = sine * square * t + t;
+  V cosine = square * cosine_terms[7] + cosine_terms[6];
+  for (int idx = 5; idx >= 0; --idx) cosine = cosine * square + cosine_terms[idx];
+  cosine = cosine * square + 1.0;
+  const V half_cosine = cosine - sine;  // sqrt 2 cos(pi x / 2)
+  value = half_cosine * half_cosine * 0.5;
+  slope = half_cosine * (cosine + sine) * (-pi / 2);
+}
+
+/// Chebyshev polynomials of the first kind: calls put(k, T_k(x)) for k = 0 .. n_basis-1.
+template <class V, class Put>
+NEP_HD void chebyshev(V x, int n_basis, const Put& put) {
+  V lower = x;  // T_{-1} = T_1
+  V value = x * 0.0 + 1.0;
+  const V twice = x + x;
+  for (int k = 0; k < n_basis; ++k) {
+    put(k, value);
+    const V next = twice * value - lower;
+    lower = value;
+    value = next;
+  }
+}
+
+/// tanh(x) from expm1: no cancellation at small x, relative error about 1e-15.
+template <class V>
+NEP_HD V tanh_of(V x) {
+  constexpr double log2_e = 1.44269504088896340736;
+  constexpr double ln2_high = 6.93147180369123816490e-01;  // ln 2 in two parts: k ln 2 is exact
+  constexpr double ln2_low = 1.90821492927058770002e-10;
+  constexpr double factorial_inverse[] = {1.0 / 2,         1.0 / 6,          1.0 / 24,
+                                          1.0 / 120,       1.0 / 720,        1.0 / 5040,
+                                          1.0 / 40320,     1.0 / 362880,     1.0 / 3628800,
+                                          1.0 / 39916800,  1.0 / 479001600.0, 1.0 / 6227020800.0};
+  const V clamped = Lanes<V>::clamp(x + x, -44.0, 44.0);  // tanh(22) is 1 in double
+  V power;                                                // k of exp(2x) = 2^k exp(remainder)
+  const V two_to_power = Lanes<V>::power_of_two(clamped * log2_e, power);
+  const V remainder = (clamped - power * ln2_high) - power * ln2_low;
+  V series = remainder * factorial_inverse[11] + factorial_inverse[10];
+  for (int idx = 9; idx >= 0; --idx) series = series * remainder + factorial_inverse[idx];
+  series = series * remainder * remainder + remainder;  // expm1(remainder)
+  const V expm1 = two_to_power * series + (two_to_power - 1.0);
+  return expm1 / (expm1 + 2.0);
+}
+
+constexpr int max_moment_l = 8;
+
+/// Number of moment functions B_a, a = (l, m) with l = 1..l_max.
+constexpr int moment_count(int l_max) { return (l_max + 1) * (l_max + 1) - 1; }
+
+/// Flat index of B_{l,0}, or of the real member of (l, m); the imaginary one follows it.
+constexpr int moment_index(int l, int m) { return l * l - 1 + (m == 0 ? 0 : 2 * m - 1); }
+
+/// Constants of the polynomials Z_lm(z) (the derivatives d^m P_l / dz^m, scaled as in GPUMD's
+/// tables): Z_lm = rise[l][m] z Z_{l-1,m} - fall[l][m] Z_{l-2,m}, beginning with Z_mm = 1.
+///
+/// weight[l][m] is what s_{l,m}^2 is multiplied by in q_l, so that by the addition theorem q_l of
+/// two unit vectors is (2l + 1) / (4 pi) P_l of their cosine.
+struct ZonalTable {
+  double rise[max_moment_l + 1][max_moment_l + 1] = {};
+  double fall[max_moment_l + 1][max_moment_l + 1] = {};
+  double weight[max_moment_l + 1][max_moment_l + 1] = {};
+};
+
+constexpr double factorial(int n) { return n < 2 ? 1.0 : n * factorial(n - 1); }
+
+/// Coefficient of z^(l-m) in d^m P_l / dz^m: (2l)! / (2^l l! (l-m)!).
+constexpr double legendre_leading(int l, int m) {
+  return factorial(2 * l) / ((1 << l) * factorial(l) * factorial(l - m));
+}
+
+constexpr ZonalTable make_zonal_table() {
+  // Leading coefficient of Z_lm, row l, column m.
+  constexpr double leading[max_moment_l + 1][max_moment_l + 1] = {
+      {1},
+      {1, 1},
+      {3, 1, 1},
+      {5, 5, 1, 1},
+      {35, 7, 7, 1, 1},
+      {63, 21, 3, 9, 1, 1},
+      {231, 33, 33, 11, 11, 1, 1},
+      {429, 429, 143, 143, 13, 13, 1, 1},
+      {6435, 715, 143, 39, 65, 5, 15, 1, 1},
+  };
+  ZonalTable table;
+  for (int l = 0; l <= max_moment_l; ++l) {
+    for (int m = 0; m <= l; ++m) {
+      const double scale = leading[l][m] / legendre_leading(l, m);
+      const double norm =
+          (2 * l + 1) / (4 * pi) * factorial(l - m) / factorial(l + m) / (scale * scale);
+      table.weight[l][m] = m == 0 ? norm : 2 * norm;
+      if (l > m) table.rise[l][m] = leading[l][m] / leading[l - 1][m];
+      if (l > m + 1) {
+        const double lower_scale = leading[l - 2][m] / legendre_leading(l - 2, m);
+        table.fall[l][m] = (l + m - 1.0) / (l - m) * scale / lower_scale;
+      }
+    }
+  }
+  return table;
+}
+
+constexpr ZonalTable zonal_table = make_zonal_table();
+
+/// Moment functions of a unit vector, B_{l,2m-1}, B_{l,2m} = Z_lm(z) Re, Im (x + i y)^m: calls
+/// put(a, B_a) for every a.
+template <class V, class Put>
+NEP_HD void moment_functions(int l_max, V x, V y, V z, const Put& put) {
+  V real = x * 0.0 + 1.0;
+  V imaginary = x * 0.0;
+  for (int m = 0; m <= l_max; ++m) {
+    V lower = x * 0.0;
+    V zonal = lower + 1.0;
+    for (int l = m; l <= l_max; ++l) {
+      if (l > m) {
+        const V next =
+            zonal_table.rise[l][m] * z * zonal - zonal_table.fall[l][m] * lower;
+        lower = zonal;
+        zonal = next;
+      }
+      if (l == 0) continue;
+      put(moment_index(l, m), zonal * real);
+      if (m > 0) put(moment_index(l, m) + 1, zonal * imaginary);
+    }
+    const V next_real = real * x - imaginary * y;
+    imaginary = real * y + imaginary * x;
+    real = next_real;
+  }
+}
+
+/// Sums over all moment functions of a unit vector (x, y, z).
+template <class V>
+struct MomentGradient {
+  V along;    // sum_a slope_a B_a
+  V x, y, z;  // sum_a value_a dB_a/d(x, y, z), B_a taken as a polynomial in three variables
+};
+
+/// Contracts the moment functions and their gradients with two sets of numbers.
+///
+/// `contract(a, value, slope)` sets value_a = sum_n g_n dU/ds_na and slope_a = sum_n g_n' dU/ds_na.
+template <class V, class Contract>
+NEP_HD MomentGradient<V> moment_gradient(int l_max, V x, V y, V z, const Contract& contract) {
+  const V zero = x * 0.0;
+  MomentGradient<V> total{zero, zero, zero, zero};
+  V real = zero + 1.0;
+  V imaginary = zero;
+  V lower_real = zero;  // Re, Im (x + i y)^(m-1)
+  V lower_imaginary = zero;
+  for (int m = 0; m <= l_max; ++m) {
+    // Sums over l of Z_lm or its derivative times the contracted numbers; _re and _im go with the
+    // real and the imaginary function.
+    V value_re = zero, value_im = zero;
+    V derivative_re = zero, derivative_im = zero;
+    V slope_re = zero, slope_im = zero;
+    V lower = zero, zonal = zero + 1.0;
+    V lower_derivative = zero, derivative = zero;
+    for (int l = m; l <= l_max; ++l) {
+      if (l > m) {
+        const double rise = zonal_table.rise[l][m];
+        const double fall = zonal_table.fall[l][m];
+        const V next_derivative = rise * (z * derivative + zonal) - fall * lower_derivative;
+        const V next = rise * z * zonal - fall * lower;
+        lower_derivative = derivative;
+        derivative = next_derivative;
+        lower = zonal;
+        zonal = next;
+      }
+      if (l == 0) continue;
+      V value, slope;
+      contract(moment_index(l, m), value, slope);
+      value_re += zonal * value;
+      derivative_re += derivative * value;
+      slope_re += zonal * slope;
+      if (m == 0) continue;
+      contract(moment_index(l, m) + 1, value, slope);
+      value_im += zonal * value;
+      derivative_im += derivative * value;
+      slope_im += zonal * slope;
+    }
+    total.along += slope_re * real + slope_im * imaginary;
+    total.z += derivative_re * real + derivative_im * imaginary;
+    const double order = m;
+    total.x += order * (value_re * lower_real + value_im * lower_imaginary);
+    total.y += order * (value_im * lower_real - value_re * lower_imaginary);
+    lower_real = real;
+    lower_imaginary = imaginary;
+    const V next_real = real * x - imaginary * y;
+    imaginary = real * y + imaginary * x;
+    real = next_real;
+  }
+  return total;
+}
+
+/// One product of moments s_a s_b s_c [s_d] in a many-body invariant; index -1 ends the product.
+struct Monomial {
+  double coefficient;
+  signed char moments[4];
+};
+
+/// A many-body invariant as a sum of monomials.
+struct InvariantTable {
+  const Monomial* monomials;
+  int n_monomials;
+};
+
+namespace monomials {
+
+constexpr double a0 = -0.007499480826664, a1 = -0.134990654879954, a2 = 0.067495327439977,
+                 a3 = 0.404971964639861, a4 = -0.809943929279723;
+constexpr Monomial q_222[] = {
+    {a0, {3, 3, 3, -1}}, {a1, {3, 4, 4, -1}}, {a1, {3, 5, 5, -1}},  {a2, {3, 6, 6, -1}},
+    {a2, {3, 7, 7, -1}}, {a3, {6, 5, 5, -1}}, {-a3, {6, 4, 4, -1}}, {a4, {4, 5, 7, -1}},
+};
+
+constexpr double b0 = 0.026596810706114, b1 = 0.053193621412227;
+constexpr Monomial q_1111[] = {
+    {b0, {0, 0, 0, 0}}, {b1, {0, 0, 1, 1}}, {b1, {0, 0, 2, 2}},
+    {b0, {1, 1, 1, 1}}, {b1, {1, 1, 2, 2}}, {b0, {2, 2, 2, 2}},
+};
+
+constexpr double c0 = 0.027493550848847, c1 = 0.164961305093080, c2 = -0.013746775424423,
+                 c3 = 0.041240326273270, c4 = 0.082480652546540;
+constexpr Monomial q_112[] = {
+    {c0, {0, 0, 3, -1}}, {c1, {0, 1, 4, -1}}, {c1, {0, 2, 5, -1}},  {c2, {3, 1, 1, -1}},
+    {c2, {3, 2, 2, -1}}, {c3, {6, 1, 1, -1}}, {-c3, {6, 2, 2, -1}}, {c4, {1, 2, 7, -1}},
+};
+
+constexpr double d0 = -0.008418146349617, d1 = -0.016836292699234, d2 = -0.033672585398469,
+                 d3 = -0.042090731748086, d4 = -0.067345170796937, d5 = -0.084181463496172,
+                 d6 = -0.168362926992344;
+constexpr Monomial q_123[] = {
+    {d6, {2, 4, 12, -1}},  {-d6, {2, 5, 11, -1}}, {d6, {1, 4, 11, -1}},  {d6, {1, 5, 12, -1}},
+    {d5, {0, 6, 11, -1}},  {d5, {0, 7, 12, -1}},  {d3, {2, 6, 14, -1}},  {-d3, {2, 7, 13, -1}},
+    {d3, {1, 6, 13, -1}},  {d3, {1, 7, 14, -1}},  {d4, {0, 5, 10, -1}},  {d4, {0, 4, 9, -1}},
+    {d1, {2, 3, 10, -1}},  {d1, {0, 3, 8, -1}},   {d1, {1, 3, 9, -1}},   {d0, {2, 6, 10, -1}},
+    {-d0, {1, 7, 10, -1}}, {-d0, {2, 7, 9, -1}},  {-d0, {1, 6, 9, -1}},  {-d2, {2, 5, 8, -1}},
+    {-d2, {1, 4, 8, -1}},
+};
+
+constexpr double f0 = 0.008572620635186, f1 = 0.009644198214584, f2 = 0.019288396429168,
+                 f3 = 0.025717861905558, f4 = 0.026789439484956, f5 = 0.032147327381947,
+                 f6 = 0.038576792858337, f7 = 0.128589309527790, f8 = 0.192883964291685,
+                 f9 = 0.321473273819474;
+constexpr Monomial q_233[] = {
+    {f0, {3, 8, 8, -1}},   {f1, {3, 10, 10, -1}},  {f1, {3, 9, 9, -1}},    {-f2, {6, 10, 10, -1}},
+    {f2, {6, 9, 9, -1}},   {f3, {4, 8, 9, -1}},    {f3, {5, 8, 10, -1}},   {-f4, {3, 13, 13, -1}},
+    {-f4, {3, 14, 14, -1}}, {-f5, {7, 9, 14, -1}}, {-f5, {6, 9, 13, -1}},  {-f5, {6, 10, 14, -1}},
+    {f5, {7, 10, 13, -1}}, {f6, {7, 9, 10, -1}},   {-f7, {6, 8, 11, -1}},  {-f7, {7, 8, 12, -1}},
+    {f8, {4, 9, 11, -1}},  {f8, {5, 9, 12, -1}},   {f8, {4, 10, 12, -1}},  {-f8, {5, 10, 11, -1}},
+    {f9, {4, 12, 14, -1}}, {f9, {5, 11, 14, -1}},  {f9, {4, 11, 13, -1}},  {-f9, {5, 12, 13, -1}},
+};
+
+constexpr double g0 = 0.003645164295772, g1 = 0.004860219061029, g2 = 0.006075273826286,
+                 g3 = 0.018225821478859, g4 = 0.024301095305146, g5 = 0.036451642957719,
+                 g6 = 0.042526916784005, g7 = 0.072903285915437, g8 = 0.085053833568010,
+                 g9 = 0.255161500704030;
+constexpr Monomial q_134[] = {
+    {-g0, {2, 10, 15, -1}}, {-g0, {1, 9, 15, -1}},  {g1, {0, 8, 15, -1}},   {-g2, {1, 13, 18, -1}},
+    {-g2, {1, 14, 19, -1}}, {-g2, {2, 14, 18, -1}}, {g2, {2, 13, 19, -1}},  {-g3, {2, 10, 18, -1}},
+    {g3, {1, 10, 19, -1}},  {g3, {1, 9, 18, -1}},   {g3, {2, 9, 19, -1}},   {g4, {1, 8, 16, -1}},
+    {g4, {2, 8, 17, -1}},   {g5, {0, 10, 17, -1}},  {g5, {0, 9, 16, -1}},   {-g5, {1, 11, 16, -1}},
+    {-g5, {1, 12, 17, -1}}, {-g5, {2, 12, 16, -1}}, {g5, {2, 11, 17, -1}},  {g6, {1, 13, 22, -1}},
+    {g6, {1, 14, 23, -1}},  {-g6, {2, 14, 22, -1}}, {g6, {2, 13, 23, -1}},  {g7, {0, 11, 18, -1}},
+    {g7, {0, 12, 19, -1}},  {g8, {0, 13, 20, -1}},  {g8, {0, 14, 21, -1}},  {g9, {1, 11, 20, -1}},
+    {g9, {1, 12, 21, -1}},  {-g9, {2, 12, 20, -1}}, {g9, {2, 11, 21, -1}},
+};
+
+}  // namespace monomials
+
+template <int n>
+constexpr InvariantTable table_of(const Monomial (&monomials)[n]) {
+  return {monomials, n};
+}
+
+/// Indexed by Invariant.
+constexpr InvariantTable invariant_tables[n_invariants] = {
+    table_of(monomials::q_222), table_of(monomials::q_1111), table_of(monomials::q_112),
+    table_of(monomials::q_123), table_of(monomials::q_233),  table_of(monomials::q_134),
+};
+
+/// Value of an invariant; `moment(a)` is s_a.
+template <class V, class Moment>
+NEP_HD V invariant_value(const InvariantTable& table, V zero, const Moment& moment) {
+  V total = zero;
+  for (int idx = 0; idx < table.n_monomials; ++idx) {
+    const Monomial& term = table.monomials[idx];
+    V product = term.coefficient * moment(term.moments[0]) * moment(term.moments[1]) *
+                moment(term.moments[2]);
+    if (term.moments[3] >= 0) product *= moment(term.moments[3]);
+    total += product;
+  }
+  return total;
+}
+
+/// Adds `factor` times d(invariant)/ds_a through `add(a, contribution)`.
+template <class V, class Moment, class Add>
+NEP_HD void invariant_gradient(const InvariantTable& table, V factor, const Moment& moment,
+                               const Add& add) {
+  for (int idx = 0; idx < table.n_monomials; ++idx) {
+    const Monomial& term = table.monomials[idx];
+    const V first = moment(term.moments[0]);
+    const V second = moment(term.moments[1]);
+    const V third = moment(term.moments[2]);
+    V scale = factor * term.coefficient;
+    if (term.moments[3] >= 0) {
+      add(term.moments[3], scale * first * second * third);
+      scale *= moment(term.moments[3]);
+    }
+    add(term.moments[0], scale * second * third);
+    add(term.moments[1], scale * first * third);
+    add(term.moments[2], scale * first * second);
+  }
+}
+
+}  // namespace nepforge

@@ -1,0 +1,193 @@
+"""The C++ core that also runs inside LAMMPS, called from Python.
+
+Evaluates NEP text files of every kind that the pair style runs: NEP3, NEP4, NEP5, with or without
+ZBL, and NEP4 files with one output bias for each species.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import ArrayLike, NDArray
+
+from nepforge.errors import DataError, ModelFileError, NepforgeError
+
+FloatArray = NDArray[np.float64]
+
+_BAD_MODEL = 1
+_BAD_STRUCTURE = 2
+
+_DOUBLES = ctypes.POINTER(ctypes.c_double)
+_INTEGERS = ctypes.POINTER(ctypes.c_int)
+
+
+@frozen(eq=False)
+class NativeResult:
+    """Per-atom results of one structure.
+
+    The virial W_ab = -sum r_a dU/dr_b is booked on the neighbour; its sum over the atoms is
+    -dU/dstrain.
+    """
+
+    energies: FloatArray  # [n_atoms] eV
+    forces: FloatArray  # [n_atoms, 3] eV/Å
+    virials: FloatArray  # [n_atoms, 3, 3] eV
+
+
+def library_path(name: str) -> Path:
+    """The compiled file `name` of this installation.
+
+    It lies in `_lib` beside this file, or, in an editable installation, where pip put it.
+
+    Raises:
+        NepforgeError: It was not built.
+    """
+    beside = Path(__file__).parent / "_lib" / name
+    if beside.exists():
+        return beside
+    try:
+        installed = Path(str(metadata.distribution("nepforge").locate_file("nepforge/_lib"))) / name
+    except metadata.PackageNotFoundError:
+        installed = beside
+    if installed.exists():
+        return installed
+    raise NepforgeError(
+        f"{name} is missing: the C++ part of nepforge was not built",
+        hint="install nepforge with pip, which needs a C++17 compiler",
+    )
+
+
+@cache
+def _core() -> ctypes.CDLL:
+    core = ctypes.CDLL(str(library_path("libnepforge_core.so")))
+    handle = ctypes.c_void_p
+    core.nepforge_last_error.restype = ctypes.c_char_p
+    core.nepforge_built_for_lammps.restype = ctypes.c_char_p
+    core.nepforge_instruction_sets.restype = ctypes.c_char_p
+    core.nepforge_model_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(handle)]
+    core.nepforge_model_close.argtypes = [handle]
+    core.nepforge_model_close.restype = None
+    core.nepforge_model_n_species.argtypes = [handle]
+    core.nepforge_model_species.argtypes = [handle, ctypes.c_int]
+    core.nepforge_model_species.restype = ctypes.c_char_p
+    core.nepforge_model_cutoff.argtypes = [handle, _DOUBLES]
+    core.nepforge_model_cutoff.restype = None
+    core.nepforge_evaluate.argtypes = [
+        handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, _DOUBLES, _DOUBLES, _DOUBLES,
+    ]  # fmt: skip
+    return core
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Names of the instruction sets that this machine can run, the fastest first."""
+    return tuple(_core().nepforge_instruction_sets().decode().split())
+
+
+def built_for_lammps() -> str:
+    """Version of the distribution `lammps` that the pair style was built against."""
+    return str(_core().nepforge_built_for_lammps().decode())
+
+
+def _last_error() -> str:
+    return str(_core().nepforge_last_error().decode(errors="replace"))
+
+
+def _doubles(array: FloatArray) -> Any:
+    return array.ctypes.data_as(_DOUBLES)
+
+
+def _integers(array: NDArray[np.intc]) -> Any:
+    return array.ctypes.data_as(_INTEGERS)
+
+
+class NativeModel:
+    """A NEP text file, evaluated in double precision.
+
+    Args:
+        path: The model file.
+        instruction_set: One of `instruction_sets()`; empty for the fastest.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
+    """
+
+    def __init__(self, path: Path | str, instruction_set: str = "") -> None:
+        self._handle = ctypes.c_void_p()
+        status = _core().nepforge_model_open(
+            str(path).encode(), instruction_set.encode(), ctypes.byref(self._handle)
+        )
+        if status == _BAD_MODEL:
+            raise ModelFileError(
+                _last_error(), hint="export the model again, or name the file that you meant"
+            )
+        if status:
+            raise NepforgeError(f"{path}: {_last_error()}")
+
+    def __del__(self) -> None:
+        if self._handle:
+            _core().nepforge_model_close(self._handle)
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Chemical symbols in model order."""
+        count = _core().nepforge_model_n_species(self._handle)
+        return tuple(
+            _core().nepforge_model_species(self._handle, idx).decode() for idx in range(count)
+        )
+
+    @property
+    def cutoff(self) -> tuple[float, float]:
+        """Largest radial and angular cutoff of any species in Å."""
+        cutoff = np.empty(2)
+        _core().nepforge_model_cutoff(self._handle, _doubles(cutoff))
+        return float(cutoff[0]), float(cutoff[1])
+
+    def evaluate(
+        self,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        pbc: Sequence[bool] = (True, True, True),
+    ) -> NativeResult:
+        """Energies, forces and virials of one structure.
+
+        Args:
+            numbers: Atomic numbers, [n_atoms].
+            positions: Å, [n_atoms, 3]; may lie outside the cell.
+            cell: Å, [3, 3], rows are vectors; rows of directions that are not periodic may be zero.
+            pbc: Which directions are periodic.
+
+        Raises:
+            DataError: An element that the model does not know, a position that is not finite, atoms
+                at the same place, or a periodic cell without volume.
+        """
+        atomic_numbers = np.ascontiguousarray(numbers, dtype=np.intc)
+        places = np.ascontiguousarray(positions, dtype=np.float64)
+        vectors = np.ascontiguousarray(cell, dtype=np.float64)
+        n_atoms = len(atomic_numbers)
+        if places.shape != (n_atoms, 3) or vectors.shape != (3, 3) or len(pbc) != 3:
+            raise DataError(
+                f"found positions of shape {places.shape} and a cell of shape {vectors.shape}, "
+                f"expected ({n_atoms}, 3) and (3, 3)"
+            )
+        periodic = np.array(pbc, dtype=np.intc)
+        result = NativeResult(
+            np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((n_atoms, 3, 3))
+        )
+        status = _core().nepforge_evaluate(
+            self._handle, n_atoms, _integers(atomic_numbers), _doubles(places), _doubles(vectors),
+            _integers(periodic), _doubles(result.energies), _doubles(result.forces),
+            _doubles(result.virials),
+        )  # fmt: skip
+        if status == _BAD_STRUCTURE:
+            raise DataError(_last_error())
+        if status:
+            raise NepforgeError(f"the evaluation failed: {_last_error()}")
+        return result
