@@ -28,6 +28,7 @@ class SourceFile:
     path: Path
     sha256: str
     size: int
+    part: str = ""  # of a folder: "train", "valid", or "" for all of it
 
 
 @frozen
@@ -43,7 +44,8 @@ class Stage:
     """One unit of work. `name` is unique in a plan ("train", "md:npt-300K").
 
     `paths` maps each top-level name of `table` to its place in the recipe ("md" -> "md[0]"), so
-    that a changed value can be shown with its line.
+    that a changed value can be shown with its line. `after` names stages that must have succeeded
+    although nothing of theirs is read; it is not part of the key.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Stage:
     inputs: Mapping[str, Input] = field(factory=dict)
     sources: Mapping[str, SourceFile] = field(factory=dict)
     paths: Mapping[str, str] = field(factory=dict)
+    after: tuple[str, ...] = ()
 
 
 def key_content(

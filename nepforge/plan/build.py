@@ -1,0 +1,175 @@
+"""Recipe -> the stages of its run, in an order that satisfies their inputs.
+
+data -> train -> evaluate, export -> verify -> md:<name>. A stage's table holds only what the stage
+reads, so that a changed value reruns no more than it must.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nepforge.plan.kinds import KINDS
+from nepforge.plan.stage import Input, Plan, SourceFile, Stage
+from nepforge.recipe.canonical import to_json
+from nepforge.recipe.load import LoadedRecipe
+from nepforge.recipe.rules import MD_LAYOUTS
+from nepforge.recipe.sources import DataSource, digest
+from nepforge.recipe.tables import Md, Recipe, StructureFromData
+
+LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
+SEED_DOMAIN = b"nepforge.seed.v1\0"
+SEED_BITS = 53  # exact in JSON numbers
+
+TRAIN_FRAMES = Input("data", "train.npz")
+VALID_FRAMES = Input("data", "valid.npz")
+TRAINED_MODEL = Input("train", "nep_model.ckpt")
+
+
+def build(loaded: LoadedRecipe) -> Plan:
+    """The plan of one run."""
+    recipe = loaded.recipe
+    md = [_md_stage(loaded, idx) for idx in range(len(recipe.md))]
+    return Plan(
+        name=recipe.name,
+        recipe_hash=loaded.hash,
+        recipe_file=loaded.path.name,
+        recipe_text=loaded.text,
+        resolved=loaded.resolved,
+        threads=recipe.threads,
+        tolerances=loaded.resolved["tolerances"],
+        stages=(
+            _data_stage(loaded),
+            _train_stage(recipe),
+            _evaluate_stage(recipe),
+            _export_stage(recipe),
+            _verify_stage(recipe),
+            *md,
+        ),
+        positions=loaded.positions,
+    )
+
+
+def stage_seed(seed: int, stage: str) -> int:
+    """The seed of a stage, below 2^53: its own, so that adding a stage leaves the others alone."""
+    content = SEED_DOMAIN + f"{seed}\0{stage}".encode()
+    return int.from_bytes(hashlib.sha256(content).digest()) >> (256 - SEED_BITS)
+
+
+def source_digest(source: SourceFile) -> str:
+    """The sha256 that the user's file or folder has now."""
+    return digest(source.path, source.part)[0]
+
+
+def _stage(
+    name: str,
+    table: Mapping[str, Any],
+    *,
+    inputs: Mapping[str, Input] | None = None,
+    sources: Mapping[str, SourceFile] | None = None,
+    paths: Mapping[str, str] | None = None,
+    after: tuple[str, ...] = (),
+) -> Stage:
+    """A stage of the kind that its name starts with; `paths` where they differ from the names."""
+    kind = name.partition(":")[0]
+    return Stage(
+        name=name,
+        kind=kind,
+        version=KINDS[kind].version,
+        table=table,
+        inputs=inputs or {},
+        sources=sources or {},
+        paths={**{key: key for key in table}, **(paths or {})},
+        after=after,
+    )
+
+
+def _data_stage(loaded: LoadedRecipe) -> Stage:
+    data, files = loaded.recipe.data, loaded.sources
+    table: dict[str, Any] = {
+        "data": {
+            "species": list(data.species),
+            "validation": None if files.validation else data.validation,
+            "group_by": data.group_by,
+            "files": {
+                "train": _layout("train", files.train),
+                "validation": _layout("validation", files.validation),
+            },
+        },
+        "seed": stage_seed(loaded.recipe.seed, "data"),
+    }
+    sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
+    sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
+    return _stage("data", table, sources=sources)
+
+
+def _train_stage(recipe: Recipe) -> Stage:
+    table = {
+        "data": {"species": list(recipe.data.species)},
+        "model": to_json(recipe.model),
+        "optimizer": to_json(recipe.optimizer),
+        "seed": stage_seed(recipe.seed, "train"),
+        "threads": recipe.threads,
+    }
+    return _stage("train", table, inputs={"train": TRAIN_FRAMES, "valid": VALID_FRAMES})
+
+
+def _evaluate_stage(recipe: Recipe) -> Stage:
+    inputs = {"model": TRAINED_MODEL, "train": TRAIN_FRAMES, "valid": VALID_FRAMES}
+    return _stage("evaluate", {"threads": recipe.threads}, inputs=inputs)
+
+
+def _export_stage(recipe: Recipe) -> Stage:
+    inputs = {"model": TRAINED_MODEL, "frames": TRAIN_FRAMES}
+    return _stage("export", {"export": to_json(recipe.export)}, inputs=inputs)
+
+
+def _verify_stage(recipe: Recipe) -> Stage:
+    layouts = {name: Input("export", LAYOUT_FILES[name]) for name in recipe.export.layouts}
+    inputs = {"model": TRAINED_MODEL, "frames": VALID_FRAMES, **layouts}
+    return _stage("verify", {"export": to_json(recipe.export)}, inputs=inputs)
+
+
+def _md_stage(loaded: LoadedRecipe, idx: int) -> Stage:
+    recipe = loaded.recipe
+    md = recipe.md[idx]
+    name = f"md:{md.name}"
+    layout = next(layout for layout in MD_LAYOUTS if layout in recipe.export.layouts)
+    inputs = {"model": Input("export", LAYOUT_FILES[layout])}
+    sources: dict[str, SourceFile] = {}
+    if isinstance(md.structure, StructureFromData):
+        inputs["frames"] = TRAIN_FRAMES
+    else:
+        sources["structure"] = _file(loaded.sources.md[md.name])
+    return _stage(
+        name,
+        {
+            "species": list(recipe.data.species),
+            "md": _md_table(md, loaded.sources.md),
+            "seed": stage_seed(recipe.seed, name),
+        },
+        inputs=inputs,
+        sources=sources,
+        paths={"species": "data.species", "md": f"md[{idx}]"},
+        after=("verify",),  # no MD with a model whose exported file is wrong
+    )
+
+
+def _md_table(md: Md, files: Mapping[str, DataSource]) -> dict[str, Any]:
+    """The [[md]] table; a structure file is the source "structure" and not a local path."""
+    table: dict[str, Any] = to_json(md)
+    if md.name in files:
+        table["structure"] |= {"file": "structure", "format": files[md.name].format}
+    return table
+
+
+def _layout(name: str, sources: Sequence[DataSource]) -> list[dict[str, str]]:
+    return [
+        {"name": f"{name}.{idx}", "format": source.format, "part": source.part}
+        for idx, source in enumerate(sources)
+    ]
+
+
+def _file(source: DataSource) -> SourceFile:
+    return SourceFile(source.path, source.sha256, source.size, source.part)

@@ -1,0 +1,105 @@
+"""Every file that a recipe names: found, its format told, hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from nepforge.errors import DataMissingError
+from nepforge.recipe.limits import Finding, RefusedError
+from nepforge.recipe.positions import Parts, Position, dotted
+from nepforge.recipe.problems import recipe_error
+from nepforge.recipe.sources import DataSource, data_source, structure_source
+from nepforge.recipe.tables import Recipe, StructureFromFile
+
+Reader = Callable[[Path], DataSource]
+
+
+@frozen
+class NamedFiles:
+    """The data of the recipe in its order; `md` by the name of the MD run."""
+
+    train: tuple[DataSource, ...] = ()
+    validation: tuple[DataSource, ...] = ()  # empty when a fraction of train is taken
+    md: Mapping[str, DataSource] = field(factory=dict)
+
+
+def find_files(recipe: Recipe, path: Path, places: Mapping[Parts, Position]) -> NamedFiles:
+    """Look up the files beside the recipe at `path`.
+
+    Raises:
+        RecipeError: a file has no known layout, or is named twice.
+        DataMissingError: files do not exist, all of them.
+    """
+    search = _Search(path.parent)
+    data = recipe.data
+    train = search.each(("data", "train"), data.train, partial(data_source, part="train"))
+    names = data.validation if isinstance(data.validation, tuple) else ()
+    validation = search.each(("data", "validation"), names, partial(data_source, part="valid"))
+    md = {}
+    for idx, table in enumerate(recipe.md):
+        if isinstance(table.structure, StructureFromFile):
+            at = ("md", idx, "structure", "file")
+            md[table.name] = search.one(at, table.structure.file, structure_source)
+    findings = [*search.findings, *_in_both(train, validation)]
+    if findings:
+        raise recipe_error(path, [*findings, *search.missing], places)
+    if search.missing:
+        raise _missing_error(path, search.missing, places)
+    return NamedFiles(
+        train=tuple(source for source in train if source),
+        validation=tuple(source for source in validation if source),
+        md={name: source for name, source in md.items() if source},
+    )
+
+
+@frozen
+class _Search:
+    """Looks files up in `folder` and keeps what was not found or cannot be read."""
+
+    folder: Path
+    missing: list[Finding] = field(factory=list)
+    findings: list[Finding] = field(factory=list)
+
+    def each(self, at: Parts, names: Sequence[str], read: Reader) -> list[DataSource | None]:
+        return [self.one((*at, idx), name, read) for idx, name in enumerate(names)]
+
+    def one(self, at: Parts, name: str, read: Reader) -> DataSource | None:
+        path = (self.folder / name).absolute()
+        if not path.exists():
+            self.missing.append(Finding(f'"{name}" does not exist', "", at))
+            return None
+        try:
+            return read(path)
+        except RefusedError as error:
+            self.findings.extend(evolve(finding, at=at) for finding in error.findings)
+        except OSError as error:
+            self.findings.append(Finding(f'"{name}" cannot be read: {error.strerror}', "", at))
+        return None
+
+
+def _in_both(
+    train: Sequence[DataSource | None], validation: Sequence[DataSource | None]
+) -> list[Finding]:
+    """The same content in train and validation would make the validation errors worthless."""
+    of_train = {source.sha256 for source in train if source}
+    return [
+        Finding(f'"{source.path.name}" is in data.train too', "", ("data", "validation", idx))
+        for idx, source in enumerate(validation)
+        if source and source.sha256 in of_train
+    ]
+
+
+def _missing_error(
+    path: Path, missing: Sequence[Finding], places: Mapping[Parts, Position]
+) -> DataMissingError:
+    lines = [f"{path}: files that the recipe names do not exist:"]
+    for finding in missing:
+        line, column = places.get(finding.at, (0, 0))
+        lines.append(f"  {path}:{line}:{column}: {dotted(finding.at)}: {finding.message}")
+    return DataMissingError(
+        "\n".join(lines), hint="put the files there; names are relative to the recipe's folder"
+    )

@@ -1,0 +1,143 @@
+"""Rules between several keys of a recipe, checked after each value has been read by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from attrs import frozen
+
+from nepforge.recipe.limits import Finding
+from nepforge.recipe.tables import (
+    MAX_ANGULAR_DESCRIPTORS,
+    MAX_DESCRIPTORS,
+    Data,
+    Export,
+    Md,
+    Model,
+    Tolerance,
+    Weights,
+)
+
+LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
+MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
+
+
+@frozen
+class Rule:
+    """`check` gets the values of `keys` of one table, in that order."""
+
+    keys: tuple[str, ...]
+    check: Callable[..., Iterator[Finding]]
+
+
+def not_empty(key: str) -> Rule:
+    def check(values: object) -> Iterator[Finding]:
+        if values == ():
+            yield Finding("got an empty array, expected at least one element", "", (key,))
+
+    return Rule((key,), check)
+
+
+def distinct(key: str) -> Rule:
+    def check(values: Sequence[str]) -> Iterator[Finding]:
+        for idx in _repeated(values):
+            yield Finding(f'got "{values[idx]}" again, expected each once', "", (key, idx))
+
+    return Rule((key,), check)
+
+
+def cutoffs_descend(cutoff: tuple[float, float]) -> Iterator[Finding]:
+    radial, angular = cutoff
+    if angular > radial:
+        yield Finding(
+            f"got radial {radial:g} Å and angular {angular:g} Å, expected angular <= radial",
+            "the order is [radial, angular]",
+            ("cutoff",),
+        )
+
+
+def l_max_reaches(l_max: int, invariants: Sequence[str]) -> Iterator[Finding]:
+    for idx, name in enumerate(invariants):
+        if l_max < LEAST_L_MAX[name]:
+            yield Finding(
+                f'got "{name}" with l_max = {l_max}, it needs at least {LEAST_L_MAX[name]}',
+                f'raise l_max or leave "{name}" out',
+                ("invariants", idx),
+            )
+
+
+def descriptors_fit(
+    n_max: tuple[int, int], l_max: int, invariants: Sequence[str]
+) -> Iterator[Finding]:
+    n_angular = (n_max[1] + 1) * (l_max + len(invariants))
+    n_descriptors = n_max[0] + 1 + n_angular
+    hint = "GPUMD and NEP_CPU read no more: lower n_max or l_max, or leave an invariant out"
+    for count, most, words in (
+        (n_angular, MAX_ANGULAR_DESCRIPTORS, "angular descriptors"),
+        (n_descriptors, MAX_DESCRIPTORS, "descriptors"),
+    ):
+        if count > most:
+            yield Finding(f"got {count} {words}, expected at most {most}", hint, ("n_max",))
+
+
+def something_is_trained(energy: float, force: float, virial: float) -> Iterator[Finding]:
+    if energy == force == virial == 0:
+        yield Finding("got three zeros, expected at least one weight above 0")
+
+
+def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Finding]:
+    if ensemble == "npt" and pressure is None:
+        yield Finding('missing, ensemble = "npt" needs it', "pressure = 0.0  # bar", ("pressure",))
+    if ensemble != "npt" and pressure is not None:
+        yield Finding(
+            f'not used with ensemble = "{ensemble}"',
+            'remove it, or set ensemble = "npt"',
+            ("pressure",),
+        )
+
+
+def one_tolerance(relative: float | None, absolute: float | None) -> Iterator[Finding]:
+    if (relative is None) == (absolute is None):
+        yield Finding("expected exactly one of relative and absolute", "{ relative = 0.05 }")
+
+
+TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
+    Data: (
+        not_empty("species"),
+        distinct("species"),
+        not_empty("train"),
+        distinct("train"),
+        not_empty("validation"),
+    ),
+    Model: (
+        Rule(("cutoff",), cutoffs_descend),
+        distinct("invariants"),
+        Rule(("l_max", "invariants"), l_max_reaches),
+        Rule(("n_max", "l_max", "invariants"), descriptors_fit),
+    ),
+    Weights: (Rule(("energy", "force", "virial"), something_is_trained),),
+    Export: (not_empty("layouts"), distinct("layouts")),
+    Md: (Rule(("ensemble", "pressure"), pressure_with_npt),),
+    Tolerance: (Rule(("relative", "absolute"), one_tolerance),),
+}
+
+
+def export_for_md(export: Export) -> Iterator[Finding]:
+    """A recipe with an MD run needs a layout that the pair style reads."""
+    if not set(MD_LAYOUTS) & set(export.layouts):
+        yield Finding(
+            "[[md]] needs the model in a layout with one output bias per element",
+            'add "lammps" or "nep5"',
+            ("export", "layouts"),
+        )
+
+
+def distinct_md_names(names: Sequence[object]) -> Iterator[Finding]:
+    """The name of an MD run names its stage; None stands for a missing name."""
+    for idx in _repeated(names):
+        if names[idx] is not None:
+            yield Finding(f'got "{names[idx]}" again, expected a new name', "", ("md", idx, "name"))
+
+
+def _repeated(values: Sequence[object]) -> list[int]:
+    return [idx for idx, value in enumerate(values) if value in values[:idx]]

@@ -1,0 +1,173 @@
+"""The tables of a recipe, as TOML names them. Units stand beside the fields.
+
+`recipes/README.md` is the reference of every key; a test compares it with these classes. A key has
+a default only where a named upstream has that default, or where it cannot change numbers.
+Rules between several keys are in `rules.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, NewType
+
+from attrs import field, frozen
+
+from nepforge.recipe.limits import in_range, matching, one_of
+
+_ALL_SYMBOLS = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
+    "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu"
+)
+SYMBOLS = _ALL_SYMBOLS.split()
+METRICS = [
+    f"{part}_{quantity}_{error}"
+    for part in ("train", "valid")
+    for quantity in ("energy", "force", "virial")
+    for error in ("rmse", "mae")
+]
+
+# GPUMD's compile-time sizes, which NEP_CPU shares: nep_format.md section 2.
+MAX_DESCRIPTORS = 103
+MAX_ANGULAR_DESCRIPTORS = 90
+_GPUMD = "GPUMD and NEP_CPU read no more"
+
+FileName = NewType("FileName", str)  # relative to the recipe file
+Name = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}",
+        "of 1 to 64 letters, digits and . _ + -, starting with a letter or digit",
+    ),
+]
+Symbol = Annotated[str, one_of(SYMBOLS, "that is a chemical symbol from H to Pu")]
+Metric = Annotated[str, one_of(METRICS, "like valid_force_rmse")]
+Count = Annotated[int, in_range(at_least=1)]
+Index = Annotated[int, in_range(at_least=0)]
+Positive = Annotated[float, in_range(above=0)]
+NonNegative = Annotated[float, in_range(at_least=0)]
+Fraction = Annotated[float, in_range(above=0, below=1)]
+UpToOne = Annotated[float, in_range(above=0, at_most=1)]
+Validation = Fraction | tuple[FileName, ...]
+Invariant = Literal["222", "1111", "112", "123", "233", "134"]
+
+
+@frozen(kw_only=True)
+class Data:
+    """[data]: the labelled structures. A folder with train/ and valid/ gives one part to each."""
+
+    species: tuple[Symbol, ...]  # model order, never sorted
+    train: tuple[FileName, ...]
+    validation: Validation  # share of the train frames, or files
+    group_by: str | None = None  # info key of the frames
+
+
+@frozen(kw_only=True)
+class Model:
+    """[model]: the shape of the potential."""
+
+    kind: Literal["nep"]
+    cutoff: tuple[Positive, Positive]  # radial, angular, Å
+    n_max: tuple[
+        Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
+        Annotated[int, in_range(at_least=0, at_most=8, source=_GPUMD)],
+    ]  # radial, angular: n_max + 1 functions
+    basis_size: tuple[
+        Annotated[int, in_range(at_least=0, at_most=16, source=_GPUMD)],
+        Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
+    ]  # radial, angular: basis_size + 1 functions
+    l_max: Annotated[int, in_range(at_least=1, at_most=8, source=_GPUMD)]
+    invariants: tuple[Invariant, ...]
+    neurons: Annotated[int, in_range(at_least=1, at_most=120, source=_GPUMD)]
+
+
+@frozen(kw_only=True)
+class Weights:
+    """[optimizer.weights]: how hard each kind of observation pulls; 0 leaves it out."""
+
+    energy: NonNegative
+    force: NonNegative
+    virial: NonNegative
+
+
+@frozen(kw_only=True)
+class Optimizer:
+    """[optimizer]: the layerwise Kalman filter (LKF)."""
+
+    kind: Literal["lkf"]
+    epochs: Count
+    batch_size: Count  # frames in one update
+    force_groups: Count  # directional force observations a frame
+    kalman_lambda: UpToOne = 0.98
+    kalman_nue: UpToOne = 0.9987
+    block_size: Count = 5120  # parameters in one block of the covariance
+    p0_weight: Positive
+    weights: Weights
+
+
+@frozen(kw_only=True)
+class Export:
+    """[export]: the text layouts that the model is written in."""
+
+    layouts: tuple[Literal["nep4", "nep5", "lammps"], ...]
+
+
+@frozen(kw_only=True)
+class StructureFromData:
+    """A training frame as the cell of an MD run."""
+
+    from_: Literal["data"]  # "from" in TOML
+    index: Index  # among the training frames
+    replicate: tuple[Count, Count, Count]  # along the cell vectors
+
+
+@frozen(kw_only=True)
+class StructureFromFile:
+    """A structure file as the cell of an MD run."""
+
+    file: FileName
+    replicate: tuple[Count, Count, Count]  # along the cell vectors
+
+
+Structure = StructureFromData | StructureFromFile
+
+
+@frozen(kw_only=True)
+class Md:
+    """[[md]]: one LAMMPS run with the exported model."""
+
+    name: Name
+    structure: Structure
+    ensemble: Literal["nve", "nvt", "npt"]
+    temperature: Positive  # K; nve starts from it
+    pressure: float | None = None  # bar, npt only
+    timestep: Positive  # fs
+    steps: Count
+    ranks: Count  # MPI processes
+    precision: Literal["double"] = "double"
+    timeout_minutes: Positive = 60.0
+
+
+@frozen(kw_only=True)
+class Tolerance:
+    """What two runs may differ by in one metric: exactly one of the two."""
+
+    relative: NonNegative | None = None
+    absolute: NonNegative | None = None  # unit of the metric
+
+
+@frozen(kw_only=True)
+class Recipe:
+    """The whole file."""
+
+    schema: Literal[1]
+    name: Name
+    description: str = ""
+    seed: Index
+    threads: Annotated[int, in_range(at_least=1, at_most=1024)]  # pinned: bits depend on it
+    data: Data
+    model: Model
+    optimizer: Optimizer
+    export: Export
+    md: tuple[Md, ...] = ()
+    tolerances: Mapping[Metric, Tolerance] = field(factory=dict)
