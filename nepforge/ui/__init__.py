@@ -1,1 +1,1 @@
-
+"""What a person sees of a run; every view is a listener of events."""

@@ -1,0 +1,110 @@
+"""Progress as plain lines, for logs and pipes: no control codes, no width, whole hashes.
+
+A line stands by itself and is never written over. Training and MD give at most one line an
+interval, so that a run of hours does not fill a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TextIO
+
+from nepforge.events import (
+    EpochFinished,
+    Event,
+    Message,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageProgress,
+    StageStarted,
+)
+from nepforge.ui.run_state import RunState
+from nepforge.ui.words import ERROR_KINDS, counted, duration
+
+INTERVAL = 10.0  # s between two lines of one stage
+
+
+class PlainView:
+    """A listener that writes lines to `stream`."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._started = clock()
+        self._last_line: dict[str, float] = {}  # stage -> time
+        self._state = RunState()
+
+    def __call__(self, event: Event) -> None:
+        now = self._clock()
+        self._state.apply(event, now)
+        match event:
+            case RunStarted():
+                cached = sum(stage.cached for stage in event.stages)
+                self._line(f"run {event.name}, recipe {event.recipe_hash}")
+                self._line(
+                    f"{counted(len(event.stages), 'stage')}: {cached} cached, "
+                    f"{len(event.stages) - cached} to run"
+                )
+            case StageStarted():
+                resumed = ", resumed from its checkpoint" if event.resumed else ""
+                self._line(f"{event.stage}: started{resumed} ({event.reason})")
+            case EpochFinished():
+                if event.epoch == event.epochs or self._is_due(event.stage, now):
+                    self._line(f"{event.stage}: {self._epoch(event, now)}")
+            case StageProgress():
+                if self._is_due(event.stage, now):
+                    self._line(f"{event.stage}: {_progress(event)}{self._left(event.stage, now)}")
+            case StageFinished():
+                how = "cached" if event.cached else f"done in {duration(event.seconds)}"
+                self._line(f"{event.stage}: {how}")
+            case Message():
+                place = f"{event.stage}: " if event.stage else ""
+                self._line(f"{place}{event.level}: {event.text}")
+            case RunFinished():
+                self._line(f"{event.outcome} after {duration(event.seconds)}")
+
+    def _line(self, text: str) -> None:
+        seconds = round(self._clock() - self._started)
+        stamp = f"[{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}]"
+        self._stream.write(f"{stamp} {' '.join(text.split())}\n")
+        self._stream.flush()
+
+    def _is_due(self, stage: str, now: float) -> bool:
+        if now - self._last_line.get(stage, -INTERVAL) < INTERVAL:
+            return False
+        self._last_line[stage] = now
+        return True
+
+    def _epoch(self, event: EpochFinished, now: float) -> str:
+        errors = [
+            f"{label} {kind.name} {kind.shown(event.metrics[metric])} {kind.unit}"
+            for prefix, label in (("train", "train"), ("valid", "validation"))
+            for kind in ERROR_KINDS
+            if (metric := f"{prefix}_{kind.metric}") in event.metrics
+        ]
+        text = ", ".join([f"epoch {event.epoch}/{event.epochs}", *errors])
+        return text + (", best" if event.is_best else "") + self._left(event.stage, now)
+
+    def _left(self, stage: str, now: float) -> str:
+        seconds = self._state.stages[stage].seconds_left(now)
+        return f", {duration(seconds)} left" if seconds else ""
+
+
+def _progress(event: StageProgress) -> str:
+    total = f"/{event.total}" if event.total else ""
+    text = f", {event.text}" if event.text else ""
+    return f"{event.unit} {event.done}{total}{text}"
+
+
+class QuietView:
+    """A listener that lets warnings and errors through and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Message) and event.level != "info":
+            self._stream.write(f"{event.level}: {event.text}\n")
+            self._stream.flush()
