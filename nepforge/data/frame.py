@@ -90,7 +90,7 @@ def load_frames(path: Path) -> list[Frame]:
                 numbers=arrays["numbers"][atoms],
                 positions=arrays["positions"][atoms],
                 cell=arrays["cell"][idx],
-                pbc=tuple(bool(flag) for flag in arrays["pbc"][idx]),
+                pbc=_flags(arrays["pbc"][idx]),
                 energy=None if np.isnan(energy) else energy,
                 forces=arrays["forces"][atoms] if arrays["has_forces"][idx] else None,
                 virial=arrays["virial"][idx] if arrays["has_virial"][idx] else None,
@@ -100,6 +100,10 @@ def load_frames(path: Path) -> list[Frame]:
             )
         )
     return frames
+
+
+def _flags(values: NDArray[np.bool_]) -> tuple[bool, bool, bool]:
+    return bool(values[0]), bool(values[1]), bool(values[2])
 
 
 DIGEST_DECIMALS = 6  # Å: two frames closer than this in every coordinate are the same frame

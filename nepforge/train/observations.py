@@ -1,0 +1,109 @@
+"""What the Kalman filter is shown of a batch: innovations and Jacobian rows, scaled to unit noise.
+
+    energy of a frame     e = w_E dE / N                         row w_E / N dU/dtheta
+    group of G atoms      e = w_F sum |dF| / sqrt(3 G)           row -w_F / sqrt(3 G) dU'/dtheta
+    virial of a frame     e = w_V sum |dW| / (3 N)               row -w_V / (3 N) dU'/dtheta
+
+with d = label - prediction and U' the change of the energy along s = sign(dF) on the atoms of the
+group, or along the strain sign(dW): projecting on the signs of the errors makes one number of many
+without cancelling them. A frame without a label gives no such observation.
+"""
+
+from __future__ import annotations
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from nepforge.data.batch import Batch
+from nepforge.models.nep import NEP, Prediction, predict_from_states, type_states
+from nepforge.models.nep_jacobian import direction_rows, energy_rows
+
+
+@frozen
+class ObservationWeights:
+    """Weights of the observations: one over their expected errors."""
+
+    energy: float  # per eV/atom
+    force: float  # per eV/Å
+    virial: float  # per eV/atom
+
+
+@frozen(eq=False)
+class Observations:
+    """m scaled observations of a batch, and the prediction that they were compared with."""
+
+    innovations: Tensor  # [m]
+    rows: Tensor  # [m, n_parameters]
+    prediction: Prediction
+
+
+def observe(
+    model: NEP,
+    parameters: Tensor,
+    q_scaler: Tensor,
+    batch: Batch,
+    *,
+    force_groups: int,
+    weights: ObservationWeights,
+    rng: torch.Generator,
+) -> Observations:
+    """Energies, force groups and virials of a batch, linearised at the parameters."""
+    kernels = model.pair_kernels(batch)
+    moment = kernels.moments()
+    states = type_states(model, parameters, q_scaler, batch, moment)
+    prediction = predict_from_states(model, parameters, batch, kernels, states)
+    root = batch.weight.sqrt()
+    innovations, rows = [], []
+
+    def add(known: Tensor, innovation: Tensor, scaled_rows: Tensor) -> None:
+        if known.any():
+            innovations.append((root * innovation)[known])
+            rows.append((root[:, None] * scaled_rows)[known])
+
+    def add_directions(known: Tensor, errors: Tensor, scale: Tensor, tangent_rows: Tensor) -> None:
+        for error, row in zip(errors, tangent_rows, strict=True):
+            add(known, scale * error, -scale[:, None] * row)
+
+    if weights.energy > 0:
+        scale = weights.energy / batch.n_atoms
+        known = ~batch.energy.isnan()
+        energy = energy_rows(model, batch, moment, states)
+        add(known, scale * (batch.energy - prediction.energy), scale[:, None] * energy)
+    common = (model, parameters, q_scaler, batch, moment)
+    if weights.force > 0:
+        error = (batch.forces - prediction.forces).nan_to_num(0.0)
+        signs = force_group_signs(batch, error, force_groups, rng)
+        _, tangent_rows = direction_rows(*common, kernels.displacement_tangents(signs), states)
+        known = ~batch.sum_by_frame(batch.forces[:, :1])[:, 0].isnan()
+        sums = _frame_sums(batch, signs * error)
+        scale = weights.force / (3.0 * batch.n_atoms / force_groups).sqrt()
+        add_directions(known, sums, scale, tangent_rows)
+    if weights.virial > 0 and not batch.virial.isnan().all():
+        error = (batch.virial - prediction.virial).nan_to_num(0.0)
+        strain = error.sign()[None]  # [1, F, 3, 3]
+        _, tangent_rows = direction_rows(*common, kernels.strain_tangents(strain), states)
+        known = ~batch.virial[:, 0, 0].isnan()
+        scale = weights.virial / (3.0 * batch.n_atoms)
+        add_directions(known, error.abs().sum(dim=(1, 2))[None], scale, tangent_rows)
+    return Observations(torch.cat(innovations), torch.cat(rows), prediction)
+
+
+def force_group_signs(batch: Batch, error: Tensor, n_groups: int, rng: torch.Generator) -> Tensor:
+    """sign(dF) of the atoms of each group, 0 elsewhere, [n_groups, N, 3].
+
+    The atoms of every frame are dealt at random into groups whose sizes differ by one at most.
+    """
+    shuffled = torch.rand(len(error), generator=rng, dtype=torch.float64).to(error.device)
+    order = torch.argsort(batch.frame_idx + shuffled, stable=True)
+    starts = batch.n_atoms.cumsum(0) - batch.n_atoms
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order), device=order.device)
+    group = (rank - starts[batch.frame_idx]) % n_groups
+    chosen = group == torch.arange(n_groups, device=group.device)[:, None]  # [G, N]
+    return error.sign() * chosen[..., None]
+
+
+def _frame_sums(batch: Batch, per_atom: Tensor) -> Tensor:
+    """Sums over atoms and components of [D, N, 3] by frame, [D, F]."""
+    return batch.sum_by_frame(per_atom.sum(dim=-1).mT).mT

@@ -1,0 +1,98 @@
+"""One training step of each optimizer behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from attrs import frozen
+from torch import Tensor
+from torch._C import _LinAlgError as LinAlgError  # torch.linalg.LinAlgError, as mypy sees it
+
+from nepforge.data.batch import Batch
+from nepforge.errors import DivergenceError
+from nepforge.models.nep import NEP, Prediction
+from nepforge.optim.lkf import LKF, split_blocks
+from nepforge.train.observations import ObservationWeights, observe
+
+
+class Stepper(Protocol):
+    """Holds the parameters and the optimizer's memory."""
+
+    parameters: Tensor
+
+    def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
+        """Learn from a batch; returns what was predicted before the update."""
+
+    def finish_epoch(self) -> None:
+        """Housekeeping after the last step of an epoch."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything besides the random generator that the next step depends on."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from what `state` returned."""
+
+
+@frozen
+class LKFSettings:
+    """The numbers of the recipe's [optimizer] table that the filter needs."""
+
+    force_groups: int
+    kalman_lambda: float
+    kalman_nue: float
+    block_size: int
+    p0_weight: float
+    weights: ObservationWeights
+
+
+class LKFStepper:
+    """Layer-wise Kalman filter; see optim.lkf and train.observations."""
+
+    def __init__(
+        self, model: NEP, parameters: Tensor, q_scaler: Tensor, settings: LKFSettings
+    ) -> None:
+        self.model = model
+        self.parameters = parameters
+        self.q_scaler = q_scaler
+        self.settings = settings
+        sizes = [size for _, size in model.parameter_groups()]
+        self.filter = LKF.start(
+            split_blocks(sizes, settings.block_size),
+            p0_weight=settings.p0_weight,
+            kalman_lambda=settings.kalman_lambda,
+            kalman_nue=settings.kalman_nue,
+            like=parameters,
+        )
+
+    def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
+        observed = observe(
+            self.model,
+            self.parameters,
+            self.q_scaler,
+            batch,
+            force_groups=self.settings.force_groups,
+            weights=self.settings.weights,
+            rng=rng,
+        )
+        if not observed.innovations.isfinite().all():
+            raise DivergenceError("a predicted energy, force or virial is not finite")
+        try:
+            self.filter.step(self.parameters, observed.rows, observed.innovations)
+        except LinAlgError as error:
+            raise DivergenceError(
+                "the covariance of the Kalman filter is no longer positive definite",
+                hint="lower optimizer.p0_weight or raise optimizer.kalman_lambda towards 1",
+            ) from error
+        return observed.prediction
+
+    def finish_epoch(self) -> None:
+        self.filter.symmetrise()
+
+    def state(self) -> dict[str, Tensor]:
+        return {"parameters": self.parameters, **self.filter.state()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.parameters.copy_(state["parameters"])
+        self.filter.restore(state)
