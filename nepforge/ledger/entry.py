@@ -21,8 +21,6 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge.errors import NepforgeError
-
 ENTRY_VERSION = 1
 NO_PREVIOUS = "0" * 64
 _HEADER = re.compile(
@@ -72,17 +70,15 @@ def read_header(line: bytes) -> tuple[int, str]:
     """The `seq` and `prev` of a raw line, without reading its body.
 
     Raises:
-        ValueError: The line does not begin like an entry.
-        NepforgeError: A later version of nepforge wrote it.
+        ValueError: The line does not begin like an entry of this version.
     """
     header = _HEADER.match(line)
     if header is None:
         raise ValueError(f"not a ledger entry: {line[:40]!r}")
-    if int(header["version"]) > ENTRY_VERSION:
-        raise NepforgeError(
-            f"ledger entry of version {int(header['version'])} found, "
-            f"this nepforge reads versions up to {ENTRY_VERSION}",
-            hint="upgrade nepforge",
+    if int(header["version"]) != ENTRY_VERSION:
+        raise ValueError(
+            f"version {int(header['version'])}, expected {ENTRY_VERSION}; "
+            "if a later nepforge wrote this entry, upgrade"
         )
     return int(header["seq"]), header["prev"].decode()
 
@@ -92,7 +88,6 @@ def decode(line: bytes) -> Entry:
 
     Raises:
         ValueError: The line is no entry; the message says why.
-        NepforgeError: A later version of nepforge wrote it.
     """
     read_header(line)
     content = json.loads(line)
