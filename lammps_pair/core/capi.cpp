@@ -13,7 +13,7 @@
 
 struct nepforge_model {
   nepforge_model(const char* path, const char* instruction_set)
-      : model(nepforge::read_nep_model(path)), evaluator(model, instruction_set) {}
+      : model(nepforge::parse_nep_model(nepforge::load_text(path), path)), evaluator(model, instruction_set) {}
 
   nepforge::NepModel model;
   nepforge::NepCpu evaluator;

@@ -31,14 +31,11 @@ using Words = std::vector<std::string>;
 /// The lines of a model file and where in it the reader is.
 class ModelFile {
  public:
-  explicit ModelFile(const std::string& path) : path_(path) {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) fail(0, "the file cannot be opened, expected a NEP text file");
-    std::string line;
-    while (std::getline(stream, line)) lines_.push_back(line);
-    if (stream.bad()) fail(0, "the file cannot be read, expected a NEP text file");
+  ModelFile(const std::string& text, const std::string& path) : path_(path) {
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines_.push_back(line);
     while (!lines_.empty() && split(lines_.back()).empty()) lines_.pop_back();
-    if (lines_.empty()) fail(0, "found an empty file, expected a NEP text file");
+    if (lines_.empty()) fail(1, "found an empty file, expected a NEP text file");
   }
 
   /// Words of the next line; `expected` says what belongs there.
@@ -58,7 +55,7 @@ class ModelFile {
   }
 
   [[noreturn]] void fail(std::size_t line, const std::string& text) const {
-    throw ModelFileError(path_ + (line > 0 ? ":" + std::to_string(line) : "") + ": " + text);
+    throw ModelFileError(path_ + ":" + std::to_string(line) + ": " + text);
   }
 
   /// Refuses the line read last.
@@ -419,8 +416,18 @@ double NepModel::max_cutoff() const {
   return *std::max_element(radial.cutoff.begin(), radial.cutoff.end());
 }
 
-NepModel read_nep_model(const std::string& path) {
-  ModelFile file(path);
+std::string load_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  if (stream) text << stream.rdbuf();
+  if (!stream || !text) {
+    throw ModelFileError(path + ": found no file that can be read, expected a NEP text file");
+  }
+  return text.str();
+}
+
+NepModel parse_nep_model(const std::string& text, const std::string& path) {
+  ModelFile file(text, path);
   NepModel model;
   Header header;
   read_token(file, model, header);

@@ -69,11 +69,19 @@ struct NepModel {
 
   /// Largest cutoff of any pair in Å.
   double max_cutoff() const;
+
+  /// Radial cutoff of a pair of species in Å; the angular one is not above it.
+  double cutoff(int first, int second) const {
+    return (radial.cutoff[first] + radial.cutoff[second]) / 2;
+  }
 };
 
-/// Reads a model file.
-/// Throws ModelFileError when the file cannot be read, is damaged, or holds a model with charges,
-/// dipoles, polarizabilities, temperature, van der Waals terms or two hidden layers.
-NepModel read_nep_model(const std::string& path);
+/// The content of a model file. Throws ModelFileError when it cannot be read.
+std::string load_text(const std::string& path);
+
+/// Reads a model from the content of a file; `path` is its name for messages.
+/// Throws ModelFileError when the text is damaged or holds a model with charges, dipoles,
+/// polarizabilities, temperature, van der Waals terms or two hidden layers.
+NepModel parse_nep_model(const std::string& text, const std::string& path);
 
 }  // namespace nepforge

