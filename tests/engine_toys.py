@@ -31,6 +31,7 @@ KINDS = {
     "broken": StageKind(1, f"{__name__}:broken"),
     "greedy": StageKind(1, f"{__name__}:greedy"),
     "random": StageKind(1, f"{__name__}:write_random"),
+    "copy": StageKind(1, f"{__name__}:copy_source"),
     "nan": StageKind(1, f"{__name__}:write_nan"),
 }
 RECIPE = """name = "toy"
@@ -81,6 +82,13 @@ def greedy(table: Mapping[str, Any], _inputs: Mapping[str, Path], ctx: StageCont
 
 def write_random(_table: Mapping[str, Any], _inputs: Mapping[str, Path], ctx: StageContext) -> None:
     (ctx.out / "random.bin").write_bytes(os.urandom(16))
+
+
+def copy_source(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+    """Copy the source; with `spoil`, the source changes under our hands."""
+    (ctx.out / "copy.txt").write_text(inputs["text"].read_text())
+    if table["spoil"]:
+        inputs["text"].write_text("other")
 
 
 def write_nan(_table: Mapping[str, Any], _inputs: Mapping[str, Path], ctx: StageContext) -> None:

@@ -16,6 +16,7 @@ from attrs import evolve
 
 from nepforge.engine import StopFlag, find_workspace, plan_run
 from nepforge.errors import (
+    DataMissingError,
     InterruptedRunError,
     LockTimeoutError,
     NepforgeError,
@@ -29,7 +30,7 @@ from nepforge.plan.stage import Stage
 
 sys.path.append(str(Path(__file__).parent))
 
-from engine_toys import KINDS, plan_of, run_toy, toy_plan
+from engine_toys import KINDS, plan_of, run_toy, source_file, toy_plan
 
 
 def started(events: Sequence[Event]) -> list[str]:
@@ -235,6 +236,37 @@ def test_missing_upstream_file_is_named(tmp_path: Path) -> None:
     reader = evolve(stages[1], inputs={"numbers": evolve(stages[1].inputs["numbers"], file="x")})
     with pytest.raises(StageError, match="reads x of stage numbers, which wrote numbers"):
         run_toy(tmp_path, plan_of([stages[0], reader]))
+
+
+def test_source_that_changes_under_a_stage_is_refused(tmp_path: Path) -> None:
+    """Its result would stand under the key of other bytes."""
+    text = tmp_path / "text.txt"
+    text.write_text("good")
+    sources = {"text": source_file(text)}
+    spoilt = Stage("copy", "copy", 1, {"spoil": True}, sources=sources)
+    with pytest.raises(DataMissingError, match=r"text.txt: changed while stage copy ran"):
+        run_toy(tmp_path, plan_of([spoilt]))
+    assert not list((tmp_path / ".nepforge" / "cache").rglob("manifest.json"))
+
+
+def test_changed_source_reruns_its_stage(tmp_path: Path) -> None:
+    """The reason shows the two digests and the line of the file name."""
+    text = tmp_path / "text.txt"
+    plans = []
+    for content in ("first", "second"):
+        text.write_text(content)
+        sources = {"text": source_file(text)}
+        paths = {"text": "train.steps"}
+        stage = Stage("copy", "copy", 1, {"spoil": False}, sources=sources, paths=paths)
+        plans.append(plan_of([stage]))
+    text.write_text("first")
+    run_toy(tmp_path, plans[0])
+    text.write_text("second")
+    digests = [plan.stages[0].sources["text"].sha256[:12] for plan in plans]
+    (stage_plan,) = plan_run(tmp_path, plans[1], kinds=KINDS)
+    expected = f"content of train.steps: {digests[0]} -> {digests[1]} (toy.toml:5)"
+    assert stage_plan.reason == expected
+    assert run_toy(tmp_path, plans[1]).computed == 1
 
 
 def test_interrupted_run_resumes_where_it_stopped(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def why(
     reasons += [
         f"input {source.stage}/{source.file} may change ({source.stage} runs)" for source in pending
     ]
+    reasons = list(dict.fromkeys(reasons))  # threads are in the table and in the numerics
     if last is None and not pending:
         return "no earlier result"
     if not reasons:

@@ -30,7 +30,9 @@ def changes(
     for name, before, after in _differing(_flat(old["table"]), _flat(new["table"])):
         top = name.split(".", 1)[0]
         key = stage.paths.get(top, top) + name[len(top) :]
-        yield f"{key}: {_shown(before)} -> {_shown(after)}{place(plan, key)}"
+        # A stage has a seed of its own, made from the recipe's; the user knows only that one.
+        values = "changed" if key == "seed" else f"{_shown(before)} -> {_shown(after)}"
+        yield f"{key}: {values}{place(plan, key)}"
     for name, before, after in _differing(old["sources"], new["sources"]):
         key = stage.paths.get(name, name)
         yield f"content of {key}: {_shown(before)} -> {_shown(after)}{place(plan, key)}"

@@ -11,8 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from nepforge.errors import NepforgeError, StageError
-from nepforge.plan.stage import Stage
+from nepforge.errors import DataMissingError, NepforgeError, StageError
+from nepforge.plan.build import source_digest
+from nepforge.plan.stage import SourceFile, Stage
 from nepforge.stages.context import StageContext, StageFunction
 
 METRICS_FILE = "metrics.json"
@@ -32,6 +33,7 @@ def call_stage(
 
     Raises:
         NepforgeError: What the stage raises on purpose, unchanged.
+        DataMissingError: A source file is not the one that the key was made from.
         OSError: The disk is full.
         StageError: Anything else that it raises.
     """
@@ -45,6 +47,8 @@ def call_stage(
         raise _unexpected(stage, error, log) from error
     except (Exception, SystemExit) as error:  # a library that exits must not skip the record
         raise _unexpected(stage, error, log) from error
+    for source in stage.sources.values():
+        _refuse_changed(source, stage)
 
 
 def read_metrics(stage: str, folder: Path) -> dict[str, float]:
@@ -70,6 +74,17 @@ def read_metrics(stage: str, folder: Path) -> dict[str, float]:
                 f"stage {stage}: {METRICS_FILE}: {name} is {value!r}, expected a finite number"
             )
     return metrics
+
+
+def _refuse_changed(source: SourceFile, stage: Stage) -> None:
+    """The key holds the digest from before the stage; a file may have been replaced since."""
+    found = source_digest(source) if source.path.exists() else "nothing"
+    if found != source.sha256:
+        raise DataMissingError(
+            f"{source.path}: changed while stage {stage.name} ran: "
+            f"sha256 {found[:12]} found, {source.sha256[:12]} expected",
+            hint="run again with the file as it is now",
+        )
 
 
 def _resolve(function: str) -> StageFunction:
