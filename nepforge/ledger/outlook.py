@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -95,18 +95,23 @@ def why(
     """
     if damage is not None:
         return f"the cached result is damaged ({damage.reason})"
-    reasons = [] if last is None else list(changes(last.content, content, stage, plan))
-    reasons += [
-        f"input {source.stage}/{source.file} may change ({source.stage} runs)" for source in pending
-    ]
-    reasons = list(dict.fromkeys(reasons))  # threads are in the table and in the numerics
-    if last is None and not pending:
+    if last is None:
         return "no earlier result"
+    reasons = [*changes(last.content, content, stage, plan), *_waits(pending)]
+    reasons = list(dict.fromkeys(reasons))  # threads are in a table and in the numerics
     if not reasons:
         return "its result is no longer in the cache"
     more = len(reasons) - _SHOWN_REASONS
     shown = "; ".join(reasons[:_SHOWN_REASONS])
     return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _waits(pending: Sequence[Input]) -> Iterator[str]:
+    """One text for each stage that must run before."""
+    for upstream in dict.fromkeys(source.stage for source in pending):
+        files = [f"{upstream}/{source.file}" for source in pending if source.stage == upstream]
+        noun = "input" if len(files) == 1 else "inputs"
+        yield f"{noun} {', '.join(files)} may change ({upstream} runs)"
 
 
 def _digest(published: Published, source: Input, reader: Stage) -> str:
