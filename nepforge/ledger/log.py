@@ -31,6 +31,7 @@ from nepforge.ledger.locks import hold
 
 LEDGER_FILE = "ledger.jsonl"
 SHORTEST_PREFIX = 4  # hex digits, as git
+LONGEST_WAIT = 120.0  # s; an append takes milliseconds, so its holder must be stuck
 _BLOCK = 1 << 16  # bytes read at once from the end of the file
 
 
@@ -67,9 +68,10 @@ class Ledger:
 
         Raises:
             IntegrityError: The last whole line is no entry.
+            LockTimeoutError: Another process has held the ledger for `LONGEST_WAIT`.
             NepforgeError: The line could not be written; the file is as it was before.
         """
-        with hold(self._lock):
+        with hold(self._lock, timeout=LONGEST_WAIT):
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 return self._write(self._repair(), entry_type, body)
