@@ -16,6 +16,7 @@ from attrs import frozen
 from torch import Tensor
 
 from nepforge.data.batch import Batch
+from nepforge.errors import DivergenceError
 from nepforge.models.nep import NEP, Prediction, predict_from_states, type_states
 from nepforge.models.nep_jacobian import direction_rows, energy_rows
 
@@ -38,6 +39,15 @@ class Observations:
     prediction: Prediction
 
 
+class NotFiniteError(DivergenceError):
+    """A predicted energy or force is not a number."""
+
+    def __init__(self, frame_idx: int, atom_idx: int) -> None:
+        super().__init__(f"frame {frame_idx} of the batch, atom {atom_idx}: not finite")
+        self.frame_idx = frame_idx  # within the batch
+        self.atom_idx = atom_idx  # within the frame, in its own order
+
+
 def observe(
     model: NEP,
     parameters: Tensor,
@@ -48,11 +58,16 @@ def observe(
     weights: ObservationWeights,
     rng: torch.Generator,
 ) -> Observations:
-    """Energies, force groups and virials of a batch, linearised at the parameters."""
+    """Energies, force groups and virials of a batch, linearised at the parameters.
+
+    Raises:
+        NotFiniteError: The parameters give an energy or force that is not a number.
+    """
     kernels = model.pair_kernels(batch)
     moment = kernels.moments()
     states = type_states(model, parameters, q_scaler, batch, moment)
     prediction = predict_from_states(model, parameters, batch, kernels, states)
+    _refuse_not_finite(batch, prediction)
     root = batch.weight.sqrt()
     innovations, rows = [], []
 
@@ -102,6 +117,15 @@ def force_group_signs(batch: Batch, error: Tensor, n_groups: int, rng: torch.Gen
     group = (rank - starts[batch.frame_idx]) % n_groups
     chosen = group == torch.arange(n_groups, device=group.device)[:, None]  # [G, N]
     return error.sign() * chosen[..., None]
+
+
+def _refuse_not_finite(batch: Batch, prediction: Prediction) -> None:
+    bad = ~(prediction.forces.isfinite().all(dim=1) & prediction.atomic_energy.isfinite())
+    if bad.any():
+        atom = int(bad.nonzero()[0, 0])
+        frame = int(batch.frame_idx[atom])
+        first = int(batch.n_atoms[:frame].sum())
+        raise NotFiniteError(frame, int(batch.source_idx[atom]) - first)
 
 
 def _frame_sums(batch: Batch, per_atom: Tensor) -> Tensor:

@@ -1,0 +1,104 @@
+"""From frames as read to what training needs: duplicates, split, energy baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+
+from nepforge.data.frame import FloatArray, Frame, frame_digest
+from nepforge.data.neighbors import type_indices
+from nepforge.errors import DataError
+
+
+@frozen(eq=False)
+class Split:
+    """Frames for training and validation; no structure is in both.
+
+    `duplicates` lists groups of sources that hold one structure; `removed` are the sources of
+    validation frames that were left out because training holds them.
+    """
+
+    train: list[Frame]
+    valid: list[Frame]
+    duplicates: list[list[str]]
+    removed: list[str]
+
+
+def split_by_fraction(frames: Sequence[Frame], fraction: float, rng: np.random.Generator) -> Split:
+    """Draw about `fraction` of the frames for validation; copies of one structure stay together.
+
+    Raises:
+        DataError: One of the two sets would be empty.
+    """
+    groups = _group_by_structure(frames)
+    wanted = round(fraction * len(frames))
+    chosen: set[int] = set()
+    for idx in rng.permutation(len(groups)):
+        if len(chosen) >= wanted:
+            break
+        chosen.update(groups[idx])
+    train = [frame for idx, frame in enumerate(frames) if idx not in chosen]
+    valid = [frame for idx, frame in enumerate(frames) if idx in chosen]
+    if not train or not valid:
+        raise DataError(
+            f"{len(frames)} frames ({len(groups)} different) split into {len(train)} for training "
+            f"and {len(valid)} for validation",
+            hint="change data.validation or give more frames",
+        )
+    return Split(train, valid, _sources(frames, groups), [])
+
+
+def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
+    """Use the given sets, less the validation frames whose structure is in the training set.
+
+    Raises:
+        DataError: No validation frame is left.
+    """
+    known = {frame_digest(frame) for frame in train}
+    kept = [frame for frame in valid if frame_digest(frame) not in known]
+    kept_sources = {frame.source for frame in kept}
+    removed = [frame.source for frame in valid if frame.source not in kept_sources]
+    if not kept:
+        raise DataError(
+            f"all {len(valid)} validation frames are copies of training frames",
+            hint="give other files in data.validation, or a fraction",
+        )
+    frames = [*train, *valid]
+    return Split(list(train), kept, _sources(frames, _group_by_structure(frames)), removed)
+
+
+def energy_baseline(frames: Sequence[Frame], species: Sequence[str]) -> FloatArray:
+    """Energy of one atom of each species by least squares over the total energies.
+
+    With a composition that never varies the smallest solution is taken. Zero without energies.
+
+    Returns:
+        Energies in eV, shape [n_species].
+    """
+    labelled = [frame for frame in frames if frame.energy is not None]
+    if not labelled:
+        return np.zeros(len(species))
+    counts = composition(labelled, species).astype(np.float64)
+    energies = np.array([frame.energy for frame in labelled])
+    baseline: FloatArray = np.linalg.lstsq(counts, energies, rcond=None)[0]
+    return baseline
+
+
+def composition(frames: Sequence[Frame], species: Sequence[str]) -> np.ndarray:
+    """Number of atoms of each species in each frame, shape [n_frames, n_species]."""
+    return np.stack(
+        [np.bincount(type_indices(frame, species), minlength=len(species)) for frame in frames]
+    )
+
+
+def _group_by_structure(frames: Sequence[Frame]) -> list[list[int]]:
+    groups: dict[str, list[int]] = {}
+    for idx, frame in enumerate(frames):
+        groups.setdefault(frame_digest(frame), []).append(idx)
+    return list(groups.values())
+
+
+def _sources(frames: Sequence[Frame], groups: Sequence[Sequence[int]]) -> list[list[str]]:
+    return [[frames[idx].source for idx in group] for group in groups if len(group) > 1]

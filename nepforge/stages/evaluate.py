@@ -1,0 +1,101 @@
+"""Stage evaluate: errors, parity plots and predictions of the best model on both sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen
+
+from nepforge.data.frame import FloatArray, Frame, load_frames
+from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint
+from nepforge.models.nep import predict
+from nepforge.plots.parity import ParitySet, parity
+from nepforge.stages.context import StageContext
+from nepforge.stages.outputs import write_json, write_metrics
+from nepforge.train.metrics import ErrorSums
+from nepforge.train.training_set import FrameSet
+
+SETS = {"train": "train", "valid": "validation"}
+
+
+@frozen(eq=False)
+class SetPrediction:
+    """Labels (nan where missing) and predictions of a set, frames in order.
+
+    Energies and virials per atom in eV, forces in eV/Å.
+    """
+
+    errors: ErrorSums
+    reference: dict[str, FloatArray]
+    prediction: dict[str, FloatArray]
+
+
+def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+    """Write metrics.json, groups.json, predictions_*.npz and parity_*.png."""
+    del table  # the pinned thread count is in the context already
+    torch.set_num_threads(ctx.threads)
+    trained = read_checkpoint(inputs["model"])
+    metrics: dict[str, float] = {}
+    by_group: dict[str, Any] = {}
+    found: dict[str, SetPrediction] = {}
+    for name in SETS:
+        frames = load_frames(inputs[name])
+        found[name] = predict_set(trained, frames)
+        metrics |= found[name].errors.report(name)
+        by_group[name] = {
+            group: predict_set(trained, members).errors.report(name)
+            for group, members in _groups(frames).items()
+        }
+        arrays: dict[str, Any] = dict(found[name].prediction)
+        np.savez(ctx.out / f"predictions_{name}.npz", **arrays)
+    write_metrics(ctx.out, metrics)
+    write_json(ctx.out / "groups.json", by_group)
+    _plot(ctx.out, found)
+
+
+def predict_set(trained: NEPModel, frames: Sequence[Frame]) -> SetPrediction:
+    """Evaluate a model on frames."""
+    frame_set = FrameSet.build(frames, trained.model)
+    errors = ErrorSums()
+    names = ("energy", "forces", "virial")
+    reference: dict[str, list[FloatArray]] = {name: [] for name in names}
+    prediction: dict[str, list[FloatArray]] = {name: [] for name in names}
+    for _, batch in frame_set.batches():
+        predicted = predict(trained.model, trained.parameters, trained.q_scaler, batch)
+        errors.add(batch, predicted)
+        for target, source in ((reference, batch), (prediction, predicted)):
+            target["energy"].append((source.energy / batch.n_atoms).numpy())
+            target["forces"].append(batch.to_source_order(source.forces).numpy())
+            target["virial"].append((source.virial / batch.n_atoms[:, None, None]).numpy())
+    return SetPrediction(
+        errors,
+        {name: np.concatenate(parts) for name, parts in reference.items()},
+        {name: np.concatenate(parts) for name, parts in prediction.items()},
+    )
+
+
+def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
+    """Frames by their group, when the recipe asked for groups."""
+    groups: dict[str, list[Frame]] = {}
+    for frame in frames:
+        if frame.group:
+            groups.setdefault(frame.group, []).append(frame)
+    return dict(sorted(groups.items()))
+
+
+def _plot(folder: Path, found: Mapping[str, SetPrediction]) -> None:
+    for name, quantity, unit in (
+        ("energy", "Energy", "eV/atom"),
+        ("forces", "Force component", "eV/Å"),
+        ("virial", "Virial", "eV/atom"),
+    ):
+        sets = [
+            ParitySet(SETS[key], result.reference[name].ravel(), result.prediction[name].ravel())
+            for key, result in found.items()
+        ]
+        if any(np.isfinite(entry.reference).any() for entry in sets):
+            parity(folder / f"parity_{name}.png", sets, quantity=quantity, unit=unit)

@@ -1,0 +1,170 @@
+"""Stage train: fit the model of the recipe, keep the best on validation data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nepforge.data.frame import Frame, load_frames
+from nepforge.data.prepare import energy_baseline
+from nepforge.errors import DataError
+from nepforge.events import EpochFinished, Message, StageProgress
+from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
+from nepforge.models.nep import NEP
+from nepforge.plots.curves import loss_curves
+from nepforge.stages.context import StageContext
+from nepforge.stages.outputs import write_json, write_metrics
+from nepforge.train.loop import Report, Training, TrainingResult, train
+from nepforge.train.observations import ObservationWeights
+from nepforge.train.steppers import LKFSettings, LKFStepper
+from nepforge.train.training_set import FrameSet, find_q_scaler
+
+ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
+
+
+def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+    """Write nep_model.ckpt, epoch_train.dat, epoch_valid.dat, loss.png, timing.json."""
+    torch.set_num_threads(ctx.threads)
+    torch.use_deterministic_algorithms(True)
+    settings = table["optimizer"]
+    weights = ObservationWeights(**settings["weights"])
+    model = nep_from_table(table["data"]["species"], table["model"])
+    frames = load_frames(inputs["train"])
+    _check_labels(frames, weights)
+    train_set = FrameSet.build(frames, model)
+    valid_set = FrameSet.build(load_frames(inputs["valid"]), model)
+    ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
+    rng = torch.Generator().manual_seed(table["seed"])
+    baseline = energy_baseline(frames, model.species).tolist()
+    q_scaler = find_q_scaler(model, train_set)
+    stepper = LKFStepper(
+        model,
+        model.initial_parameters(baseline, rng),
+        q_scaler,
+        LKFSettings(
+            force_groups=settings["force_groups"],
+            kalman_lambda=settings["kalman_lambda"],
+            kalman_nue=settings["kalman_nue"],
+            block_size=settings["block_size"],
+            p0_weight=settings["p0_weight"],
+            weights=weights,
+        ),
+    )
+    training = Training(
+        model=model,
+        q_scaler=q_scaler,
+        train=train_set,
+        valid=valid_set,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        loss_weights=weights,
+        state_folder=ctx.state,
+    )
+    result = train(
+        training,
+        stepper,
+        rng,
+        on_batch=_batch_listener(ctx, training),
+        on_epoch=_epoch_listener(ctx, training),
+        stopping=ctx.stopping,
+    )
+    write_checkpoint(ctx.out / "nep_model.ckpt", NEPModel(model, result.parameters, q_scaler))
+    _write_history(ctx.out, result)
+    best = result.history[result.best_epoch - 1]
+    errors = {name: value for name, value in best.items() if name.startswith(("train_", "valid_"))}
+    write_metrics(
+        ctx.out,
+        {"best_epoch": result.best_epoch, "n_parameters": model.n_parameters, **errors},
+    )
+    seconds = result.history[-1]["seconds"]
+    per_frame = seconds / (len(train_set) * settings["epochs"])
+    write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
+
+
+def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
+    """The model that a recipe's [model] table describes."""
+    return NEP(
+        species=tuple(species),
+        cutoff=(table["cutoff"][0], table["cutoff"][1]),
+        n_max=(table["n_max"][0], table["n_max"][1]),
+        basis_size=(table["basis_size"][0], table["basis_size"][1]),
+        l_max=table["l_max"],
+        invariants=tuple(table["invariants"]),
+        neurons=table["neurons"],
+    )
+
+
+def _check_labels(frames: Sequence[Frame], weights: ObservationWeights) -> None:
+    """Refuse a weight on labels that no training frame has."""
+    for name, weight, labels in (
+        ("energy", weights.energy, [frame.energy for frame in frames]),
+        ("force", weights.force, [frame.forces for frame in frames]),
+        ("virial", weights.virial, [frame.virial for frame in frames]),
+    ):
+        if weight > 0 and all(label is None for label in labels):
+            raise DataError(
+                f"optimizer.weights.{name} is {weight}, but none of the {len(frames)} training "
+                f"frames has that label",
+                hint=f"set optimizer.weights.{name} = 0, or check the names of the labels",
+            )
+
+
+def _sizes_text(model: NEP, train_set: FrameSet, valid_set: FrameSet) -> str:
+    return (
+        f"{len(train_set)} training and {len(valid_set)} validation frames, "
+        f"{model.n_descriptor} descriptors, {model.n_parameters} parameters"
+    )
+
+
+def _batch_listener(ctx: StageContext, training: Training) -> Any:
+    total = training.epochs * len(training.train)
+
+    def on_batch(epoch: int, done: int, of_epoch: int) -> None:
+        frames = (epoch - 1) * of_epoch + done
+        ctx.emit(StageProgress(ctx.stage, frames, total, "frame", f"epoch {epoch}"))
+
+    return on_batch
+
+
+def _epoch_listener(ctx: StageContext, training: Training) -> Any:
+    def on_epoch(report: Report) -> None:
+        ctx.emit(
+            EpochFinished(
+                stage=ctx.stage,
+                epoch=report.epoch,
+                epochs=training.epochs,
+                seconds=report.seconds,
+                metrics=report.metrics,
+                is_best=report.is_best,
+            )
+        )
+
+    return on_epoch
+
+
+def _write_history(folder: Path, result: TrainingResult) -> None:
+    """epoch_*.dat (energy and virial per atom in eV, force in eV/Å, time in s) and the curves."""
+    for prefix in ("train", "valid"):
+        names = [f"{prefix}_{error}" for error in ERRORS]
+        lines = ["# epoch  " + "  ".join(f"{error:>14}" for error in (*ERRORS, "loss", "seconds"))]
+        for row in result.history:
+            values = [row.get(name, float("nan")) for name in names]
+            numbers = (*values, row["loss"], row["seconds"])
+            text = "  ".join(f"{number:14.6e}" for number in numbers)
+            lines.append(f"{int(row['epoch']):7d}  {text}")
+        (folder / f"epoch_{prefix}.dat").write_text("\n".join(lines) + "\n", encoding="ascii")
+    series = {
+        f"{prefix}_{error}": [row.get(f"{prefix}_{error}", float("nan")) for row in result.history]
+        for prefix in ("train", "valid")
+        for error in ERRORS
+    }
+    loss_curves(
+        folder / "loss.png",
+        [int(row["epoch"]) for row in result.history],
+        [row["seconds"] for row in result.history],
+        series,
+        best_epoch=result.best_epoch,
+    )

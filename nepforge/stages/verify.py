@@ -1,0 +1,113 @@
+"""Stage verify: other codes read the exported files and must agree with torch.
+
+The C++ core, which is what LAMMPS runs, reads every layout; calorine (the reference NEP_CPU), when
+it is installed, reads nep4. A file that disagrees fails the run before any MD uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import ase
+import numpy as np
+import torch
+
+from nepforge.data.frame import FloatArray, Frame, load_frames
+from nepforge.data.neighbors import type_indices
+from nepforge.errors import StageError
+from nepforge.events import Message
+from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint
+from nepforge.native import NativeModel
+from nepforge.stages.context import StageContext
+from nepforge.stages.evaluate import predict_set
+from nepforge.stages.outputs import write_metrics
+
+FORCE_LIMIT = 1.0e-5  # eV/Å
+ENERGY_LIMIT = 1.0e-6  # eV/atom
+N_FRAMES = 4  # enough to meet every number of the file; the codes are compared in tests
+
+# evaluate(frame) -> total energy in eV, forces [n_atoms, 3] in eV/Å
+Evaluator = Callable[[Frame], tuple[float, FloatArray]]
+
+
+def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+    """Write metrics.json: the largest differences of each file and reader."""
+    torch.set_num_threads(ctx.threads)
+    trained = read_checkpoint(inputs["model"])
+    frames = load_frames(inputs["frames"])[:N_FRAMES]
+    metrics: dict[str, float] = {}
+    for layout in table["export"]["layouts"]:
+        readers = {"core": _core(inputs[layout])}
+        if layout == "nep4" and find_spec("calorine"):
+            readers["calorine"] = _calorine(inputs[layout])
+        for reader, evaluate in readers.items():
+            where = f"{inputs[layout].name} read by {reader}"
+            force, energy = _differences(trained, frames, evaluate, shifted=layout == "nep4")
+            _refuse(where, force, energy)
+            metrics[f"{layout}_{reader}_force_difference"] = force
+            metrics[f"{layout}_{reader}_energy_difference"] = energy
+    if "nep4" in table["export"]["layouts"] and not find_spec("calorine"):
+        text = "calorine is not installed: nep4.txt was checked by the C++ core alone"
+        ctx.emit(Message("info", text, ctx.stage))
+    write_metrics(ctx.out, metrics)
+
+
+def _core(path: Path) -> Evaluator:
+    model = NativeModel(path)
+
+    def evaluate(frame: Frame) -> tuple[float, FloatArray]:
+        result = model.evaluate(frame.numbers, frame.positions, frame.cell, frame.pbc)
+        return float(result.energies.sum()), result.forces
+
+    return evaluate
+
+
+def _calorine(path: Path) -> Evaluator:
+    from calorine.calculators import CPUNEP  # noqa: PLC0415 - optional
+
+    def evaluate(frame: Frame) -> tuple[float, FloatArray]:
+        atoms = ase.Atoms(
+            numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc
+        )
+        atoms.calc = CPUNEP(str(path))
+        return float(atoms.get_potential_energy()), atoms.get_forces()
+
+    return evaluate
+
+
+def _differences(
+    trained: NEPModel, frames: Sequence[Frame], evaluate: Evaluator, *, shifted: bool
+) -> tuple[float, float]:
+    """Largest differences in force (eV/Å) and energy per atom (eV).
+
+    With `shifted` (nep4) the energies are first moved by the documented rule: the biases of the
+    elements give way to the one bias that the file holds, which one frame determines.
+    """
+    torch_results = predict_set(trained, frames)
+    ends = np.cumsum([frame.n_atoms for frame in frames])
+    biases = trained.model.weights(trained.parameters).bias.numpy()
+    force = 0.0
+    energies = []
+    for idx, frame in enumerate(frames):
+        energy, forces = evaluate(frame)
+        expected = torch_results.prediction["forces"][ends[idx] - frame.n_atoms : ends[idx]]
+        force = max(force, float(np.abs(forces - expected).max()))
+        ours = float(torch_results.prediction["energy"][idx])
+        if shifted:
+            ours += float(biases[type_indices(frame, trained.model.species)].mean())
+        energies.append(energy / frame.n_atoms - ours)
+    if shifted:
+        energies = [energy - energies[0] for energy in energies]
+    return force, float(np.abs(energies).max())
+
+
+def _refuse(where: str, force: float, energy: float) -> None:
+    if force > FORCE_LIMIT or energy > ENERGY_LIMIT:
+        raise StageError(
+            f"{where}: differs from torch by {force:.1e} eV/Å and {energy:.1e} eV/atom, allowed "
+            f"are {FORCE_LIMIT:.0e} and {ENERGY_LIMIT:.0e}",
+            hint="do not use the exported files; please report this with the recipe",
+        )

@@ -1,0 +1,62 @@
+"""The state of a training that goes on later: everything that the next step depends on.
+
+Kept in the stage's state folder, written to a temporary name and renamed, so that a kill leaves the
+older one. A resumed training gives the same bits as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from attrs import define, field
+from torch import Tensor
+
+FILE = "training.npz"
+
+
+@define(eq=False)
+class Progress:
+    """Where a training is. `history` holds one row of numbers per finished epoch."""
+
+    epoch: int = 1  # the one being trained, 1-based
+    order: list[int] = field(factory=list)  # frames of this epoch, in the order of their use
+    done: int = 0  # how many of them are used
+    seconds: float = 0.0  # of training, evaluation excluded
+    errors: list[float] = field(factory=list)  # ErrorSums.state() of this epoch so far
+    history: list[dict[str, float]] = field(factory=list)
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+
+
+def save(
+    folder: Path, progress: Progress, rng: torch.Generator, tensors: dict[str, Tensor]
+) -> None:
+    """Write progress, random generator and named tensors."""
+    header = json.dumps(attrs.asdict(progress)).encode()
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+    arrays["header"] = np.frombuffer(header, dtype=np.uint8)
+    arrays["rng"] = rng.get_state().numpy()
+    temporary = folder / f"{FILE}.{os.getpid()}.tmp"
+    with temporary.open("wb") as stream:
+        np.savez(stream, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(folder / FILE)
+
+
+def load(folder: Path, rng: torch.Generator) -> tuple[Progress, dict[str, Tensor]] | None:
+    """What `save` wrote, with `rng` set back; None when there is nothing."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    progress = Progress(**json.loads(arrays.pop("header").tobytes().decode()))
+    rng.set_state(torch.from_numpy(arrays.pop("rng")))
+    return progress, {name: torch.from_numpy(array) for name, array in arrays.items()}
