@@ -126,7 +126,9 @@ def _export_stage(recipe: Recipe) -> Stage:
 
 
 def _verify_stage(recipe: Recipe) -> Stage:
-    layouts = {name: Input("export", LAYOUT_FILES[name]) for name in recipe.export.layouts}
+    layouts: dict[str, Input] = {
+        name: Input("export", LAYOUT_FILES[name]) for name in recipe.export.layouts
+    }
     inputs = {"model": TRAINED_MODEL, "frames": VALID_FRAMES, **layouts}
     return _stage("verify", {"export": to_json(recipe.export)}, inputs=inputs)
 

@@ -1,8 +1,8 @@
 """The user's files that a recipe names, known by their content.
 
-A folder is data in the pwdata npy layout: a leaf folder holds `energies.npy` or `position.npy`,
-and a named folder is a leaf or holds leaves at any depth. Where leaves are called `train` and
-`valid`, `data.train` takes the `train` leaves and `data.validation` the `valid` leaves, never both.
+A folder is data in the pwdata npy layout. A leaf folder holds `energies.npy` or `position.npy`; it
+is read as a whole. Any other folder must hold leaves called `train` or `valid`, at any depth:
+`data.train` takes the `train` leaves and `data.validation` the `valid` leaves, never both.
 """
 
 from __future__ import annotations
@@ -45,26 +45,16 @@ def data_source(path: Path, part: str) -> DataSource:
     """
     if path.is_file():
         return _file_source(path, DATA_FORMATS)
-    leaves = pwdata_leaves(path)
+    leaves = _pwdata_leaves(path)
     if not leaves:
-        raise RefusedError(
-            Finding(
-                f'"{path.name}" is a folder without energies.npy or position.npy below it',
-                "name an .xyz file or a folder in the pwdata npy layout",
-            )
-        )
-    has_parts = [leaf != path and leaf.name in PARTS for leaf in leaves]
-    if any(has_parts) and not all(has_parts):
-        odd = leaves[has_parts.index(False)].relative_to(path).as_posix()
-        raise RefusedError(
-            Finding(
-                f'"{path.name}" mixes train/ and valid/ folders with others ("{odd}")',
-                "name the folders one by one",
-            )
-        )
-    taken = part if any(has_parts) else ""
+        raise _folder_error(path, "holds no energies.npy or position.npy")
+    taken = "" if leaves == [path] else part
+    odd = [leaf for leaf in leaves if leaf.name not in PARTS]
+    if taken and odd:
+        name = odd[0].relative_to(path.parent).as_posix()
+        raise _folder_error(path, f'has data in "{name}", which is not named train or valid')
     if not listing(path, taken):
-        raise RefusedError(Finding(f'"{path.name}" has no {taken}/ folder below it'))
+        raise _folder_error(path, f"has no {taken}/ folder below it")
     return DataSource(path, PWDATA, taken, *digest(path, taken))
 
 
@@ -79,7 +69,7 @@ def structure_source(path: Path) -> DataSource:
     return _file_source(path, STRUCTURE_FORMATS)
 
 
-def pwdata_leaves(folder: Path) -> list[Path]:
+def _pwdata_leaves(folder: Path) -> list[Path]:
     """The folders at or below `folder` that hold pwdata arrays, sorted."""
     marked = {file.parent for mark in LEAF_MARKS for file in folder.rglob(mark)}
     return sorted(marked)
@@ -87,7 +77,7 @@ def pwdata_leaves(folder: Path) -> list[Path]:
 
 def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
     """The arrays that are read, as sorted (relative path, file); names in NFC with `/`."""
-    leaves = [leaf for leaf in pwdata_leaves(folder) if not part or leaf.name == part]
+    leaves = [leaf for leaf in _pwdata_leaves(folder) if not part or leaf.name == part]
     files = [file for leaf in leaves for file in leaf.glob("*.npy")]
     names = [unicodedata.normalize("NFC", file.relative_to(folder).as_posix()) for file in files]
     return sorted(zip(names, files, strict=True))
@@ -105,6 +95,15 @@ def digest(path: Path, part: str) -> tuple[str, int]:
     content = [[name, _file_sha256(file)] for name, file in files]
     size = sum(file.stat().st_size for _, file in files)
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest(), size
+
+
+def _folder_error(path: Path, found: str) -> RefusedError:
+    return RefusedError(
+        Finding(
+            f'"{path.name}" {found}',
+            "name a pwdata folder, or a folder of such folders that are called train and valid",
+        )
+    )
 
 
 def _file_source(path: Path, formats: dict[str, str]) -> DataSource:

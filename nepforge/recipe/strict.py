@@ -112,7 +112,7 @@ def _limited(kind: Any, converter: Converter) -> Hook:
     inner = converter.get_structure_hook(base)
 
     def hook(value: Any, _: Any) -> Any:
-        read = inner(value, base)
+        read = inner(value, kind)
         if not limit.accepts(read):
             raise _refuse(value, kind, limit.hint(read))
         return read
