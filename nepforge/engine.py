@@ -7,14 +7,11 @@ moment leaves a cache without half results and a ledger without invented entries
 from __future__ import annotations
 
 import errno
-import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
+from nepforge.builder import Builder
 from nepforge.errors import InterruptedRunError, NepforgeError, StageError
 from nepforge.events import (
     Event,
@@ -25,22 +22,19 @@ from nepforge.events import (
     RunFinished,
     RunStarted,
     StageFinished,
-    StageStarted,
 )
 from nepforge.interrupt import StopFlag
-from nepforge.ledger.cache import Damage, Published, differing_files
+from nepforge.ledger.cache import Published
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.environment import pin_threads
 from nepforge.ledger.last import LastResult, read_last, write_last
-from nepforge.ledger.locks import NO_TIME_LIMIT, hold
-from nepforge.ledger.outlook import look_ahead, stage_content, why
+from nepforge.ledger.locks import NO_TIME_LIMIT
+from nepforge.ledger.outlook import look_ahead
 from nepforge.ledger.run_folder import write_run_folder
 from nepforge.ledger.run_record import Failure, RunRecord, StageRecord, flat, run_body
 from nepforge.ledger.workspace import Workspace, find_workspace
 from nepforge.plan.kinds import KINDS, StageKind
-from nepforge.plan.stage import Plan, Stage, key_of
-from nepforge.stages.call import call_stage, read_metrics
-from nepforge.stages.context import StageContext
+from nepforge.plan.stage import Plan, Stage
 
 __all__ = ["StopFlag", "find_workspace", "plan_run", "run"]
 
@@ -114,12 +108,15 @@ class _Broadcast:
         self._listeners = list(listeners)
 
     def __call__(self, event: Event) -> None:
+        failures = []
         for listener in tuple(self._listeners):
             try:
                 listener(event)
             except Exception as error:
                 self._listeners.remove(listener)
-                self(Message("warning", f"a listener stopped: {type(error).__name__}: {error}"))
+                failures.append(f"a listener stopped: {type(error).__name__}: {error}")
+        for failure in failures:
+            self(Message("warning", failure))
 
 
 class _Walk:
@@ -139,8 +136,7 @@ class _Walk:
         self._plan = plan
         self._kinds = kinds
         self._emit = emit
-        self._stop = stop
-        self._lock_timeout = lock_timeout
+        self._builder = Builder(space, plan, kinds, emit, stop, lock_timeout)
         self._last: dict[str, LastResult] = {}
         self._done: dict[str, Published] = {}
         self._records: list[StageRecord] = []
@@ -162,109 +158,9 @@ class _Walk:
         for stage, outlook in zip(self._plan.stages, outlooks, strict=True):
             self.current_stage = stage.name
             started = time.monotonic()
-            record = self._one_stage(stage, outlook.published)
+            last = self._last.get(stage.name)
+            record = self._builder.record_of(stage, self._done, last, outlook.published)
             self._accept(record, time.monotonic() - started)
-
-    def _one_stage(self, stage: Stage, known: Published | None) -> StageRecord:
-        content = stage_content(stage, self._done, self._kinds, self._plan.threads)
-        key = key_of(content)
-        found = known or self._space.cache.inspect(key)
-        if isinstance(found, Published):
-            return self._hit(stage, found)
-        self._refuse_when_stopping()
-        with self._build_lock(stage, key):
-            found = self._space.cache.inspect(key)
-            if isinstance(found, Published):
-                return self._hit(stage, found)  # another process built it while we waited
-            reason = why(stage, self._plan, content, self._last.get(stage.name), found)
-            if found is not None:
-                self._set_aside(stage, found)
-            return self._build(stage, content, reason)
-
-    def _hit(self, stage: Stage, published: Published) -> StageRecord:
-        shutil.rmtree(self._space.state(published.key), ignore_errors=True)  # of a killed run
-        metrics = read_metrics(stage.name, published.folder)
-        return StageRecord(stage, published, cached=True, resumed=False, metrics=metrics)
-
-    def _build_lock(self, stage: Stage, key: str) -> AbstractContextManager[None]:
-        def waiting(holder: str) -> None:
-            self._emit(Message("info", f"waits for {holder}, which builds it", stage.name))
-
-        return hold(
-            self._space.lock(key),
-            timeout=self._lock_timeout,
-            waiting=waiting,
-            cancelled=self._stop,
-        )
-
-    def _set_aside(self, stage: Stage, damage: Damage) -> None:
-        folder = self._space.cache.set_aside(damage)
-        text = f"cached result {damage.key[:12]} is damaged ({damage.reason}); moved to {folder}"
-        self._emit(Message("warning", text, stage.name))
-
-    def _build(self, stage: Stage, content: Mapping[str, Any], reason: str) -> StageRecord:
-        """Run a stage and publish what it wrote; the caller holds the lock of its key."""
-        key = key_of(content)
-        scratch, state = self._space.scratch(key, os.getpid()), self._space.state(key)
-        self._space.drop_scratch(key)
-        scratch.mkdir()
-        state.mkdir(exist_ok=True)
-        resumed = any(state.iterdir())
-        self._emit(StageStarted(stage.name, stage.kind, key, reason, resumed))
-        started = time.monotonic()
-        try:
-            self._call(stage, scratch, state)
-            metrics = read_metrics(stage.name, scratch)
-            published = self._publish(stage, content, scratch, time.monotonic() - started)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        shutil.rmtree(state)
-        return StageRecord(stage, published, cached=False, resumed=resumed, metrics=metrics)
-
-    def _call(self, stage: Stage, scratch: Path, state: Path) -> None:
-        inputs = {
-            name: self._done[source.stage].folder / source.file
-            for name, source in stage.inputs.items()
-        }
-        inputs.update({name: source.path for name, source in stage.sources.items()})
-        ctx = StageContext(
-            stage=stage.name,
-            out=scratch,
-            state=state,
-            threads=self._plan.threads,
-            emit=self._emit,
-            stopping=self._stop,
-        )
-        log = self._space.log(scratch.name)
-        call_stage(self._kinds[stage.kind].function, stage, inputs, ctx, log)
-
-    def _publish(
-        self, stage: Stage, content: Mapping[str, Any], scratch: Path, seconds: float
-    ) -> Published:
-        volatile = self._kinds[stage.kind].volatile
-        published, conflict = self._space.cache.publish(
-            scratch, content, volatile=volatile, seconds=seconds
-        )
-        if conflict is not None:
-            self._report_nondeterminism(stage, published.key, conflict.files)
-        last = self._last.get(stage.name)
-        if last is not None and last.key == published.key:
-            differing = differing_files(last.files, published.files, volatile)
-            if differing:
-                self._report_nondeterminism(stage, published.key, differing)
-        return published
-
-    def _report_nondeterminism(
-        self, stage: Stage, key: str, files: Mapping[str, tuple[str, str]]
-    ) -> None:
-        """Two builds of one key gave other bytes: say so, and leave it in the ledger."""
-        listed = {
-            name: {"first": first, "second": second} for name, (first, second) in files.items()
-        }
-        body = {"recipe": self._plan.name, "stage": stage.name, "key": key, "files": listed}
-        self._space.ledger.append("nondeterminism", body)
-        text = f"two builds of {key[:12]} differ in {', '.join(files)}"
-        self._emit(Message("warning", text, stage.name))
 
     def _accept(self, record: StageRecord, seconds: float) -> None:
         stage, published = record.stage, record.published
@@ -289,10 +185,6 @@ class _Walk:
         if self._last.get(stage.name) != result:
             self._last[stage.name] = result
             write_last(self._space.last(self._plan.name), self._last)
-
-    def _refuse_when_stopping(self) -> None:
-        if self._stop():
-            raise InterruptedRunError("stopped between two stages")
 
     def close_finished(self, seconds: float) -> RunFinished:
         run_record = self._record("finished", seconds, None)
