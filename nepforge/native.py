@@ -80,7 +80,7 @@ def _core() -> ctypes.CDLL:
     core.nepforge_model_cutoff.argtypes = [handle, _DOUBLES]
     core.nepforge_model_cutoff.restype = None
     core.nepforge_evaluate.argtypes = [
-        handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, _DOUBLES, _DOUBLES, _DOUBLES,
+        handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, *[_DOUBLES] * 3,
     ]  # fmt: skip
     return core
 
@@ -178,9 +178,7 @@ class NativeModel:
                 f"expected ({n_atoms}, 3) and (3, 3)"
             )
         periodic = np.array(pbc, dtype=np.intc)
-        result = NativeResult(
-            np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((n_atoms, 3, 3))
-        )
+        result = NativeResult(np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((n_atoms, 3, 3)))
         status = _core().nepforge_evaluate(
             self._handle, n_atoms, _integers(atomic_numbers), _doubles(places), _doubles(vectors),
             _integers(periodic), _doubles(result.energies), _doubles(result.forces),
