@@ -19,6 +19,7 @@ from nepforge.plan.stage import Plan, Stage
 _METRIC_UNITS = (
     ("energy_rmse", "eV/atom"),
     ("energy_mae", "eV/atom"),
+    ("energy_difference", "eV/atom"),
     ("force_", "eV/Å"),
     ("virial_", "eV/atom"),
     ("stress_", "GPa"),

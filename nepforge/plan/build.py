@@ -101,7 +101,8 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
     }
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
-    return _stage("data", table, sources=sources)
+    paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
+    return _stage("data", table, sources=sources, paths=paths)
 
 
 def _train_stage(recipe: Recipe) -> Stage:
@@ -140,10 +141,12 @@ def _md_stage(loaded: LoadedRecipe, idx: int) -> Stage:
     layout = next(layout for layout in MD_LAYOUTS if layout in recipe.export.layouts)
     inputs = {"model": Input("export", LAYOUT_FILES[layout])}
     sources: dict[str, SourceFile] = {}
+    paths = {"species": "data.species", "md": f"md[{idx}]"}
     if isinstance(md.structure, StructureFromData):
         inputs["frames"] = TRAIN_FRAMES
     else:
         sources["structure"] = _file(loaded.sources.md[md.name])
+        paths["structure"] = f"md[{idx}].structure.file"
     return _stage(
         name,
         {
@@ -153,7 +156,7 @@ def _md_stage(loaded: LoadedRecipe, idx: int) -> Stage:
         },
         inputs=inputs,
         sources=sources,
-        paths={"species": "data.species", "md": f"md[{idx}]"},
+        paths=paths,
         after=("verify",),  # no MD with a model whose exported file is wrong
     )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nepforge.plan.build import build, source_digest, stage_seed
+from nepforge.formats.nep_txt import LAYOUTS
+from nepforge.plan.build import LAYOUT_FILES, build, source_digest, stage_seed
 from nepforge.plan.kinds import KINDS
 from nepforge.plan.stage import Plan, Stage, stage_key
 from nepforge.recipe.load import load_recipe
@@ -128,9 +129,14 @@ def test_md_of_a_structure_file_reads_a_source_instead_of_frames(tmp_path: Path)
     }
 
 
-def test_the_table_of_a_stage_knows_its_place_in_the_recipe() -> None:
+def test_the_settings_and_sources_of_a_stage_know_their_place_in_the_recipe() -> None:
     """So that a changed value can be shown with its line."""
     plan = plan_of()
     for stage in plan.stages:
-        assert set(stage.paths) == set(stage.table)
+        assert set(stage.paths) == {*stage.table, *stage.sources}
         assert set(stage.paths.values()) <= set(plan.positions)
+
+
+def test_the_plan_names_the_files_that_the_export_writes() -> None:
+    """The stage has its own table, because plan does not import the compute rooms."""
+    assert {name: file for name, (file, _) in LAYOUTS.items()} == LAYOUT_FILES
