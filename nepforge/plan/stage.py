@@ -44,8 +44,8 @@ class Stage:
     """One unit of work. `name` is unique in a plan ("train", "md:npt-300K").
 
     `paths` maps each top-level name of `table` and each source to its place in the recipe
-    ("md" -> "md[0]"), so that a changed value can be shown with its line. `after` names stages that must have succeeded
-    although nothing of theirs is read; it is not part of the key.
+    ("md" -> "md[0]"), so that a changed value can be shown with its line. `after` names stages
+    that must have succeeded although nothing of theirs is read; it is not part of the key.
     """
 
     name: str
