@@ -63,4 +63,5 @@ def _array_words(each: list[str], *, is_open: bool) -> str:
 
 
 def _alternatives(words: list[str]) -> str:
+    words = list(dict.fromkeys(words))  # two kinds of tables are both "a table"
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]

@@ -1,0 +1,76 @@
+"""recipes/README.md is the reference of every key, and says what the tables say."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from nepforge.recipe.canonical import to_json
+from nepforge.recipe.describe import describe, key_name
+from nepforge.recipe.sources import DATA_FORMATS, STRUCTURE_FORMATS
+from nepforge.recipe.tables import (
+    Data,
+    Export,
+    Md,
+    Model,
+    Optimizer,
+    Recipe,
+    StructureFromData,
+    StructureFromFile,
+    Tolerance,
+    Weights,
+)
+
+REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(encoding="utf-8")
+HEADINGS = {
+    "Top level": Recipe,
+    "`[data]`": Data,
+    "`[model]`": Model,
+    "`[optimizer]`": Optimizer,
+    "`[optimizer.weights]`": Weights,
+    "`[export]`": Export,
+    "`[[md]]`": Md,
+    '`structure = { from = "data", ... }`': StructureFromData,
+    '`structure = { file = "cell.cif", ... }`': StructureFromFile,
+    "`[tolerances]`": Tolerance,
+}
+
+
+def reference_rows(heading: str) -> dict[str, tuple[str, str]]:
+    """Key -> (range, default) of the table below a heading."""
+    section = REFERENCE.split(f"\n### {heading}\n")[1].split("\n#")[0]
+    cells = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    return {row[1].strip(" `"): (row[3].strip(), row[4].strip()) for row in cells}
+
+
+def default_text(attribute: attrs.Attribute[Any]) -> str:
+    default: Any = attribute.default
+    if default is attrs.NOTHING:
+        return "-"
+    if isinstance(default, attrs.Factory):
+        default = default.factory()
+    return "none" if default is None else f"`{json.dumps(to_json(default))}`"
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_the_reference_has_every_key_with_its_range_and_default(heading: str) -> None:
+    """Row by row, in the order of the table."""
+    table = attrs.resolve_types(HEADINGS[heading])
+    expected = {
+        key_name(attribute): (describe(attribute.type), default_text(attribute))
+        for attribute in attrs.fields(table)
+    }
+    assert reference_rows(heading) == expected
+
+
+def test_the_reference_names_every_suffix_that_is_read() -> None:
+    """And no other."""
+    data_files = REFERENCE.split("\n## Data files\n")[1].split("- A folder")[0]
+    assert set(re.findall(r"`(\.\w+)`", data_files)) == set(DATA_FORMATS)
+    file_row = next(line for line in REFERENCE.splitlines() if line.startswith("| `file`"))
+    assert set(re.findall(r"`(\.\w+)`", file_row)) == set(STRUCTURE_FORMATS)
