@@ -116,11 +116,8 @@ class LiveView(AbstractContextManager["LiveView"]):
 
     def _footer(self) -> Text:
         if self._stopping():
-            return Text(
-                "  stopping: the step in progress is finished and saved; "
-                "Ctrl-C again stops at once",
-                style="yellow",
-            )
+            text = "  stopping after the step in progress; Ctrl-C again stops at once"
+            return Text(text, style="yellow")
         memory = _memory(self._process) / MEGABYTE
         amount = f"{memory / 1000:.1f} GB" if memory >= 1000 else f"{memory:.0f} MB"
         return Text(f"  memory {amount}   Ctrl-C stops cleanly and keeps what is done", style="dim")

@@ -27,10 +27,20 @@ INTERVAL = 10.0  # s between two lines of one stage
 
 
 class PlainView:
-    """A listener that writes lines to `stream`."""
+    """A listener that writes lines to `stream`.
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
+    `stopping` tells whether the user has asked for a clean stop.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._stream = stream
+        self._stopping = stopping
+        self._stop_was_told = False
         self._clock = clock
         self._started = clock()
         self._last_line: dict[str, float] = {}  # stage -> time
@@ -39,6 +49,7 @@ class PlainView:
     def __call__(self, event: Event) -> None:
         now = self._clock()
         self._state.apply(event, now)
+        self._tell_stop()
         match event:
             case RunStarted():
                 cached = sum(stage.cached for stage in event.stages)
@@ -63,7 +74,16 @@ class PlainView:
                 place = f"{event.stage}: " if event.stage else ""
                 self._line(f"{place}{event.level}: {event.text}")
             case RunFinished():
-                self._line(f"{event.outcome} after {duration(event.seconds)}")
+                recorded = f", run {event.run_hash}, ledger entry {event.ledger_seq}"
+                self._line(
+                    f"{event.outcome} after {duration(event.seconds)}"
+                    + (recorded if event.run_hash else "")
+                )
+
+    def _tell_stop(self) -> None:
+        if self._stopping() and not self._stop_was_told:
+            self._stop_was_told = True
+            self._line("stopping: the step in progress is finished; Ctrl-C again stops at once")
 
     def _line(self, text: str) -> None:
         seconds = round(self._clock() - self._started)

@@ -30,15 +30,15 @@ ERROR_KINDS = (
 )
 
 
-def number(value: float) -> str:
-    """Three digits that count, in as few characters as they need: 3.02, 0.0881, 12300."""
+def number(value: float, digits: int = 3) -> str:
+    """A value with so many digits that count, whole numbers in full: 3.02, 0.0881, 12346."""
     if not math.isfinite(value):
         return str(value)
     if value == 0.0:
         return "0"
-    decimals = 2 - math.floor(math.log10(abs(value)))
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
     if decimals > 6:
-        return f"{value:.2e}"
+        return f"{value:.{digits - 1}e}"
     return f"{value:.{max(0, decimals)}f}"
 
 

@@ -1,0 +1,5 @@
+"""`python -m nepforge` is the same as `nepforge`."""
+
+from nepforge.cli import main
+
+main()

@@ -1,0 +1,113 @@
+"""Tables of the commands that look and do not compute: plan, status, ledger log, check.
+
+Columns are padded, never wrapped: the last one may be as long as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nepforge.events import PlannedStage
+from nepforge.ledger.entry import Entry
+from nepforge.recipe.named_files import NamedFiles
+from nepforge.ui.words import ERROR_KINDS, counted, duration, short
+
+FORCE = ERROR_KINDS[1]
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    """Rows of cells as aligned text."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = (
+        indent + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def plan_text(name: str, recipe_hash: str, stages: Sequence[PlannedStage]) -> str:
+    """What a run would do with every stage, and why."""
+    cached = sum(stage.cached for stage in stages)
+    title = (
+        f"{name}, recipe {short(recipe_hash)}: {counted(len(stages), 'stage')}, "
+        f"{cached} cached, {len(stages) - cached} to run"
+    )
+    rows = [
+        [
+            stage.name,
+            "cached" if stage.cached else "run",
+            short(stage.key or "-"),
+            "" if stage.cached else stage.reason,
+        ]
+        for stage in stages
+    ]
+    return f"{title}\n\n{columns([['stage', '', 'key', 'why'], *rows], '  ')}"
+
+
+def run_row(entry: Entry) -> dict[str, Any]:
+    """The few facts of a ledger entry that a list shows."""
+    body = entry.body
+    return {
+        "seq": entry.seq,
+        "ts_utc": entry.ts_utc,
+        "type": entry.type,
+        "run_hash": entry.hash,
+        "name": body.get("name", body.get("recipe", "")),
+        "outcome": body.get("outcome", ""),
+        "recipe_hash": _recipe_hash(body),
+        "seconds": body.get("seconds"),
+        "valid_force_rmse": _metric(body, f"evaluate.valid_{FORCE.metric}"),
+    }
+
+
+def log_text(entries: Iterable[Entry]) -> str:
+    """A list of ledger entries, one a line, oldest first."""
+    head = ["seq", "hash", "time (UTC)", "recipe", "outcome", "took", f"force RMSE, {FORCE.unit}"]
+    return columns([head, *(_log_cells(run_row(entry)) for entry in entries)])
+
+
+def runs_of(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that are runs."""
+    return [entry for entry in entries if entry.type == "run"]
+
+
+def data_text(files: NamedFiles) -> str:
+    """The data files of a recipe: what for, format, size, digest."""
+    named = [
+        *(("train", source) for source in files.train),
+        *(("validation", source) for source in files.validation),
+        *((f"md:{name}", source) for name, source in files.md.items()),
+    ]
+    rows = [
+        [use, source.path.name, source.format, _size(source.size), short(source.sha256)]
+        for use, source in named
+    ]
+    return columns([["for", "file", "format", "size", "sha256"], *rows], "  ")
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1.0e6:.1f} MB" if n_bytes >= 100_000 else f"{n_bytes / 1.0e3:.1f} kB"
+
+
+def _log_cells(row: Mapping[str, Any]) -> list[str]:
+    force = row["valid_force_rmse"]
+    return [
+        str(row["seq"]),
+        short(row["run_hash"]),
+        row["ts_utc"][:16].replace("T", " "),
+        row["name"] or "-",
+        row["outcome"] or row["type"],
+        "-" if row["seconds"] is None else duration(row["seconds"]),
+        "-" if force is None else FORCE.shown(force),
+    ]
+
+
+def _recipe_hash(body: Mapping[str, Any]) -> str:
+    recipe = body.get("recipe")
+    return str(recipe["hash"]) if isinstance(recipe, Mapping) else ""
+
+
+def _metric(body: Mapping[str, Any], name: str) -> float | None:
+    metric = body.get("metrics", {}).get(name)
+    return None if metric is None else float(metric["value"])

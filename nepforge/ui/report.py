@@ -1,0 +1,144 @@
+"""The summary that a run leaves on the standard output: results, hashes, files, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from nepforge.events import RunFinished
+from nepforge.ledger.run_record import metric_unit
+from nepforge.ui.words import ERROR_KINDS, counted, duration, number, short
+
+LABEL_WIDTH = 14
+CELL_WIDTH = 12
+MD_DIGITS = 4  # 300.4 K
+HEADING = "bold"
+QUIET = "dim"
+
+_UNITS_SHOWN = {"": "", "s": " s", "1/s": " per s"}
+
+
+def print_report(console: Console, finished: RunFinished, name: str, recipe: Path) -> None:
+    """Print the summary of a finished run.
+
+    Args:
+        console: Where to; nothing is wrapped, so that hashes and paths stay whole.
+        finished: The last event of the run.
+        name: Name of the recipe.
+        recipe: The recipe as the user wrote it, for the commands.
+    """
+    for line in [
+        _headline(finished, name),
+        *_errors(finished.metrics),
+        *_training(finished.metrics),
+        *_md(finished.metrics),
+        Text(),
+        *_records(finished),
+        Text(),
+        *_next_commands(recipe),
+    ]:
+        console.print(line, soft_wrap=True)
+
+
+def _headline(finished: RunFinished, name: str) -> Text:
+    text = Text.assemble((name, HEADING), f" finished in {duration(finished.seconds)}: ")
+    stages = finished.computed + finished.cached
+    if finished.computed == 0:
+        return text.append(f"nothing to compute, all {counted(stages, 'stage')} are cached")
+    return text.append(f"{finished.computed} of {counted(stages, 'stage')} computed, rest cached")
+
+
+def _errors(metrics: Mapping[str, float]) -> list[Text]:
+    """Train and validation side by side; a missing number is a dash."""
+    rows = []
+    for kind in ERROR_KINDS:
+        values = [metrics.get(f"evaluate.{part}_{kind.metric}") for part in ("train", "valid")]
+        if values == [None, None]:
+            continue
+        cells = ["-" if value is None else kind.shown(value) for value in values]
+        rows.append(_row(f"{kind.name} RMSE", cells, kind.unit))
+    if not rows:
+        return []
+    head = f"  {'':{LABEL_WIDTH}}{'train':>{CELL_WIDTH}}{'validation':>{CELL_WIDTH}}"
+    return [Text(), Text(head, style=QUIET), *rows]
+
+
+def _row(label: str, cells: Sequence[str], unit: str) -> Text:
+    padded = "".join(f"{cell:>{CELL_WIDTH}}" for cell in cells)
+    return Text.assemble(f"  {label:{LABEL_WIDTH}}", (padded, HEADING), (f"   {unit}", QUIET))
+
+
+def _training(metrics: Mapping[str, float]) -> list[Text]:
+    best = metrics.get("train.best_epoch")
+    if best is None:
+        return []
+    epochs = metrics.get("train.epochs")
+    total = "" if epochs is None else f" of {epochs:.0f}"
+    return [Text(f"  {'best epoch':{LABEL_WIDTH}}{best:>{CELL_WIDTH}.0f}{total}")]
+
+
+def _md(metrics: Mapping[str, float]) -> list[Text]:
+    lines = []
+    for stage, values in _by_stage(metrics).items():
+        if not stage.startswith("md:"):
+            continue
+        lines += [Text(), Text(f"  {stage}", style=HEADING)]
+        lines += [_md_line(name, value) for name, value in values.items()]
+    return lines
+
+
+def _md_line(name: str, value: float) -> Text:
+    unit = metric_unit(name)
+    words = name.replace("_", " ")
+    return Text.assemble(
+        f"    {words:26}",
+        f"{number(value, MD_DIGITS):>{CELL_WIDTH}}",
+        (_UNITS_SHOWN.get(unit, f" {unit}"), QUIET),
+    )
+
+
+def _by_stage(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    stages: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        stage, _, metric = name.rpartition(".")
+        stages.setdefault(stage, {})[metric] = value
+    return stages
+
+
+def _records(finished: RunFinished) -> list[Text]:
+    rows = [
+        ("recipe", short(finished.recipe_hash)),
+        ("run", f"{short(finished.run_hash)}, entry {finished.ledger_seq} of ledger/ledger.jsonl"),
+    ]
+    if finished.folder is not None:
+        rows.append(("files", f"{_relative(finished.folder)}/"))
+    spent = {name: took for name, took in finished.stage_seconds.items() if took >= 0.5}
+    if spent:
+        longest_first = sorted(spent.items(), key=lambda item: -item[1])
+        rows.append(("time", ", ".join(f"{name} {duration(took)}" for name, took in longest_first)))
+    return [Text.assemble((f"  {label:{LABEL_WIDTH}}", QUIET), value) for label, value in rows]
+
+
+def _next_commands(recipe: Path) -> list[Text]:
+    rows = [
+        ("nepforge ui", "curves and parameters of every run, in the browser"),
+        (f"nepforge plan {recipe}", "what a run would compute, and why"),
+        ("nepforge ledger log", "all runs on record"),
+    ]
+    width = max(len(command) for command, _ in rows)
+    return [
+        Text("next", style=QUIET),
+        *(
+            Text.assemble("  ", (f"{command:{width}}", "cyan"), (f"   {purpose}", QUIET))
+            for command, purpose in rows
+        ),
+    ]
+
+
+def _relative(path: Path) -> Path:
+    """The path as seen from here, when it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,64 @@
+"""The summary at the end of a run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from nepforge.events import RunFinished
+from nepforge.ui.mode import console_for
+from nepforge.ui.report import print_report
+
+from .events import finished
+
+GOLDEN = """\
+hfo2 finished in 1:04: 2 of 3 stages computed, rest cached
+
+                       train  validation
+  energy RMSE           2.31        3.02   meV/atom
+  force RMSE          0.0711      0.0882   eV/Å
+  best epoch               3
+
+  md:npt-300K
+    temperature mean                 300.4 K
+    atom steps per cpu second        22100 per s
+
+  recipe        3f2a91c0b7de
+  run           a81b52cd90ef, entry 12 of ledger/ledger.jsonl
+  files         runs/hfo2/a81b52cd90ef/
+  time          train 0:51, md:npt-300K 0:13
+
+next
+  nepforge ui                       curves and parameters of every run, in the browser
+  nepforge plan recipes/hfo2.toml   what a run would compute, and why
+  nepforge ledger log               all runs on record
+"""
+
+
+def _report(event: RunFinished) -> str:
+    stream = io.StringIO()
+    print_report(console_for(stream, {}), event, "hfo2", Path("recipes/hfo2.toml"))
+    return stream.getvalue()
+
+
+def test_the_summary_says_what_came_out_and_what_to_do_next() -> None:
+    """Golden text: errors of both sets, MD numbers, hashes, files, times, commands."""
+    assert _report(finished(Path.cwd() / "runs" / "hfo2" / "a81b52cd90ef")) == GOLDEN
+
+
+def test_a_run_from_the_cache_says_so() -> None:
+    """Nobody should wonder why it took no time."""
+    head = _report(finished(computed=0)).splitlines()[0]
+    assert head == "hfo2 finished in 1:04: nothing to compute, all 3 stages are cached"
+
+
+def test_a_folder_elsewhere_keeps_its_whole_path(tmp_path: Path) -> None:
+    """A path that can be pasted, on one line however long."""
+    folder = tmp_path / ("x" * 120)
+    assert f"  files         {folder}/\n" in _report(finished(folder))
+
+
+def test_a_run_without_errors_or_md_has_no_empty_tables() -> None:
+    """A recipe may stop before it evaluates anything."""
+    event = RunFinished("finished", "a" * 64, "b" * 64, 0, 1.0, {}, None, computed=1)
+    assert "RMSE" not in _report(event)
