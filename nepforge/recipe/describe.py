@@ -10,6 +10,8 @@ import attrs
 from nepforge.recipe.limits import Limit
 from nepforge.recipe.tables import FileName
 
+LARGEST_INTEGER = 2**53 - 1  # RFC 8785 numbers are doubles
+
 
 def key_name(attribute: attrs.Attribute[Any]) -> str:
     """The key in TOML: a trailing underscore avoids a Python keyword (`from_`)."""
@@ -41,17 +43,18 @@ def show(value: Any) -> str:
     """A value as TOML writes it; arrays and tables by their kind only."""
     match value:
         case bool():
-            return "true" if value else "false"
+            words = "true" if value else "false"
         case str():
-            return f'"{value}"'
+            words = f'"{value}"'
+        case int() if abs(value) > LARGEST_INTEGER:
+            words = "a very large integer"
         case int() | float():
-            return str(value)
-        case list():
-            return "an array"
-        case dict():
-            return "a table"
+            words = str(value)
+        case list() | dict():
+            words = "an array" if isinstance(value, list) else "a table"
         case _:
-            return f"the date or time {value}"
+            words = f"the date or time {value}"
+    return words
 
 
 def _array_words(each: list[str], *, is_open: bool) -> str:

@@ -69,11 +69,10 @@ class _Search:
 
     def one(self, at: Parts, name: str, read: Reader) -> DataSource | None:
         path = (self.folder / name).absolute()
-        if not path.exists():
-            self.missing.append(Finding(f'"{name}" does not exist', "", at))
-            return None
         try:
-            return read(path)
+            if path.exists():
+                return read(path)
+            self.missing.append(Finding(f'"{name}" does not exist', "", at))
         except RefusedError as error:
             self.findings.extend(evolve(finding, at=at) for finding in error.findings)
         except OSError as error:

@@ -39,7 +39,9 @@ def not_empty(key: str) -> Rule:
 
 
 def distinct(key: str) -> Rule:
-    def check(values: Sequence[str]) -> Iterator[Finding]:
+    def check(values: object) -> Iterator[Finding]:
+        if not isinstance(values, tuple):  # data.validation may be a fraction
+            return
         for idx in _repeated(values):
             yield Finding(f'got "{values[idx]}" again, expected each once', "", (key, idx))
 
@@ -108,6 +110,7 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         not_empty("train"),
         distinct("train"),
         not_empty("validation"),
+        distinct("validation"),
     ),
     Model: (
         Rule(("cutoff",), cutoffs_descend),

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import attrs
 from cattrs import Converter
 
-from nepforge.recipe.describe import describe, key_name, show
+from nepforge.recipe.describe import LARGEST_INTEGER, describe, key_name, show
 from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
 from nepforge.recipe.rules import TABLE_RULES, Rule, distinct_md_names, export_for_md
 from nepforge.recipe.tables import (
@@ -29,7 +29,6 @@ from nepforge.recipe.tables import (
     Validation,
 )
 
-LARGEST_INTEGER = 2**53 - 1  # RFC 8785 numbers are doubles
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 HookFactory = Callable[[Any, Converter], Hook]
@@ -39,7 +38,7 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Findin
     """The recipe, or None and everything that is wrong with it."""
     recipe, findings = _attempt(document, Recipe)
     md = document.get("md")
-    if isinstance(md, list):
+    if isinstance(md, list) and md:
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
         findings += distinct_md_names(names)
         export, _ = _attempt(document.get("export"), Export)
@@ -66,7 +65,7 @@ def _integer(value: Any, kind: Any) -> int:
     if type(value) is not int:
         raise _refuse(value, kind)
     if abs(value) > LARGEST_INTEGER:
-        raise RefusedError(Finding(f"got {value}, expected an integer below 2^53 in size"))
+        raise RefusedError(Finding(f"got {show(value)}, expected one below 2^53 in size"))
     return value
 
 
