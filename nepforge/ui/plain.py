@@ -24,6 +24,7 @@ from nepforge.ui.run_state import RunState
 from nepforge.ui.words import ERROR_KINDS, counted, duration
 
 INTERVAL = 10.0  # s between two lines of one stage
+LONG_INTERVAL = 30.0  # s without an epoch, after which steps inside it are told
 
 
 class PlainView:
@@ -43,7 +44,7 @@ class PlainView:
         self._stop_was_told = False
         self._clock = clock
         self._started = clock()
-        self._last_line: dict[str, float] = {}  # stage -> time
+        self._last_line: dict[tuple[str, str], float] = {}  # kind of line, stage -> time
         self._state = RunState()
 
     def __call__(self, event: Event) -> None:
@@ -62,10 +63,11 @@ class PlainView:
                 resumed = ", resumed from its checkpoint" if event.resumed else ""
                 self._line(f"{event.stage}: started{resumed} ({event.reason})")
             case EpochFinished():
-                if event.epoch == event.epochs or self._is_due(event.stage, now):
+                if event.epoch == event.epochs or self._is_due("epoch", event.stage, now):
+                    self._last_line["step", event.stage] = now
                     self._line(f"{event.stage}: {self._epoch(event, now)}")
             case StageProgress():
-                if self._is_due(event.stage, now):
+                if self._is_due("step", event.stage, now):
                     self._line(f"{event.stage}: {_progress(event)}{self._left(event.stage, now)}")
             case StageFinished():
                 how = "cached" if event.cached else f"done in {duration(event.seconds)}"
@@ -91,10 +93,13 @@ class PlainView:
         self._stream.write(f"{stamp} {' '.join(text.split())}\n")
         self._stream.flush()
 
-    def _is_due(self, stage: str, now: float) -> bool:
-        if now - self._last_line.get(stage, -INTERVAL) < INTERVAL:
+    def _is_due(self, what: str, stage: str, now: float) -> bool:
+        has_epochs = self._state.stages[stage].last_epoch is not None
+        interval = LONG_INTERVAL if has_epochs and what == "step" else INTERVAL
+        last = self._last_line.get((what, stage))
+        if last is not None and now - last < interval:
             return False
-        self._last_line[stage] = now
+        self._last_line[what, stage] = now
         return True
 
     def _epoch(self, event: EpochFinished, now: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from nepforge.events import RunFinished
-from nepforge.ledger.run_record import metric_unit
 from nepforge.ui.words import ERROR_KINDS, counted, duration, number, short
+from nepforge.units import BAR_PER_GPA
 
 LABEL_WIDTH = 14
 CELL_WIDTH = 12
@@ -18,7 +19,15 @@ MD_DIGITS = 4  # 300.4 K
 HEADING = "bold"
 QUIET = "dim"
 
-_UNITS_SHOWN = {"": "", "s": " s", "1/s": " per s"}
+# metric, label, factor to the unit shown, unit
+MD_RESULTS = (
+    ("temperature_mean", "temperature", 1.0, "K"),
+    ("pressure_bar_mean", "pressure", 1.0 / BAR_PER_GPA, "GPa"),
+    ("density_mean", "density", 1.0, "g/cm³"),
+    ("energy_drift", "energy drift", 1.0e3, "meV/atom/ps"),
+    ("atom_steps_per_cpu_s", "speed", 1.0, "atom-steps per CPU second"),
+)
+MD_SIZE = (("n_atoms", "atoms"), ("steps", "steps"))
 
 
 def print_report(console: Console, finished: RunFinished, name: str, recipe: Path) -> None:
@@ -34,7 +43,7 @@ def print_report(console: Console, finished: RunFinished, name: str, recipe: Pat
         _headline(finished, name),
         *_errors(finished.metrics),
         *_training(finished.metrics),
-        *_md(finished.metrics),
+        *_md(finished.metrics, finished.folder),
         Text(),
         *_records(finished),
         Text(),
@@ -48,7 +57,8 @@ def _headline(finished: RunFinished, name: str) -> Text:
     stages = finished.computed + finished.cached
     if finished.computed == 0:
         return text.append(f"nothing to compute, all {counted(stages, 'stage')} are cached")
-    return text.append(f"{finished.computed} of {counted(stages, 'stage')} computed, rest cached")
+    cached = f", {finished.cached} cached" if finished.cached else ""
+    return text.append(f"{counted(finished.computed, 'stage')} computed{cached}")
 
 
 def _errors(metrics: Mapping[str, float]) -> list[Text]:
@@ -80,24 +90,28 @@ def _training(metrics: Mapping[str, float]) -> list[Text]:
     return [Text(f"  {'best epoch':{LABEL_WIDTH}}{best:>{CELL_WIDTH}.0f}{total}")]
 
 
-def _md(metrics: Mapping[str, float]) -> list[Text]:
+def _md(metrics: Mapping[str, float], folder: Path | None) -> list[Text]:
     lines = []
     for stage, values in _by_stage(metrics).items():
         if not stage.startswith("md:"):
             continue
-        lines += [Text(), Text(f"  {stage}", style=HEADING)]
-        lines += [_md_line(name, value) for name, value in values.items()]
+        size = [f"{values[name]:.0f} {word}" for name, word in MD_SIZE if name in values]
+        shown = {**values, **_timing(folder, stage)}
+        lines += [Text(), Text.assemble(f"  {stage}  ", (", ".join(size), QUIET))]
+        lines += [
+            _row(label, [number(factor * shown[name], MD_DIGITS)], unit)
+            for name, label, factor, unit in MD_RESULTS
+            if name in shown
+        ]
     return lines
 
 
-def _md_line(name: str, value: float) -> Text:
-    unit = metric_unit(name)
-    words = name.replace("_", " ")
-    return Text.assemble(
-        f"    {words:26}",
-        f"{number(value, MD_DIGITS):>{CELL_WIDTH}}",
-        (_UNITS_SHOWN.get(unit, f" {unit}"), QUIET),
-    )
+def _timing(folder: Path | None, stage: str) -> dict[str, float]:
+    """The speed of an MD run; it is no metric, because it differs from build to build."""
+    if folder is None:
+        return {}
+    path = folder.joinpath(*stage.split(":"), "timing.json")
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def _by_stage(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:

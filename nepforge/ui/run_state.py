@@ -46,6 +46,13 @@ class StageState:
         """Share of the work that is done; 0 when the total is not known."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
+    @property
+    def count(self) -> str:
+        """ "epoch 23/60" once an epoch is done, else the finer steps: "frame 80/9360"."""
+        if self.last_epoch is not None:
+            return f"epoch {self.last_epoch.epoch}/{self.last_epoch.epochs}"
+        return f"{self.unit} {self.done}/{self.total}"
+
     def seconds_left(self, now: float) -> float | None:
         """Expected rest at the speed since the first sign of progress; None before the second.
 
@@ -61,14 +68,13 @@ class StageState:
         return max(0.0, at_event - (now - until))
 
     def progress(self, done: int, total: int, unit: str, now: float) -> None:
-        if unit != self.unit:
-            self._first = None  # a fraction of something else
         self.done, self.total, self.unit = done, total, unit
         self._latest = (now, self.fraction)
         self._first = self._first or self._latest
 
     def epoch(self, event: EpochFinished, now: float) -> None:
-        self.progress(event.epoch, event.epochs, "epoch", now)
+        if self.unit in ("", "epoch"):  # the stage reports no finer steps
+            self.progress(event.epoch, event.epochs, "epoch", now)
         self.last_epoch = event
         if event.is_best:
             self.best_epoch = event
@@ -102,9 +108,7 @@ class RunState:
             case StageProgress():
                 stage = self._stage(event.stage)
                 stage.text = event.text
-                # epochs measure training as a whole; steps inside one would make the bar jump
-                if stage.last_epoch is None or event.unit == "epoch":
-                    stage.progress(event.done, event.total, event.unit, now)
+                stage.progress(event.done, event.total, event.unit, now)
             case EpochFinished():
                 self._stage(event.stage).epoch(event, now)
             case StageFinished():

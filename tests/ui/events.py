@@ -28,8 +28,10 @@ METRICS = {
     "evaluate.valid_energy_rmse": 0.00302,
     "evaluate.train_force_rmse": 0.0711,
     "evaluate.valid_force_rmse": 0.0882,
+    "md:npt-300K.n_atoms": 96.0,
+    "md:npt-300K.steps": 2000.0,
     "md:npt-300K.temperature_mean": 300.4,
-    "md:npt-300K.atom_steps_per_cpu_second": 22100.0,
+    "md:npt-300K.pressure_bar_mean": 1234.0,
 }
 
 

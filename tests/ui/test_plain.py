@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from nepforge.events import Message
+from nepforge.events import Message, StageProgress
 from nepforge.ui.plain import PlainView, QuietView
 
 from .events import Clock, epoch, started, timed_run
@@ -50,6 +50,18 @@ def test_fast_epochs_give_one_line_an_interval() -> None:
         clock.now = 0.1 * idx
         view(epoch(1))
     assert stream.getvalue().count("epoch 1/4") == 3
+
+
+def test_steps_inside_an_epoch_are_told_when_epochs_are_long() -> None:
+    """Short epochs speak for themselves."""
+    stream, clock = io.StringIO(), Clock()
+    view = PlainView(stream, lambda: False, clock)
+    view(started())
+    view(epoch(1))
+    for clock.now in (12.0, 25.0, 31.0, 40.0):
+        view(StageProgress("train", 40, 200, "frame", "epoch 2"))
+    frames = [line for line in stream.getvalue().splitlines() if "frame" in line]
+    assert [line.split()[0] for line in frames] == ["[0:00:31]"]
 
 
 def test_a_stop_is_told_once() -> None:

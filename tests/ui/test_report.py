@@ -12,16 +12,16 @@ from nepforge.ui.report import print_report
 from .events import finished
 
 GOLDEN = """\
-hfo2 finished in 1:04: 2 of 3 stages computed, rest cached
+hfo2 finished in 1:04: 2 stages computed, 1 cached
 
                        train  validation
   energy RMSE           2.31        3.02   meV/atom
   force RMSE          0.0711      0.0882   eV/Å
   best epoch               3
 
-  md:npt-300K
-    temperature mean                 300.4 K
-    atom steps per cpu second        22100 per s
+  md:npt-300K  96 atoms, 2000 steps
+  temperature          300.4   K
+  pressure            0.1234   GPa
 
   recipe        3f2a91c0b7de
   run           a81b52cd90ef, entry 12 of ledger/ledger.jsonl
@@ -50,6 +50,16 @@ def test_a_run_from_the_cache_says_so() -> None:
     """Nobody should wonder why it took no time."""
     head = _report(finished(computed=0)).splitlines()[0]
     assert head == "hfo2 finished in 1:04: nothing to compute, all 3 stages are cached"
+
+
+def test_the_speed_of_an_md_run_comes_from_its_folder(tmp_path: Path) -> None:
+    """Timings are no metrics: they are kept beside them."""
+    (tmp_path / "md" / "npt-300K").mkdir(parents=True)
+    timing = tmp_path / "md" / "npt-300K" / "timing.json"
+    timing.write_text('{"atom_steps_per_cpu_s": 22100.4}')
+    assert "  speed                22100   atom-steps per CPU second\n" in _report(
+        finished(tmp_path)
+    )
 
 
 def test_a_folder_elsewhere_keeps_its_whole_path(tmp_path: Path) -> None:

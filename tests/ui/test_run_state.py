@@ -39,13 +39,16 @@ def test_time_left_of_a_resumed_stage_ignores_what_was_done_before() -> None:
     assert state.stages["train"].seconds_left(13.0) == pytest.approx(24.0)
 
 
-def test_steps_inside_an_epoch_do_not_move_the_bar_of_epochs() -> None:
-    """After the first epoch the bar counts epochs only."""
+def test_finer_steps_move_the_bar_between_epochs() -> None:
+    """Steps count the whole stage; an epoch that ends does not set the bar back."""
     state = _running_training()
-    state.apply(StageProgress("train", 19, 20, "batch"), 6.0)
-    state.apply(_epoch(1, 10), 7.0)
-    state.apply(StageProgress("train", 5, 20, "batch"), 8.0)
-    assert state.stages["train"].fraction == pytest.approx(0.1)
+    train = state.stages["train"]
+    state.apply(StageProgress("train", 38, 200, "frame"), 6.0)
+    assert (train.fraction, train.count) == (pytest.approx(0.19), "frame 38/200")
+    state.apply(_epoch(2, 10), 7.0)
+    assert (train.fraction, train.count) == (pytest.approx(0.19), "epoch 2/10")
+    state.apply(StageProgress("train", 45, 200, "frame"), 8.0)
+    assert train.fraction == pytest.approx(0.225)
 
 
 def test_the_best_epoch_stays_when_a_later_one_is_worse() -> None:
