@@ -418,12 +418,15 @@ double NepModel::max_cutoff() const {
 
 std::string load_text(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  if (stream) text << stream.rdbuf();
-  if (!stream || !text) {
+  std::string text;
+  char chunk[1 << 16];
+  while (stream.read(chunk, sizeof(chunk)) || stream.gcount() > 0) {
+    text.append(chunk, static_cast<std::size_t>(stream.gcount()));
+  }
+  if (!stream.is_open() || stream.bad()) {
     throw ModelFileError(path + ": found no file that can be read, expected a NEP text file");
   }
-  return text.str();
+  return text;
 }
 
 NepModel parse_nep_model(const std::string& text, const std::string& path) {
