@@ -86,9 +86,11 @@ def _result(atoms: ase.Atoms, name: str) -> Any:
     """A label from ASE's single-point results, or from the arrays and info of other writers."""
     if atoms.calc is not None:
         try:
-            return atoms.calc.get_property(name, atoms, allow_calculation=False)
+            value = atoms.calc.get_property(name, atoms, allow_calculation=False)
         except PropertyNotImplementedError:
-            return None
+            value = None
+        if value is not None:
+            return value
     for key in {"energy": ("energy", "Energy"), "forces": ("force", "forces")}.get(name, ()):
         if key in atoms.arrays:
             return atoms.arrays[key]

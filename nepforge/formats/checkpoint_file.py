@@ -51,7 +51,7 @@ def read_checkpoint(path: Path) -> NEPModel:
         ModelFileError: The file is missing, damaged, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
             parameters = torch.from_numpy(archive["parameters"])
             q_scaler = torch.from_numpy(archive["q_scaler"])

@@ -69,6 +69,7 @@ def observe(
     prediction = predict_from_states(model, parameters, batch, kernels, states)
     _refuse_not_finite(batch, prediction)
     root = batch.weight.sqrt()
+    n_atoms = batch.n_atoms.to(batch.energy)
     innovations, rows = [], []
 
     def add(known: Tensor, innovation: Tensor, scaled_rows: Tensor) -> None:
@@ -81,7 +82,7 @@ def observe(
             add(known, scale * error, -scale[:, None] * row)
 
     if weights.energy > 0:
-        scale = weights.energy / batch.n_atoms
+        scale = weights.energy / n_atoms
         known = ~batch.energy.isnan()
         energy = energy_rows(model, batch, moment, states)
         add(known, scale * (batch.energy - prediction.energy), scale[:, None] * energy)
@@ -92,14 +93,14 @@ def observe(
         _, tangent_rows = direction_rows(*common, kernels.displacement_tangents(signs), states)
         known = ~batch.sum_by_frame(batch.forces[:, :1])[:, 0].isnan()
         sums = _frame_sums(batch, signs * error)
-        scale = weights.force / (3.0 * batch.n_atoms / force_groups).sqrt()
+        scale = weights.force / (3.0 * n_atoms / force_groups).sqrt()
         add_directions(known, sums, scale, tangent_rows)
     if weights.virial > 0 and not batch.virial.isnan().all():
         error = (batch.virial - prediction.virial).nan_to_num(0.0)
         strain = error.sign()[None]  # [1, F, 3, 3]
         _, tangent_rows = direction_rows(*common, kernels.strain_tangents(strain), states)
         known = ~batch.virial[:, 0, 0].isnan()
-        scale = weights.virial / (3.0 * batch.n_atoms)
+        scale = weights.virial / (3.0 * n_atoms)
         add_directions(known, error.abs().sum(dim=(1, 2))[None], scale, tangent_rows)
     return Observations(torch.cat(innovations), torch.cat(rows), prediction)
 

@@ -1,0 +1,260 @@
+"""The NEP model: derivatives, invariances, compiled against torch kernels, Jacobian rows."""
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nepforge.data.batch import Batch, make_batch
+from nepforge.data.frame import Frame
+from nepforge.data.neighbors import find_neighbors
+from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.models.invariants import INVARIANTS
+from nepforge.models.moments import Moments, TorchPairKernels
+from nepforge.models.native_moments import NativePairKernels
+from nepforge.models.nep import NEP, Prediction, predict, type_states
+from nepforge.models.nep_jacobian import direction_rows, energy_rows
+from tests.conftest import SPECIES, random_model
+
+STEP = 1.0e-5
+DERIVATIVE_TOLERANCE = 1.0e-7  # central differences of step STEP, values of the order of one
+EXACT = 1.0e-10
+MakeFrame = Callable[..., Frame]
+
+MODELS = {
+    "reference": NEP(SPECIES, (5.0, 5.0), (4, 4), (8, 8), 4, ("222", "1111"), 10),
+    "unequal": NEP(SPECIES, (5.0, 4.0), (3, 2), (5, 4), 3, ("222",), 7),
+    "all": NEP(SPECIES, (4.5, 4.0), (2, 3), (4, 5), 5, INVARIANTS, 6),
+    "plain": NEP(SPECIES, (4.5, 4.5), (2, 2), (4, 4), 8, (), 5),
+}
+
+
+@pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
+def trained(request: pytest.FixtureRequest) -> NEPModel:
+    return random_model(request.param, 1)
+
+
+def batch_of(frames: list[Frame], model: NEP) -> Batch:
+    return make_batch(frames, [find_neighbors(f, SPECIES, model.cutoff[0]) for f in frames])
+
+
+def evaluate(trained: NEPModel, frames: list[Frame]) -> tuple[Prediction, Batch]:
+    batch = batch_of(frames, trained.model)
+    return predict(trained.model, trained.parameters, trained.q_scaler, batch), batch
+
+
+def energy(trained: NEPModel, frame: Frame) -> float:
+    return float(evaluate(trained, [frame])[0].energy[0])
+
+
+def test_forces_are_minus_energy_gradient(trained: NEPModel, random_frame: MakeFrame) -> None:
+    """F = -dU/dr by central differences, for every atom of a two-frame batch."""
+    frames = [random_frame(1), random_frame(2, 5)]
+    prediction, batch = evaluate(trained, frames)
+    forces = batch.to_source_order(prediction.forces)[:7]
+    for atom in range(7):
+        for c in range(3):
+            energies = []
+            for sign in (1, -1):
+                positions = frames[0].positions.copy()
+                positions[atom, c] += sign * STEP
+                energies.append(energy(trained, attrs.evolve(frames[0], positions=positions)))
+            slope = (energies[0] - energies[1]) / (2 * STEP)
+            assert float(forces[atom, c]) == pytest.approx(-slope, abs=DERIVATIVE_TOLERANCE)
+
+
+def test_virial_is_minus_strain_derivative(trained: NEPModel, random_frame: MakeFrame) -> None:
+    """W = -dU/dstrain, all nine components, symmetric."""
+    frame = random_frame(3)
+    virial = evaluate(trained, [frame])[0].virial[0]
+    for a in range(3):
+        for c in range(3):
+            energies = []
+            for sign in (1, -1):
+                strain = np.eye(3)
+                strain[a, c] += sign * STEP
+                moved = attrs.evolve(
+                    frame, positions=frame.positions @ strain, cell=frame.cell @ strain
+                )
+                energies.append(energy(trained, moved))
+            slope = (energies[0] - energies[1]) / (2 * STEP)
+            assert float(virial[a, c]) == pytest.approx(-slope, abs=DERIVATIVE_TOLERANCE)
+    torch.testing.assert_close(virial, virial.mT, rtol=0, atol=EXACT)
+
+
+def test_energy_is_invariant(trained: NEPModel, random_frame: MakeFrame) -> None:
+    """Translation, rotation, permutation and a supercell change nothing but the obvious."""
+    frame = random_frame(4)
+    reference = energy(trained, frame)
+    rng = np.random.default_rng(0)
+    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    order = rng.permutation(frame.n_atoms)
+    shifted = attrs.evolve(frame, positions=frame.positions + np.array([0.3, -7.0, 2.0]))
+    rotated = attrs.evolve(frame, positions=frame.positions @ rotation, cell=frame.cell @ rotation)
+    permuted = attrs.evolve(
+        frame, positions=frame.positions[order], numbers=frame.numbers[order], forces=None
+    )
+    doubled = Frame(
+        numbers=np.tile(frame.numbers, 2),
+        positions=np.concatenate([frame.positions, frame.positions + frame.cell[1]]),
+        cell=frame.cell * np.array([[1.0], [2.0], [1.0]]),
+    )
+    for other in (shifted, rotated, permuted):
+        assert energy(trained, other) == pytest.approx(reference, abs=EXACT)
+    assert energy(trained, doubled) == pytest.approx(2 * reference, abs=EXACT)
+
+
+def test_frames_of_a_batch_do_not_feel_each_other(
+    trained: NEPModel, random_frame: MakeFrame
+) -> None:
+    """Frames of different sizes give the same numbers alone and together."""
+    frames = [random_frame(5), random_frame(6, 4), random_frame(7, 8)]
+    together, batch = evaluate(trained, frames)
+    forces = batch.to_source_order(together.forces).split([7, 4, 8])
+    for idx, frame in enumerate(frames):
+        alone, own = evaluate(trained, [frame])
+        torch.testing.assert_close(together.energy[idx], alone.energy[0], rtol=0, atol=EXACT)
+        torch.testing.assert_close(
+            forces[idx], own.to_source_order(alone.forces), rtol=0, atol=EXACT
+        )
+        torch.testing.assert_close(together.virial[idx], alone.virial[0], rtol=0, atol=EXACT)
+
+
+def assert_same_moments(found: Moments, expected: Moments) -> None:
+    torch.testing.assert_close(found.radial, expected.radial, rtol=EXACT, atol=EXACT)
+    torch.testing.assert_close(found.angular, expected.angular, rtol=EXACT, atol=EXACT)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_compiled_kernels_equal_torch(
+    trained: NEPModel, random_frame: MakeFrame, n_threads: int
+) -> None:
+    """Moments, tangents, forces and virials of the C++ kernels are those of torch."""
+    model = trained.model
+    batch = batch_of([random_frame(8), random_frame(9, 5)], model)
+    arguments = (batch, model.cutoff, model.basis_size, model.l_max)
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        compiled, reference = NativePairKernels(*arguments), TorchPairKernels(*arguments)
+    finally:
+        torch.set_num_threads(before)
+    rng = torch.Generator().manual_seed(2)
+    displacements = torch.randn(3, 12, 3, generator=rng, dtype=torch.float64)
+    displacements[0, 2:] = 0.0  # few atoms move: the shortcut for pairs at rest
+    strains = torch.randn(2, 2, 3, 3, generator=rng, dtype=torch.float64)
+    moment = reference.moments()
+    assert_same_moments(compiled.moments(), moment)
+    assert_same_moments(
+        compiled.displacement_tangents(displacements),
+        reference.displacement_tangents(displacements),
+    )
+    assert_same_moments(compiled.strain_tangents(strains), reference.strain_tangents(strains))
+    gradient = Moments(torch.randn_like(moment.radial), torch.randn_like(moment.angular))
+    for found, expected in zip(
+        compiled.forces_and_virial(gradient), reference.forces_and_virial(gradient), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=EXACT, atol=1e-8)
+
+
+def test_energy_rows_equal_automatic_differentiation(
+    trained: NEPModel, random_frame: MakeFrame
+) -> None:
+    """Hand-written dU/dtheta equals torch.func.jacrev to 1e-10."""
+    model, q_scaler = trained.model, trained.q_scaler
+    batch = batch_of([random_frame(10), random_frame(11, 5)], model)
+    moment = model.pair_kernels(batch).moments()
+
+    def energies(parameters: Tensor) -> Tensor:
+        states = type_states(model, parameters, q_scaler, batch, moment)
+        return batch.sum_by_frame(torch.cat([state.energy for state in states]))
+
+    states = type_states(model, trained.parameters, q_scaler, batch, moment)
+    rows = energy_rows(model, batch, moment, states)
+    expected = torch.func.jacrev(energies)(trained.parameters)
+    torch.testing.assert_close(rows, expected, rtol=EXACT, atol=EXACT)
+
+
+def test_direction_rows_equal_automatic_differentiation(
+    trained: NEPModel, random_frame: MakeFrame
+) -> None:
+    """Rows of U' along displacements and strains equal jacrev of (moments -> U -> jvp)."""
+    model, q_scaler = trained.model, trained.q_scaler
+    batch = batch_of([random_frame(12), random_frame(13, 5)], model)
+    kernels = model.pair_kernels(batch)
+    moment = kernels.moments()
+    rng = torch.Generator().manual_seed(3)
+    displacements = torch.randn(2, 12, 3, generator=rng, dtype=torch.float64)
+    strains = torch.randn(2, 2, 3, 3, generator=rng, dtype=torch.float64)
+    states = type_states(model, trained.parameters, q_scaler, batch, moment)
+
+    def energies(parameters: Tensor, radial: Tensor, angular: Tensor) -> Tensor:
+        found = type_states(model, parameters, q_scaler, batch, Moments(radial, angular))
+        return batch.sum_by_frame(torch.cat([state.energy for state in found]))
+
+    for tangent in (kernels.displacement_tangents(displacements), kernels.strain_tangents(strains)):
+        values, rows = direction_rows(
+            model, trained.parameters, q_scaler, batch, moment, tangent, states
+        )
+        for d in range(2):
+
+            def change(parameters: Tensor, d: int = d, tangent: Moments = tangent) -> Tensor:
+                _, slope = torch.func.jvp(
+                    lambda radial, angular: energies(parameters, radial, angular),
+                    (moment.radial, moment.angular),
+                    (tangent.radial[d], tangent.angular[d]),
+                )
+                return slope
+
+            torch.testing.assert_close(values[d], change(trained.parameters), rtol=0, atol=EXACT)
+            expected = torch.func.jacrev(change)(trained.parameters)
+            torch.testing.assert_close(rows[d], expected, rtol=EXACT, atol=EXACT)
+
+
+def test_directional_change_is_minus_force_along_it(
+    trained: NEPModel, random_frame: MakeFrame
+) -> None:
+    """U' along displacements s is -sum s . F of the same model."""
+    model = trained.model
+    frames = [random_frame(14)]
+    prediction, batch = evaluate(trained, frames)
+    kernels = model.pair_kernels(batch)
+    moment = kernels.moments()
+    states = type_states(model, trained.parameters, trained.q_scaler, batch, moment)
+    s = torch.randn(1, 7, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    values, _ = direction_rows(
+        model,
+        trained.parameters,
+        trained.q_scaler,
+        batch,
+        moment,
+        kernels.displacement_tangents(s),
+        states,
+    )
+    expected = -(s[0] * prediction.forces).sum()
+    assert float(values[0, 0]) == pytest.approx(float(expected), abs=EXACT)
+
+
+def test_parameter_counts_match_the_file_format() -> None:
+    """(dim + 2) neurons + 1 a species, and T^2 (n_max + 1)(basis_size + 1) coefficients each."""
+    model = NEP(SPECIES, (6.0, 6.0), (4, 4), (12, 12), 4, ("222", "1111"), 40)
+    assert model.n_descriptor == 5 + 5 * 6
+    assert model.n_parameters == 2 * (37 * 40 + 1) + 4 * 5 * 13 * 2 == 3482
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"l_max": 9}, "l_max"),
+        ({"l_max": 2, "invariants": ("123",)}, "needs l_max >= 3"),
+        ({"invariants": ("1111", "222")}, "in order"),
+        ({"cutoff": (4.0, 5.0)}, "below angular"),
+    ],
+)
+def test_impossible_sizes_are_refused(changes: dict[str, object], message: str) -> None:
+    """A model that no formula describes cannot be made."""
+    with pytest.raises(ValueError, match=message):
+        attrs.evolve(MODELS["reference"], **changes)

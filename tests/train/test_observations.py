@@ -1,0 +1,103 @@
+"""What the filter is shown: innovations, rows, missing labels, force groups."""
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from nepforge.data.batch import Batch, make_batch
+from nepforge.data.frame import Frame
+from nepforge.data.neighbors import find_neighbors
+from nepforge.models.nep import NEP
+from nepforge.train.observations import (
+    NotFiniteError,
+    Observations,
+    ObservationWeights,
+    force_group_signs,
+    observe,
+)
+from tests.conftest import SPECIES, random_model
+
+MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 3, ("222",), 5)
+WEIGHTS = ObservationWeights(energy=30.0, force=1.0, virial=2.0)
+STEP = 1.0e-6
+MakeFrame = Callable[..., Frame]
+
+
+def batch_of(frames: list[Frame]) -> Batch:
+    return make_batch(frames, [find_neighbors(f, SPECIES, 4.5) for f in frames])
+
+
+def look(batch: Batch, parameters: torch.Tensor, groups: int = 2, seed: int = 1) -> Observations:
+    return observe(
+        MODEL,
+        parameters,
+        random_model(MODEL, 1).q_scaler,
+        batch,
+        force_groups=groups,
+        weights=WEIGHTS,
+        rng=torch.Generator().manual_seed(seed),
+    )
+
+
+def test_rows_are_minus_the_slopes_of_the_innovations(random_frame: MakeFrame) -> None:
+    """A small step against the parameters changes every innovation by -row . step."""
+    batch = batch_of([random_frame(1), random_frame(2, 5)])
+    parameters = random_model(MODEL, 1).parameters
+    direction = torch.randn(
+        MODEL.n_parameters, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+    )
+    here = look(batch, parameters)
+    upper = look(batch, parameters + STEP * direction).innovations
+    lower = look(batch, parameters - STEP * direction).innovations
+    slopes = (upper - lower) / (2 * STEP)
+    torch.testing.assert_close(slopes, -here.rows @ direction, rtol=1e-6, atol=1e-6)
+    assert len(here.innovations) == 2 + 2 * 2 + 2
+
+
+def test_energy_innovation_is_the_weighted_error_per_atom(random_frame: MakeFrame) -> None:
+    """e = w_E (E_label - E) / N, times the square root of the frame weight."""
+    frames = [random_frame(1), attrs.evolve(random_frame(2, 5), weight=4.0)]
+    batch = batch_of(frames)
+    found = look(batch, random_model(MODEL, 1).parameters)
+    error = batch.energy - found.prediction.energy
+    expected = error * torch.tensor([30.0 / 7.0, 2.0 * 30.0 / 5.0], dtype=torch.float64)
+    torch.testing.assert_close(found.innovations[:2], expected, rtol=0, atol=1e-12)
+
+
+def test_missing_labels_give_no_observation(random_frame: MakeFrame) -> None:
+    """Frames without energy, forces or virial leave those rows out, never zeros."""
+    frames = [
+        attrs.evolve(random_frame(1), virial=None, energy=None),
+        attrs.evolve(random_frame(2, 5), forces=None),
+        attrs.evolve(random_frame(3), virial=None),
+    ]
+    found = look(batch_of(frames), random_model(MODEL, 1).parameters)
+    assert len(found.innovations) == 2 + 2 * 2 + 1
+    assert (found.rows.abs().sum(dim=1) > 0).all()
+
+
+def test_force_groups_share_out_all_atoms(random_frame: MakeFrame) -> None:
+    """Every atom is in one group; groups of a frame differ by one atom at most; seeds repeat."""
+    batch = batch_of([random_frame(1), random_frame(2, 5)])
+    error = torch.randn(12, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    signs = force_group_signs(batch, error, 3, torch.Generator().manual_seed(4))
+    again = force_group_signs(batch, error, 3, torch.Generator().manual_seed(4))
+    assert torch.equal(signs, again)
+    assert torch.equal(signs.sum(dim=0), error.sign())
+    members = batch.sum_by_frame(signs.abs()[:, :, 0].mT).mT  # [groups, frames]
+    assert sorted(members[:, 0].tolist()) == [2, 2, 3]
+    assert sorted(members[:, 1].tolist()) == [1, 2, 2]
+
+
+def test_a_number_that_is_not_finite_is_located(random_frame: MakeFrame) -> None:
+    """The error names the frame of the batch and the atom in the frame's own order."""
+    frames = [random_frame(1), random_frame(2, 5)]
+    batch = batch_of(frames)
+    parameters = random_model(MODEL, 1).parameters.clone()
+    MODEL.weights(parameters).w1[1] = np.inf
+    with pytest.raises(NotFiniteError) as caught:
+        look(batch, parameters)
+    assert frames[caught.value.frame_idx].numbers[caught.value.atom_idx] in {8, 72}
