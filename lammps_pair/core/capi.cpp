@@ -13,7 +13,8 @@
 
 struct nepforge_model {
   nepforge_model(const char* path, const char* instruction_set)
-      : model(nepforge::parse_nep_model(nepforge::load_text(path), path)), evaluator(model, instruction_set) {}
+      : model(nepforge::parse_nep_model(nepforge::load_text(path), path)),
+        evaluator(model, instruction_set) {}
 
   nepforge::NepModel model;
   nepforge::NepCpu evaluator;
@@ -84,14 +85,14 @@ void evaluate(nepforge_model& handle, int n_atoms, const int* numbers, const dou
   totals.atomic_energy = energies;
   totals.atomic_virial = all_virials.data();
   constexpr int whole_index = -1;
-  handle.evaluator.evaluate({list.positions.data(), types.data(), same.data()},
-                            {n_atoms, centers.data(), list.n_neighbors.data(), neighbors.data(),
-                             whole_index},
-                            totals);
+  handle.evaluator.evaluate(
+      {list.positions.data(), types.data(), same.data()},
+      {n_atoms, centers.data(), list.n_neighbors.data(), neighbors.data(), whole_index}, totals);
   std::fill(forces, forces + 3 * n_atoms, 0.0);
   std::fill(virials, virials + 9 * n_atoms, 0.0);
   for (std::size_t atom = 0; atom < n_total; ++atom) {
-    for (int idx = 0; idx < 3; ++idx) forces[3 * list.owner[atom] + idx] += all_forces[3 * atom + idx];
+    for (int idx = 0; idx < 3; ++idx)
+      forces[3 * list.owner[atom] + idx] += all_forces[3 * atom + idx];
     for (int idx = 0; idx < 9; ++idx) {
       virials[9 * list.owner[atom] + idx] += all_virials[9 * atom + idx];
     }
@@ -100,9 +101,13 @@ void evaluate(nepforge_model& handle, int n_atoms, const int* numbers, const dou
 
 }  // namespace
 
-const char* nepforge_last_error(void) { return last_error.c_str(); }
+const char* nepforge_last_error(void) {
+  return last_error.c_str();
+}
 
-const char* nepforge_built_for_lammps(void) { return NEPFORGE_LAMMPS_VERSION; }
+const char* nepforge_built_for_lammps(void) {
+  return NEPFORGE_LAMMPS_VERSION;
+}
 
 const char* nepforge_instruction_sets(void) {
   static const std::string names = [] {
@@ -121,9 +126,13 @@ int nepforge_model_open(const char* path, const char* instruction_set, nepforge_
       [&] { *model = std::make_unique<nepforge_model>(path, instruction_set).release(); });
 }
 
-void nepforge_model_close(nepforge_model* model) { delete model; }
+void nepforge_model_close(nepforge_model* model) {
+  delete model;
+}
 
-int nepforge_model_n_species(const nepforge_model* model) { return model->model.n_species(); }
+int nepforge_model_n_species(const nepforge_model* model) {
+  return model->model.n_species();
+}
 
 const char* nepforge_model_species(const nepforge_model* model, int species_idx) {
   return model->model.species[species_idx].c_str();

@@ -21,18 +21,20 @@ typedef double Lanes __attribute__((vector_size(LANES * sizeof(double)), aligned
 
 constexpr double PI = 3.14159265358979323846;
 
-NEPFORGE_INLINE void load(const double *from, Lanes &to)
-{
-  to = *reinterpret_cast<const Lanes *>(from);
+NEPFORGE_INLINE void load(const double* from, Lanes& to) {
+  to = *reinterpret_cast<const Lanes*>(from);
 }
 
-NEPFORGE_INLINE void store(const Lanes &from, double *to) { *reinterpret_cast<Lanes *>(to) = from; }
+NEPFORGE_INLINE void store(const Lanes& from, double* to) {
+  *reinterpret_cast<Lanes*>(to) = from;
+}
 
-long padded(long n) { return (n + LANES - 1) / LANES * LANES; }
+long padded(long n) {
+  return (n + LANES - 1) / LANES * LANES;
+}
 
 // sin(t) and cos(t) for |t| <= pi/4 by their Taylor series, whose next terms are below 1e-17.
-NEPFORGE_INLINE void sine_cosine(const Lanes &t, Lanes &sine, Lanes &cosine)
-{
+NEPFORGE_INLINE void sine_cosine(const Lanes& t, Lanes& sine, Lanes& cosine) {
   const Lanes square = t * t;
   Lanes s = square * (1.0 / 355687428096000.0) - 1.0 / 1307674368000.0;
   s = s * square + 1.0 / 6227020800.0;
@@ -70,25 +72,22 @@ struct Sizes {
   long a_stride;
 };
 
-Sizes sizes_for(long functions, long l_max)
-{
+Sizes sizes_for(long functions, long l_max) {
   const long a_count = (l_max + 1) * (l_max + 1) - 1;
   return {padded(functions), a_count, padded(a_count)};
 }
 
-void collect(const nepforge_pairs &pairs, long atom, long type, double cutoff, Shell &shell)
-{
+void collect(const nepforge_pairs& pairs, long atom, long type, double cutoff, Shell& shell) {
   const long first = pairs.column_offsets[type], last = pairs.column_offsets[type + 1];
   const std::size_t room = static_cast<std::size_t>(padded(last - first));
   if (shell.r.size() < room) {
-    for (auto *array : {&shell.x, &shell.y, &shell.z, &shell.r}) array->resize(room);
+    for (auto* array : {&shell.x, &shell.y, &shell.z, &shell.r}) array->resize(room);
     shell.column.resize(room);
   }
   long n = 0;
-  const double *vector = pairs.neighbor_vector + 3 * (atom * pairs.n_columns + first);
+  const double* vector = pairs.neighbor_vector + 3 * (atom * pairs.n_columns + first);
   for (long k = first; k < last; ++k, vector += 3) {
-    const double square =
-        vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
+    const double square = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
     if (square >= cutoff * cutoff) continue;
     const double distance = std::sqrt(square);
     shell.x[n] = vector[0] / distance;
@@ -106,14 +105,12 @@ void collect(const nepforge_pairs &pairs, long atom, long type, double cutoff, S
   }
 }
 
-NEPFORGE_INLINE void scatter(const Lanes &values, double *table, long stride)
-{
+NEPFORGE_INLINE void scatter(const Lanes& values, double* table, long stride) {
   for (int lane = 0; lane < LANES; ++lane) table[lane * stride] = values[lane];
 }
 
 // f_k and f_k' of every neighbour in the shell.
-NEPFORGE_INLINE void radial_tables(Shell &shell, double cutoff, long functions, long stride)
-{
+NEPFORGE_INLINE void radial_tables(Shell& shell, double cutoff, long functions, long stride) {
   const std::size_t room = static_cast<std::size_t>(padded(shell.count) * stride);
   if (shell.value.size() < room) {
     shell.value.resize(room);
@@ -131,12 +128,12 @@ NEPFORGE_INLINE void radial_tables(Shell &shell, double cutoff, long functions, 
     const Lanes fc_slope = (-PI / cutoff) * sine * cosine;
     const Lanes x = 2.0 * (scaled - 1.0) * (scaled - 1.0) - 1.0;
     const Lanes half_chain = 0.5 * fc * (4.0 / cutoff) * (scaled - 1.0);
-    double *value = &shell.value[j * stride];
-    double *slope = &shell.slope[j * stride];
+    double* value = &shell.value[j * stride];
+    double* slope = &shell.slope[j * stride];
     scatter(fc, value, stride);
     scatter(fc_slope, slope, stride);
-    Lanes below = x - x + 1.0, here = x;           // T_{k-1}, T_k
-    Lanes u_below = x - x, u_here = x - x + 1.0;   // U_{k-2}, U_{k-1}
+    Lanes below = x - x + 1.0, here = x;          // T_{k-1}, T_k
+    Lanes u_below = x - x, u_here = x - x + 1.0;  // U_{k-2}, U_{k-1}
     for (long k = 1; k < functions; ++k) {
       const Lanes half = 0.5 * (here + 1.0);
       scatter(half * fc, value + k, stride);
@@ -152,9 +149,8 @@ NEPFORGE_INLINE void radial_tables(Shell &shell, double cutoff, long functions, 
 }
 
 // B_a and dB_a/dr_ij of every neighbour in the shell.
-NEPFORGE_INLINE void harmonic_tables(Shell &shell, const double *z_coefficients, long l_max,
-                                     long stride, bool with_gradient)
-{
+NEPFORGE_INLINE void harmonic_tables(Shell& shell, const double* z_coefficients, long l_max,
+                                     long stride, bool with_gradient) {
   const std::size_t room = static_cast<std::size_t>(padded(shell.count) * stride);
   if (shell.harmonics.size() < room) {
     shell.harmonics.resize(room);
@@ -167,10 +163,10 @@ NEPFORGE_INLINE void harmonic_tables(Shell &shell, const double *z_coefficients,
     load(&shell.z[j], z);
     load(&shell.r[j], r);
     const Lanes inverse = 1.0 / r;
-    double *values = &shell.harmonics[j * stride];
-    double *gradients = &shell.gradient[3 * j * stride];
-    const auto put = [&](long a, const Lanes &value, const Lanes &gx, const Lanes &gy,
-                         const Lanes &gz) __attribute__((always_inline)) {
+    double* values = &shell.harmonics[j * stride];
+    double* gradients = &shell.gradient[3 * j * stride];
+    const auto put = [&](long a, const Lanes& value, const Lanes& gx, const Lanes& gy,
+                         const Lanes& gz) __attribute__((always_inline)) {
       scatter(value, values + a, stride);
       if (!with_gradient) return;
       const Lanes along = x * gx + y * gy + z * gz;
@@ -179,11 +175,11 @@ NEPFORGE_INLINE void harmonic_tables(Shell &shell, const double *z_coefficients,
       scatter((gz - along * z) * inverse, gradients + 2 * stride + a, 3 * stride);
     };
     const Lanes zero = x - x;
-    Lanes real = zero + 1.0, imaginary = zero;    // (x + iy)^m
+    Lanes real = zero + 1.0, imaginary = zero;        // (x + iy)^m
     Lanes real_below = zero, imaginary_below = zero;  // (x + iy)^(m-1)
     for (long m = 0; m <= l_max; ++m) {
       for (long l = std::max(m, 1L); l <= l_max; ++l) {
-        const double *coefficient = z_coefficients + (l * (l + 1) / 2 - 1 + m) * (l_max + 1);
+        const double* coefficient = z_coefficients + (l * (l + 1) / 2 - 1 + m) * (l_max + 1);
         Lanes value = zero + coefficient[l - m], slope = zero;
         for (long power = l - m - 1; power >= 0; --power) {
           slope = slope * z + value;
@@ -210,9 +206,8 @@ NEPFORGE_INLINE void harmonic_tables(Shell &shell, const double *z_coefficients,
 
 // out[k][v] += sum over rows of right[row][k] left[row][v], NK x NV vectors kept in registers.
 template <int NV, int NK>
-NEPFORGE_INLINE void tile(const double *left, long left_stride, const double *right,
-                          long right_stride, long rows, double *out, long out_stride)
-{
+NEPFORGE_INLINE void tile(const double* left, long left_stride, const double* right,
+                          long right_stride, long rows, double* out, long out_stride) {
   Lanes sum[NK][NV];
 #pragma GCC unroll 8
   for (int k = 0; k < NK; ++k)
@@ -236,10 +231,9 @@ NEPFORGE_INLINE void tile(const double *left, long left_stride, const double *ri
 }
 
 template <int NV>
-NEPFORGE_INLINE void tile_columns(const double *left, long left_stride, const double *right,
-                                  long right_stride, long rows, long n_k, double *out,
-                                  long out_stride)
-{
+NEPFORGE_INLINE void tile_columns(const double* left, long left_stride, const double* right,
+                                  long right_stride, long rows, long n_k, double* out,
+                                  long out_stride) {
   long k = 0;
   for (; k + 7 <= n_k; k += 7)
     tile<NV, 7>(left, left_stride, right + k, right_stride, rows, out + k * out_stride, out_stride);
@@ -250,10 +244,9 @@ NEPFORGE_INLINE void tile_columns(const double *left, long left_stride, const do
 }
 
 // out[k][a] += sum over rows of right[row][k] left[row][a] for a padded number of a.
-NEPFORGE_INLINE void accumulate(const double *left, long left_stride, const double *right,
-                                long right_stride, long rows, long n_k, double *out,
-                                long out_stride)
-{
+NEPFORGE_INLINE void accumulate(const double* left, long left_stride, const double* right,
+                                long right_stride, long rows, long n_k, double* out,
+                                long out_stride) {
   const long vectors = out_stride / LANES;
   long v = 0;
   for (; v + 3 <= vectors; v += 3)
@@ -273,20 +266,18 @@ struct Scratch {
   std::vector<double> value, slope;
 };
 
-bool same_shell(const nepforge_pairs &pairs)
-{
+bool same_shell(const nepforge_pairs& pairs) {
   return pairs.radial_cutoff == pairs.angular_cutoff &&
          pairs.radial_functions == pairs.angular_functions;
 }
 
 // Both shells of one atom and neighbour type; the angular one may simply be the radial one.
-NEPFORGE_INLINE Shell &prepare(const nepforge_pairs &pairs, long atom, long type, Scratch &scratch,
-                               bool with_gradient)
-{
+NEPFORGE_INLINE Shell& prepare(const nepforge_pairs& pairs, long atom, long type, Scratch& scratch,
+                               bool with_gradient) {
   collect(pairs, atom, type, pairs.radial_cutoff, scratch.radial);
   radial_tables(scratch.radial, pairs.radial_cutoff, pairs.radial_functions,
                 padded(pairs.radial_functions));
-  Shell &angular = same_shell(pairs) ? scratch.radial : scratch.angular;
+  Shell& angular = same_shell(pairs) ? scratch.radial : scratch.angular;
   const Sizes sizes = sizes_for(pairs.angular_functions, pairs.l_max);
   if (!same_shell(pairs)) {
     collect(pairs, atom, type, pairs.angular_cutoff, angular);
@@ -297,9 +288,8 @@ NEPFORGE_INLINE Shell &prepare(const nepforge_pairs &pairs, long atom, long type
 }
 
 // Write block[k][a] of one type into result[a][type functions + k].
-void store_angular(const nepforge_pairs &pairs, const Sizes &sizes, const double *block, long type,
-                   double *result)
-{
+void store_angular(const nepforge_pairs& pairs, const Sizes& sizes, const double* block, long type,
+                   double* result) {
   const long width = pairs.n_types * pairs.angular_functions;
   for (long a = 0; a < sizes.a_count; ++a)
     for (long k = 0; k < pairs.angular_functions; ++k)
@@ -307,14 +297,13 @@ void store_angular(const nepforge_pairs &pairs, const Sizes &sizes, const double
 }
 
 NEPFORGE_CLONES
-void moments_of_atom(const nepforge_pairs &pairs, long atom, Scratch &scratch, double *radial,
-                     double *angular)
-{
+void moments_of_atom(const nepforge_pairs& pairs, long atom, Scratch& scratch, double* radial,
+                     double* angular) {
   const Sizes sizes = sizes_for(pairs.angular_functions, pairs.l_max);
   for (long type = 0; type < pairs.n_types; ++type) {
-    const Shell &shell = prepare(pairs, atom, type, scratch, false);
+    const Shell& shell = prepare(pairs, atom, type, scratch, false);
     const long stride = padded(pairs.radial_functions);
-    double *sums = radial + type * pairs.radial_functions;
+    double* sums = radial + type * pairs.radial_functions;
     std::fill_n(sums, pairs.radial_functions, 0.0);
     for (long j = 0; j < scratch.radial.count; ++j)
       for (long k = 0; k < pairs.radial_functions; ++k)
@@ -328,24 +317,22 @@ void moments_of_atom(const nepforge_pairs &pairs, long atom, Scratch &scratch, d
 
 // What moves: displacements of atoms and strain of the frame along one direction.
 struct Direction {
-  const double *displacements;  // [N, 3] or null
-  const double *strain;         // [3, 3] or null
+  const double* displacements;  // [N, 3] or null
+  const double* strain;         // [3, 3] or null
 };
 
 // ds of every neighbour of a shell; returns whether any of them moves.
-bool movements(const nepforge_pairs &pairs, long atom, const Shell &shell, const Direction &along,
-               std::vector<double> &movement)
-{
+bool movements(const nepforge_pairs& pairs, long atom, const Shell& shell, const Direction& along,
+               std::vector<double>& movement) {
   bool any = false;
   movement.resize(static_cast<std::size_t>(3 * shell.count));
   for (long j = 0; j < shell.count; ++j) {
-    double *ds = &movement[3 * j];
+    double* ds = &movement[3 * j];
     ds[0] = ds[1] = ds[2] = 0.0;
     if (along.displacements) {
-      const double *there =
-          along.displacements +
-          3 * pairs.neighbor_idx[atom * pairs.n_columns + shell.column[j]];
-      const double *here = along.displacements + 3 * atom;
+      const double* there =
+          along.displacements + 3 * pairs.neighbor_idx[atom * pairs.n_columns + shell.column[j]];
+      const double* here = along.displacements + 3 * atom;
       for (int c = 0; c < 3; ++c) ds[c] = there[c] - here[c];
     }
     if (along.strain) {
@@ -359,11 +346,10 @@ bool movements(const nepforge_pairs &pairs, long atom, const Shell &shell, const
   return any;
 }
 
-NEPFORGE_INLINE void radial_tangent(const Shell &shell, const std::vector<double> &movement,
-                                    long functions, long stride, double *sums)
-{
+NEPFORGE_INLINE void radial_tangent(const Shell& shell, const std::vector<double>& movement,
+                                    long functions, long stride, double* sums) {
   for (long j = 0; j < shell.count; ++j) {
-    const double *ds = &movement[3 * j];
+    const double* ds = &movement[3 * j];
     const double along = ds[0] * shell.x[j] + ds[1] * shell.y[j] + ds[2] * shell.z[j];
     if (along == 0.0) continue;
     for (long k = 0; k < functions; ++k) sums[k] += along * shell.slope[j * stride + k];
@@ -371,26 +357,25 @@ NEPFORGE_INLINE void radial_tangent(const Shell &shell, const std::vector<double
 }
 
 // Rows (u . ds) B against f', and dB . ds against f, of the neighbours that move.
-NEPFORGE_INLINE long tangent_rows(const Shell &shell, const Sizes &sizes, Scratch &scratch)
-{
+NEPFORGE_INLINE long tangent_rows(const Shell& shell, const Sizes& sizes, Scratch& scratch) {
   const long a_stride = sizes.a_stride, k_stride = sizes.functions_stride;
   scratch.left.resize(static_cast<std::size_t>(2 * shell.count * a_stride));
   scratch.right.resize(static_cast<std::size_t>(2 * shell.count * k_stride));
   long rows = 0;
   for (long j = 0; j < shell.count; ++j) {
-    const double *ds = &scratch.movement[3 * j];
+    const double* ds = &scratch.movement[3 * j];
     if (ds[0] == 0.0 && ds[1] == 0.0 && ds[2] == 0.0) continue;
     const double along = ds[0] * shell.x[j] + ds[1] * shell.y[j] + ds[2] * shell.z[j];
-    const double *harmonics = &shell.harmonics[j * a_stride];
-    const double *gradient = &shell.gradient[3 * j * a_stride];
-    double *first = &scratch.left[rows * a_stride];
-    double *second = first + a_stride;
+    const double* harmonics = &shell.harmonics[j * a_stride];
+    const double* gradient = &shell.gradient[3 * j * a_stride];
+    double* first = &scratch.left[rows * a_stride];
+    double* second = first + a_stride;
     for (long a = 0; a < a_stride; ++a) {
       first[a] = along * harmonics[a];
-      second[a] = ds[0] * gradient[a] + ds[1] * gradient[a_stride + a] +
-                  ds[2] * gradient[2 * a_stride + a];
+      second[a] =
+          ds[0] * gradient[a] + ds[1] * gradient[a_stride + a] + ds[2] * gradient[2 * a_stride + a];
     }
-    double *right = &scratch.right[rows * k_stride];
+    double* right = &scratch.right[rows * k_stride];
     std::copy_n(&shell.slope[j * k_stride], k_stride, right);
     std::copy_n(&shell.value[j * k_stride], k_stride, right + k_stride);
     rows += 2;
@@ -399,17 +384,16 @@ NEPFORGE_INLINE long tangent_rows(const Shell &shell, const Sizes &sizes, Scratc
 }
 
 NEPFORGE_CLONES
-void tangents_of_atom(const nepforge_pairs &pairs, long atom, const std::vector<Direction> &along,
-                      Scratch &scratch, double *radial, double *angular)
-{
+void tangents_of_atom(const nepforge_pairs& pairs, long atom, const std::vector<Direction>& along,
+                      Scratch& scratch, double* radial, double* angular) {
   const Sizes sizes = sizes_for(pairs.angular_functions, pairs.l_max);
   const long radial_width = pairs.n_types * pairs.radial_functions;
   const long angular_width = sizes.a_count * pairs.n_types * pairs.angular_functions;
   for (long type = 0; type < pairs.n_types; ++type) {
-    const Shell &shell = prepare(pairs, atom, type, scratch, true);
+    const Shell& shell = prepare(pairs, atom, type, scratch, true);
     for (std::size_t d = 0; d < along.size(); ++d) {
       const long place = static_cast<long>(d) * pairs.n_atoms + atom;
-      double *sums = radial + place * radial_width + type * pairs.radial_functions;
+      double* sums = radial + place * radial_width + type * pairs.radial_functions;
       std::fill_n(sums, pairs.radial_functions, 0.0);
       scratch.block.assign(static_cast<std::size_t>(sizes.functions_stride * sizes.a_stride), 0.0);
       bool moving = movements(pairs, atom, scratch.radial, along[d], scratch.movement);
@@ -430,9 +414,8 @@ void tangents_of_atom(const nepforge_pairs &pairs, long atom, const std::vector<
 }
 
 // gradient[a][type functions + k] -> block[k][a], padding zero.
-void load_angular(const nepforge_pairs &pairs, const Sizes &sizes, const double *gradient,
-                  long type, std::vector<double> &block)
-{
+void load_angular(const nepforge_pairs& pairs, const Sizes& sizes, const double* gradient,
+                  long type, std::vector<double>& block) {
   const long width = pairs.n_types * pairs.angular_functions;
   block.assign(static_cast<std::size_t>(sizes.functions_stride * sizes.a_stride), 0.0);
   for (long a = 0; a < sizes.a_count; ++a)
@@ -441,16 +424,15 @@ void load_angular(const nepforge_pairs &pairs, const Sizes &sizes, const double 
 }
 
 // dU/dB_a = sum_k f_k G[k][a] and its radial counterpart with f_k', row by row.
-NEPFORGE_INLINE void angular_pair_gradients(const Shell &shell, const Sizes &sizes, long functions,
-                                            Scratch &scratch, double *pair_gradient)
-{
+NEPFORGE_INLINE void angular_pair_gradients(const Shell& shell, const Sizes& sizes, long functions,
+                                            Scratch& scratch, double* pair_gradient) {
   const long a_stride = sizes.a_stride;
   scratch.value.resize(static_cast<std::size_t>(a_stride));
   scratch.slope.resize(static_cast<std::size_t>(a_stride));
   double *value = scratch.value.data(), *slope = scratch.slope.data();
   for (long j = 0; j < shell.count; ++j) {
-    const double *f = &shell.value[j * sizes.functions_stride];
-    const double *f_slope = &shell.slope[j * sizes.functions_stride];
+    const double* f = &shell.value[j * sizes.functions_stride];
+    const double* f_slope = &shell.slope[j * sizes.functions_stride];
     for (long v = 0; v < a_stride; v += LANES) {
       Lanes sum = {}, sum_slope = {};
       for (long k = 0; k < functions; ++k) {
@@ -462,8 +444,8 @@ NEPFORGE_INLINE void angular_pair_gradients(const Shell &shell, const Sizes &siz
       store(sum, value + v);
       store(sum_slope, slope + v);
     }
-    const double *harmonics = &shell.harmonics[j * a_stride];
-    const double *gradient = &shell.gradient[3 * j * a_stride];
+    const double* harmonics = &shell.harmonics[j * a_stride];
+    const double* gradient = &shell.gradient[3 * j * a_stride];
     Lanes along = {}, px = {}, py = {}, pz = {};
     for (long v = 0; v < a_stride; v += LANES) {
       Lanes b, gx, gy, gz, h, h_slope;
@@ -485,7 +467,7 @@ NEPFORGE_INLINE void angular_pair_gradients(const Shell &shell, const Sizes &siz
       total[2] += pz[lane];
       total[3] += along[lane];
     }
-    double *p = pair_gradient + 3 * shell.column[j];
+    double* p = pair_gradient + 3 * shell.column[j];
     p[0] += total[0] + total[3] * shell.x[j];
     p[1] += total[1] + total[3] * shell.y[j];
     p[2] += total[2] + total[3] * shell.z[j];
@@ -494,21 +476,20 @@ NEPFORGE_INLINE void angular_pair_gradients(const Shell &shell, const Sizes &siz
 
 // p_ij = dU_i/dr_ij of one atom's pairs, [K, 3].
 NEPFORGE_CLONES
-void pair_gradients_of_atom(const nepforge_pairs &pairs, long atom, Scratch &scratch,
-                            const double *radial_gradient, const double *angular_gradient,
-                            double *pair_gradient)
-{
+void pair_gradients_of_atom(const nepforge_pairs& pairs, long atom, Scratch& scratch,
+                            const double* radial_gradient, const double* angular_gradient,
+                            double* pair_gradient) {
   const Sizes sizes = sizes_for(pairs.angular_functions, pairs.l_max);
   std::fill_n(pair_gradient, 3 * pairs.n_columns, 0.0);
   for (long type = 0; type < pairs.n_types; ++type) {
-    const Shell &shell = prepare(pairs, atom, type, scratch, true);
-    const double *radial = radial_gradient + type * pairs.radial_functions;
+    const Shell& shell = prepare(pairs, atom, type, scratch, true);
+    const double* radial = radial_gradient + type * pairs.radial_functions;
     const long stride = padded(pairs.radial_functions);
     for (long j = 0; j < scratch.radial.count; ++j) {
       double along = 0.0;
       for (long k = 0; k < pairs.radial_functions; ++k)
         along += radial[k] * scratch.radial.slope[j * stride + k];
-      double *p = pair_gradient + 3 * scratch.radial.column[j];
+      double* p = pair_gradient + 3 * scratch.radial.column[j];
       p[0] += along * scratch.radial.x[j];
       p[1] += along * scratch.radial.y[j];
       p[2] += along * scratch.radial.z[j];
@@ -520,8 +501,7 @@ void pair_gradients_of_atom(const nepforge_pairs &pairs, long atom, Scratch &scr
 
 }  // namespace
 
-void nepforge_moments(const nepforge_pairs *pairs, double *radial, double *angular)
-{
+void nepforge_moments(const nepforge_pairs* pairs, double* radial, double* angular) {
   const long radial_width = pairs->n_types * pairs->radial_functions;
   const long a_count = (pairs->l_max + 1) * (pairs->l_max + 1) - 1;
   const long angular_width = a_count * pairs->n_types * pairs->angular_functions;
@@ -535,11 +515,10 @@ void nepforge_moments(const nepforge_pairs *pairs, double *radial, double *angul
   }
 }
 
-void nepforge_moment_tangents(const nepforge_pairs *pairs, std::int64_t n_directions,
-                              const double *displacements, const double *strains,
-                              std::int64_t n_frames, const std::int64_t *frame_idx, double *radial,
-                              double *angular)
-{
+void nepforge_moment_tangents(const nepforge_pairs* pairs, std::int64_t n_directions,
+                              const double* displacements, const double* strains,
+                              std::int64_t n_frames, const std::int64_t* frame_idx, double* radial,
+                              double* angular) {
 #pragma omp parallel num_threads(static_cast<int>(pairs->n_threads))
   {
     Scratch scratch;
@@ -555,9 +534,8 @@ void nepforge_moment_tangents(const nepforge_pairs *pairs, std::int64_t n_direct
   }
 }
 
-void nepforge_moment_forces(const nepforge_pairs *pairs, const double *radial_gradient,
-                            const double *angular_gradient, double *forces, double *virials)
-{
+void nepforge_moment_forces(const nepforge_pairs* pairs, const double* radial_gradient,
+                            const double* angular_gradient, double* forces, double* virials) {
   const long radial_width = pairs->n_types * pairs->radial_functions;
   const long a_count = (pairs->l_max + 1) * (pairs->l_max + 1) - 1;
   const long angular_width = a_count * pairs->n_types * pairs->angular_functions;
@@ -577,9 +555,9 @@ void nepforge_moment_forces(const nepforge_pairs *pairs, const double *radial_gr
   for (long atom = 0; atom < pairs->n_atoms; ++atom)
     for (long k = 0; k < pairs->n_columns; ++k) {
       const long pair = atom * pairs->n_columns + k;
-      const double *p = &gradients[3 * pair];
-      const double *r = pairs->neighbor_vector + 3 * pair;
-      double *there = forces + 3 * pairs->neighbor_idx[pair];
+      const double* p = &gradients[3 * pair];
+      const double* r = pairs->neighbor_vector + 3 * pair;
+      double* there = forces + 3 * pairs->neighbor_idx[pair];
       for (int c = 0; c < 3; ++c) {
         forces[3 * atom + c] += p[c];
         there[c] -= p[c];

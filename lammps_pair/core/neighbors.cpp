@@ -11,19 +11,24 @@ namespace {
 
 using Vector = std::array<double, 3>;
 
-constexpr double coincident = 1e-6;     // Å: no potential has a meaning below
-constexpr double flat = 1e-9;           // volume of a cell in units of the product of its edges
+constexpr double coincident = 1e-6;      // Å: no potential has a meaning below
+constexpr double flat = 1e-9;            // volume of a cell in units of the product of its edges
 constexpr double n_bins_per_atom = 8.0;  // at most, so that a sparse system does not fill memory
 
-double dot(const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+double dot(const Vector& a, const Vector& b) {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
 
 Vector cross(const Vector& a, const Vector& b) {
   return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
 }
 
-double length(const Vector& a) { return std::sqrt(dot(a, a)); }
+double length(const Vector& a) {
+  return std::sqrt(dot(a, a));
+}
 
-/// The cell with a unit vector at right angles in the place of every direction that is not periodic.
+/// The cell with a unit vector at right angles in the place of every direction that is not
+/// periodic.
 struct Lattice {
   std::array<Vector, 3> vectors;
   std::array<Vector, 3> reciprocal;  // fractional coordinate = position . reciprocal
@@ -56,9 +61,8 @@ Lattice complete(const Cell& cell) {
     lattice.vectors[axis] = {row[0], row[1], row[2]};
     if (cell.periodic[axis]) known.push_back(lattice.vectors[axis]);
   }
-  const bool parallel =
-      known.size() == 2 &&
-      length(cross(known[0], known[1])) <= flat * length(known[0]) * length(known[1]);
+  const bool parallel = known.size() == 2 && length(cross(known[0], known[1])) <=
+                                                 flat * length(known[0]) * length(known[1]);
   const bool zero = known.size() == 1 && length(known[0]) == 0.0;
   if (!parallel && !zero) {
     for (int axis = 0; axis < 3; ++axis) {

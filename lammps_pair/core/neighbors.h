@@ -21,9 +21,9 @@ struct Cell {
 /// Atoms 0 .. n_atoms-1 wrapped into the cell, then the images within the cutoff of it, and the
 /// neighbours of each of the first n_atoms.
 struct NeighborList {
-  std::vector<double> positions;           // [n_total][3] Å
-  std::vector<int> owner;                  // [n_total] the atom that an image is of
-  std::vector<int> n_neighbors;            // [n_atoms]
+  std::vector<double> positions;            // [n_total][3] Å
+  std::vector<int> owner;                   // [n_total] the atom that an image is of
+  std::vector<int> n_neighbors;             // [n_atoms]
   std::vector<std::vector<int>> neighbors;  // [n_atoms]
 };
 

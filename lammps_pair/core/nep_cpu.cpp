@@ -39,7 +39,7 @@ struct ExpansionStorage {
     cutoff = AlignedBuffer(n_pairs);
     value = AlignedBuffer(size + padding);
     slope = AlignedBuffer(size + padding);
-    view = {part.n_functions, part.n_basis,  static_cast<int>(stride),
+    view = {part.n_functions, part.n_basis, static_cast<int>(stride),
             cutoff.data(),    value.data(), slope.data()};
     for (std::size_t pair = 0; pair < n_pairs; ++pair) {
       cutoff.data()[pair] = (part.cutoff[pair / n_species] + part.cutoff[pair % n_species]) / 2;
@@ -182,11 +182,20 @@ struct NepCpu::Workspace {
     const std::size_t n_padding = static_cast<std::size_t>(model.n_species) * (lanes_ - 1);
     const std::size_t n_slots = (n_neighbors + n_padding + padding) / padding * padding;
     atom_of_slot.resize(n_slots);
-    double** const by_slot[] = {&work.x,           &work.y,      &work.z,
-                                &work.distance,    &work.inverse_distance,
-                                &work.unit_x,      &work.unit_y, &work.unit_z,
-                                &work.cutoff_value, &work.cutoff_slope, &work.argument_slope,
-                                &work.force_x,     &work.force_y, &work.force_z};
+    double** const by_slot[] = {&work.x,
+                                &work.y,
+                                &work.z,
+                                &work.distance,
+                                &work.inverse_distance,
+                                &work.unit_x,
+                                &work.unit_y,
+                                &work.unit_z,
+                                &work.cutoff_value,
+                                &work.cutoff_slope,
+                                &work.argument_slope,
+                                &work.force_x,
+                                &work.force_y,
+                                &work.force_z};
     by_slot_ = AlignedBuffer(n_slots * std::size(by_slot));
     double* next = by_slot_.data();
     for (double** array : by_slot) {

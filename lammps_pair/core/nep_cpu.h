@@ -14,18 +14,18 @@ namespace nepforge {
 
 /// Atoms, including images (LAMMPS: local and ghost atoms).
 struct AtomsView {
-  const double* positions;       // [n_atoms][3] Å
-  const int* types;              // [n_atoms] the caller's own types
-  const int* species_of_type;    // [type] index of the species, -1 for an atom that takes no part
+  const double* positions;     // [n_atoms][3] Å
+  const int* types;            // [n_atoms] the caller's own types
+  const int* species_of_type;  // [type] index of the species, -1 for an atom that takes no part
 };
 
 /// Full neighbour lists of the atoms whose energies are wanted; they may reach beyond the cutoff.
 struct NeighborView {
   int n_centers;
-  const int* centers;            // [n_centers] atom indices
-  const int* n_neighbors;        // [atom]
-  const int* const* neighbors;   // [atom][n_neighbors]
-  int index_mask;                // bits of a neighbour entry that are the atom index
+  const int* centers;           // [n_centers] atom indices
+  const int* n_neighbors;       // [atom]
+  const int* const* neighbors;  // [atom][n_neighbors]
+  int index_mask;               // bits of a neighbour entry that are the atom index
 };
 
 /// What evaluate() adds to. Optional arrays are null when not wanted.

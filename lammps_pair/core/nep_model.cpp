@@ -21,8 +21,8 @@ constexpr int max_neurons = 100000;
 constexpr int max_l = 8;
 constexpr int n_zbl_numbers = 10;  // of one pair in the table of a flexible ZBL
 
-constexpr double coulomb_constant = 14.399645;           // e^2 / (4 pi eps0) in eV Å, as GPUMD has it
-constexpr double zbl_inverse_length = 2.134563;          // 1/Å
+constexpr double coulomb_constant = 14.399645;   // e^2 / (4 pi eps0) in eV Å, as GPUMD has it
+constexpr double zbl_inverse_length = 2.134563;  // 1/Å
 constexpr double universal_amplitude[4] = {0.18175, 0.50986, 0.28022, 0.02817};
 constexpr double universal_decay[4] = {3.1998, 0.94229, 0.4029, 0.20162};
 
@@ -315,10 +315,9 @@ Layout find_layout(const ModelFile& file, const NepModel& model, const Header& h
                 " (one output bias for each species)";
     most = per_species.n_numbers;
   }
-  const std::int64_t line =
-      static_cast<std::int64_t>(n_header_lines) + 1 + std::min(found, most);
-  file.fail(static_cast<std::size_t>(line), "found " + std::to_string(found) +
-                                                " numbers after the header, expected " + expected);
+  const std::int64_t line = static_cast<std::int64_t>(n_header_lines) + 1 + std::min(found, most);
+  file.fail(static_cast<std::size_t>(line),
+            "found " + std::to_string(found) + " numbers after the header, expected " + expected);
 }
 
 /// Takes consecutive runs of numbers off the file.

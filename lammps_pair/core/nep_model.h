@@ -36,36 +36,34 @@ struct Network {
 /// Short-range repulsion of one pair of species,
 /// V(r) = charges / r * sum_i amplitude_i exp(-decay_i r / a) * (smooth step from inner to outer).
 struct ZblPair {
-  double inner = 0.0;             // Å
-  double outer = 0.0;             // Å
-  double charges = 0.0;           // K Z_i Z_j, eV Å
-  double inverse_length = 0.0;    // 1/a, 1/Å
-  double amplitude[4] = {0.0};    // dimensionless
-  double decay[4] = {0.0};        // dimensionless
+  double inner = 0.0;           // Å
+  double outer = 0.0;           // Å
+  double charges = 0.0;         // K Z_i Z_j, eV Å
+  double inverse_length = 0.0;  // 1/a, 1/Å
+  double amplitude[4] = {0.0};  // dimensionless
+  double decay[4] = {0.0};      // dimensionless
 };
 
 struct NepModel {
-  int version = 0;                        // 3, 4 or 5
-  bool bias_per_species = false;          // the file had one output bias for each species
-  std::vector<std::string> species;       // chemical symbols in model order
-  std::vector<int> atomic_numbers;        // of the species
+  int version = 0;                   // 3, 4 or 5
+  bool bias_per_species = false;     // the file had one output bias for each species
+  std::vector<std::string> species;  // chemical symbols in model order
+  std::vector<int> atomic_numbers;   // of the species
   Expansion radial;
   Expansion angular;
   int l_max = 0;
-  std::vector<Invariant> invariants;      // switched on, in the order of the descriptor
+  std::vector<Invariant> invariants;  // switched on, in the order of the descriptor
   int n_neurons = 0;
-  std::vector<Network> networks;          // [n_species]
-  std::vector<double> q_scaler;           // [n_descriptor]
-  std::vector<ZblPair> zbl;               // [n_species * n_species], empty without ZBL
+  std::vector<Network> networks;  // [n_species]
+  std::vector<double> q_scaler;   // [n_descriptor]
+  std::vector<ZblPair> zbl;       // [n_species * n_species], empty without ZBL
 
   int n_species() const { return static_cast<int>(species.size()); }
 
   /// Blocks of n_max + 1 angular components: one for each l, one for each invariant.
   int n_angular_blocks() const { return l_max + static_cast<int>(invariants.size()); }
 
-  int n_descriptor() const {
-    return radial.n_functions + angular.n_functions * n_angular_blocks();
-  }
+  int n_descriptor() const { return radial.n_functions + angular.n_functions * n_angular_blocks(); }
 
   /// Largest cutoff of any pair in Å.
   double max_cutoff() const;

@@ -26,9 +26,13 @@ NEP_HD Vec load(const double* from) {
   return value;
 }
 
-NEP_HD void store(double* to, Vec value) { __builtin_memcpy(to, &value, sizeof(Vec)); }
+NEP_HD void store(double* to, Vec value) {
+  __builtin_memcpy(to, &value, sizeof(Vec));
+}
 
-NEP_HD Vec broadcast(double value) { return value - Vec{}; }
+NEP_HD Vec broadcast(double value) {
+  return value - Vec{};
+}
 
 NEP_HD Vec square_root(Vec value) {
   double lanes[n_lanes];
