@@ -1,28 +1,24 @@
-"""The commands: parse, call one function, turn errors into a message and an exit status.
+"""The commands: parse, call one function; `cli_errors` turns errors into an exit status.
 
-Exit status: 0 done, 1 a stage failed, 2 wrong usage or recipe, 3 two things differ, 4 a ledger or
-cache byte changed, 5 a data file is missing, 6 a lock was held too long, 130 and 143 stopped by
-Ctrl-C and SIGTERM. Imports inside the commands keep `nepforge --help` and `check` fast.
+Imports inside the commands keep `nepforge --help` and `nepforge check` fast.
 """
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
 import shlex
 import sys
-import traceback
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
-from click.exceptions import Exit
 
 import nepforge
-from nepforge.errors import InterruptedRunError, NepforgeError, RecipeError, UsageError
+from nepforge.cli_errors import Commands, debug_option
+from nepforge.errors import NepforgeError, RecipeError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.events import Event, Listener, RunFinished
@@ -34,83 +30,25 @@ if TYPE_CHECKING:
 STARTER = "starter.toml"
 SHOWN_RUNS = 5  # in `status`
 SHOWN_ENTRIES = 20  # in `ledger log`
-_DEBUG = "nepforge.debug"  # key of the context
 
 
-class _Commands(click.RichGroup):
-    """A group of commands whose errors become a message and an exit status."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """In the order of a first day's work, not of the alphabet."""
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, Exit, click.Abort):
-            raise  # click writes these itself
-        except (Exception, KeyboardInterrupt) as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # the reader of our output left; click ends quietly
-            if ctx.meta.get(_DEBUG):
-                traceback.print_exception(error)
-            shown = _explained(error)
-        _show(shown)
-        return ctx.exit(shown.exit_code)
-
-
-def _explained(error: BaseException) -> NepforgeError:
-    match error:
-        case NepforgeError():
-            return error
-        case KeyboardInterrupt():
-            return InterruptedRunError("before anything was computed")
-        case OSError():
-            return NepforgeError(f"{error.filename or 'the system'}: {error.strerror or error}")
-        case _:
-            return NepforgeError(
-                f"internal: {type(error).__name__}: {error}",
-                hint="this is a bug of nepforge: report it with the traceback that --debug shows",
-            )
-
-
-def _show(error: NepforgeError) -> None:
-    if "\n" not in error.message:  # a list of problems names its places itself
-        word = "stopped" if isinstance(error, InterruptedRunError) else "error"
-        click.secho(f"{word}: ", err=True, nl=False, bold=True, fg="red")
-    click.echo(error.message, err=True)
-    if error.hint:
-        click.echo(f"next: {error.hint}", err=True)
-
-
-def _remember_debug(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    ctx.meta[_DEBUG] = value
-
-
-_debug_option = click.option(
-    "--debug",
-    is_flag=True,
-    expose_value=False,
-    callback=_remember_debug,
-    help="Show the traceback of an error.",
-)
-_workspace_option = click.option(
+workspace_option = click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of ledger, runs and cache; found from the recipe when not given.",
 )
-_recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
-_set_option = click.option(
+recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+set_option = click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
     help="Change one value of the recipe, in TOML: optimizer.epochs=5. May be repeated.",
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(nepforge.__version__, prog_name="nepforge")
 def commands() -> None:
     """Train NEP potentials from recipes, run them in LAMMPS, keep a record others can repeat.
@@ -121,7 +59,7 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("name", default="recipe")
-@_debug_option
+@debug_option
 def init(name: str) -> None:
     """Write NAME.toml, a recipe with every key explained."""
     path = Path(f"{name}.toml")
@@ -135,9 +73,9 @@ def init(name: str) -> None:
 
 
 @commands.command()
-@_recipe_argument
-@_set_option
-@_debug_option
+@recipe_argument
+@set_option
+@debug_option
 def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Check a recipe and the files that it names; all problems at once."""
     from nepforge.ui.listings import data_text
@@ -150,14 +88,14 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
 
 
 @commands.command()
-@_recipe_argument
-@_set_option
-@_workspace_option
-@_json_option
+@recipe_argument
+@set_option
+@workspace_option
+@json_option
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @click.option("--no-mlflow", is_flag=True, help="Leave MLflow out; the ledger is always written.")
-@_debug_option
+@debug_option
 def run(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -181,6 +119,8 @@ def run(
     mirror = None if no_mlflow else MlflowMirror(root)
     try:
         finished = _run(root, plan, mode, mirror, _typed_again(recipe, overrides, workspace))
+        if mode == "live":
+            click.echo(err=True)
         if mode in ("live", "plain"):
             _print_report(finished, plan, recipe)
     finally:
@@ -234,7 +174,11 @@ def _print_report(finished: RunFinished, plan: Plan, recipe: Path) -> None:
 def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:
     if mode == "live":
         click.echo("writing to MLflow ...", err=True)
-    reason = mirror.close()
+    try:
+        reason = mirror.close()
+    except KeyboardInterrupt:
+        click.echo("MLflow is written in the background", err=True)
+        return
     if reason:
         click.echo(f"warning: MLflow has no record of this run: {reason}", err=True)
         click.echo(
@@ -243,11 +187,11 @@ def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:
 
 
 @commands.command()
-@_recipe_argument
-@_set_option
-@_workspace_option
-@_json_option
-@_debug_option
+@recipe_argument
+@set_option
+@workspace_option
+@json_option
+@debug_option
 def plan(recipe: Path, overrides: tuple[str, ...], workspace: Path | None, as_json: bool) -> None:
     """Show what a run would compute, what is cached, and why."""
     import attrs
@@ -265,8 +209,8 @@ def plan(recipe: Path, overrides: tuple[str, ...], workspace: Path | None, as_js
 
 
 @commands.command()
-@_workspace_option
-@_debug_option
+@workspace_option
+@debug_option
 def status(workspace: Path | None) -> None:
     """Show which locks are held at this moment, and the last runs."""
     from nepforge.ledger.held import held_locks
@@ -287,8 +231,8 @@ def status(workspace: Path | None) -> None:
 @commands.command()
 @click.option("--port", default=5000, show_default=True, help="TCP port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@_workspace_option
-@_debug_option
+@workspace_option
+@debug_option
 def ui(port: int, host: str, workspace: Path | None) -> None:
     """Start the MLflow server on the runs of this workspace."""
     from nepforge.ui.server import refuse_taken_port, server_command
@@ -307,10 +251,10 @@ def ledger() -> None:
 
 
 @ledger.command()
-@_workspace_option
+@workspace_option
 @click.option("--all", "everything", is_flag=True, help="Every entry, not only the last ones.")
-@_json_option
-@_debug_option
+@json_option
+@debug_option
 def log(workspace: Path | None, everything: bool, as_json: bool) -> None:
     """List the entries, the last one at the end."""
     from nepforge.ledger.workspace import Workspace
@@ -329,8 +273,8 @@ def log(workspace: Path | None, everything: bool, as_json: bool) -> None:
 
 
 @ledger.command()
-@_workspace_option
-@_debug_option
+@workspace_option
+@debug_option
 def verify(workspace: Path | None) -> None:
     """Check that no entry was changed since it was written."""
     from nepforge.ledger.workspace import Workspace
@@ -348,8 +292,8 @@ def verify(workspace: Path | None) -> None:
 
 
 @commands.command()
-@_workspace_option
-@_debug_option
+@workspace_option
+@debug_option
 def doctor(workspace: Path | None) -> None:
     """Check this installation: versions, LAMMPS plugin, workspace, MLflow."""
     from nepforge.installation import checks

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -143,9 +144,14 @@ def _received(lines: Iterable[str]) -> Iterator[list[Record]]:
 
 
 def main() -> None:
-    """Read records from the standard input until it ends."""
+    """Read records from the standard input until it ends; the last line written is the reason."""
     os.nice(NICENESS)
-    write(Path(sys.argv[1]).resolve(), _received(sys.stdin))
+    try:
+        write(Path(sys.argv[1]).resolve(), _received(sys.stdin))
+    except Exception as error:
+        traceback.print_exception(error)
+        first_line, _, _ = str(error).partition("\n")
+        sys.exit(f"{type(error).__name__}: {first_line}")
 
 
 if __name__ == "__main__":

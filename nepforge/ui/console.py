@@ -3,7 +3,7 @@
 hfo2  recipe 3f2a91c0b7de                                                          0:42
 
   ✓ data         cached
-  ● train        ━━━━━━━━━━━━━━━━━━━━━━━━  epoch 23/60   1:12 left, until 14:32
+  ● train        ━━━━━━━━────────────  epoch 23/60   1:12 left, until 14:32
        energy    train   2.31  validation   3.02  best   2.98  meV/atom
        force     train 0.0710  validation 0.0882  best 0.0870  eV/Å      ▇▆▅▃▂▂▁▁
   ○ evaluate
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -21,7 +21,6 @@ from types import TracebackType
 import psutil
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -30,7 +29,7 @@ from nepforge.ui.run_state import Condition, RunState, StageState
 from nepforge.ui.words import ERROR_KINDS, ErrorKind, duration, short, sparkline
 
 REFRESHES_PER_SECOND = 2  # calm, and cheap beside a training that uses every core
-BAR_WIDTH = 24
+BAR_WIDTH = 20
 SPARKLINE_WIDTH = 30
 MEGABYTE = 1.0e6
 
@@ -123,34 +122,40 @@ class LiveView(AbstractContextManager["LiveView"]):
         return Text(f"  memory {amount}   Ctrl-C stops cleanly and keeps what is done", style="dim")
 
 
-def _stage_line(stage: StageState, width: int, now: float) -> RenderableType:
+def _stage_line(stage: StageState, width: int, now: float) -> Text:
     sign, style = _SIGNS[stage.condition]
-    label = Text.assemble("  ", (sign, style), " ", (f"{stage.name:<{width}}  ", style))
-    if stage.condition == "running":
-        return _running_line(label, stage, now)
-    if stage.condition == "cached":
-        label.append("cached", style="dim")
-    elif stage.condition == "done":
-        label.append(duration(stage.seconds), style="dim")
-    elif stage.condition == "stopped":
-        label.append(f"stopped after {duration(stage.seconds)}", style="red")
-    return label
-
-
-def _running_line(label: Text, stage: StageState, now: float) -> RenderableType:
-    line = Table.grid(padding=(0, 2, 0, 0))
-    line.add_column(no_wrap=True, width=label.cell_len - 2)
-    label.rstrip()
-    # of a stage with epochs the text would only name the epoch again
-    text = Text("" if stage.last_epoch else stage.text, style="dim", overflow="ellipsis")
-    if not stage.total:
-        line.add_row(label, Text(duration(now - stage.started), style="dim"), text)
-        return line
-    bar = ProgressBar(total=stage.total, completed=stage.done, width=BAR_WIDTH)
-    count = Text(stage.count, no_wrap=True)
-    left = Text(_time_left(stage, now), style="cyan", no_wrap=True)
-    line.add_row(label, bar, count, left, text)
+    line = Text.assemble("  ", (sign, style), " ", (f"{stage.name:<{width}}  ", style))
+    line.no_wrap, line.overflow = True, "ellipsis"
+    match stage.condition:
+        case "running":
+            for part in _running(stage, now):
+                line.append(part).append("  ")
+        case "cached":
+            line.append("cached", style="dim")
+        case "done":
+            line.append(duration(stage.seconds), style="dim")
+        case "stopped":
+            line.append(f"stopped after {duration(stage.seconds)}", style="red")
+        case "waiting":
+            pass
     return line
+
+
+def _running(stage: StageState, now: float) -> Iterator[Text]:
+    """The parts of the line, the most wanted first: the end of a line may be cut."""
+    if stage.total:
+        yield _bar(stage.fraction)
+        yield Text(stage.count)
+        yield Text(_time_left(stage, now), style="cyan")
+    else:
+        yield Text(duration(now - stage.started), style="dim")
+    if stage.last_epoch is None:  # else the text would only name the epoch again
+        yield Text(stage.text, style="dim")
+
+
+def _bar(fraction: float) -> Text:
+    n_full = round(fraction * BAR_WIDTH)
+    return Text.assemble(("━" * n_full, "cyan"), ("─" * (BAR_WIDTH - n_full), "dim"))
 
 
 def _time_left(stage: StageState, now: float) -> str:

@@ -1,0 +1,139 @@
+"""Who may import whom: the rooms of the house, and which library belongs in which room."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "nepforge"
+
+LEAVES = {"errors", "units", "events"}
+COMPUTE = {"data", "models", "optim", "train", "formats", "lammps"}
+
+# room -> rooms of ours that it may import; its own is always allowed
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "units": set(),
+    "events": set(),
+    "native": {"errors"},
+    "interrupt": set(),
+    "recipe": {"errors", "units"},
+    "plan": {"recipe", "errors"},
+    "data": {"errors", "units"},
+    "models": {"data", "native", "errors", "units"},
+    "optim": {"errors"},
+    "train": {"data", "models", "optim", "events", "errors"},
+    "formats": {"data", "models", "errors", "units"},
+    "lammps": {"data", "native", "errors", "units"},
+    "plots": {"errors", "units"},
+    "stages": {"recipe", "plan", "plots", "native", *COMPUTE, *LEAVES},
+    "ledger": {"plan", "events", "errors"},
+    "builder": {"plan", "stages", "ledger", "interrupt", "events", "errors"},
+    "engine": {"plan", "builder", "stages", "ledger", "interrupt", "events", "errors"},
+    "installation": {"ledger", "lammps", "native", "errors"},
+    "ui": {"recipe", "plan", "ledger", "events", "errors", "units"},
+    "cli_errors": {"errors"},
+    "cli": {"cli_errors", "recipe", "plan", "ui", "errors"},
+    "__main__": {"cli"},
+}
+# what a function of a room may import besides, when it runs
+LATER: dict[str, set[str]] = {"cli": {"engine", "ledger", "installation", "events"}}
+
+# library -> rooms, or modules, that may import it
+LIBRARIES: dict[str, set[str]] = {
+    "torch": {"data.batch", "data.neighbors", "models", "optim", "train", "formats", "stages"},
+    "vesin": {"data.neighbors"},
+    "ase": {"data", "lammps", "stages"},
+    "matplotlib": {"plots"},
+    "rich": {"ui"},
+    "psutil": {"ui"},
+    "rich_click": {"cli", "cli_errors"},
+    "click": {"cli", "cli_errors"},
+    "mlflow": {"ledger.tracking"},
+    "lammps": set(),
+    "calorine": {"stages.verify"},
+    "filelock": {"ledger.locks"},
+    "cattrs": {"recipe"},
+    "tomllib": {"recipe"},
+    "rfc8785": {"recipe", "plan"},
+    "ctypes": {"native", "models.native_moments"},
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _module(path: Path) -> str:
+    """ "recipe.load" of nepforge/recipe/load.py, "recipe" of its __init__.py, "" of the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Full name of every import and whether it happens inside a function or for types only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    later = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef) or _is_for_types(outer)
+        for node in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in later) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import hides its room"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) in later
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _within(module: str, places: set[str]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_module)
+def test_a_room_imports_only_the_rooms_it_may(path: Path) -> None:
+    """Direction: recipe -> plan -> stages -> ledger -> ui; physics never reads a recipe."""
+    room = _module(path).split(".")[0]
+    allowed = {room, *ROOMS.get(room, set())}
+    for name, is_later in _imports(path):
+        if not name.startswith("nepforge."):
+            continue
+        target = name.split(".")[1]
+        if not (PACKAGE / target).exists() and not (PACKAGE / f"{target}.py").exists():
+            continue  # a name of the package itself: __version__
+        permitted = allowed | (LATER.get(room, set()) if is_later else set())
+        assert target in permitted, f"nepforge.{room} must not import nepforge.{target}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_module)
+def test_a_library_stays_in_its_room(path: Path) -> None:
+    """So that check, plan and --help start without torch, and a library can be replaced."""
+    module = _module(path)
+    for name, _ in _imports(path):
+        library = name.split(".")[0]
+        if library in LIBRARIES:
+            assert _within(module, LIBRARIES[library]), f"{module} must not import {library}"
+
+
+def test_every_room_has_its_rules() -> None:
+    """A new room is entered into the table before it is used."""
+    rooms = {_module(path).split(".")[0] for path in MODULES} - {""}
+    assert rooms <= ROOMS.keys()
+
+
+def test_the_core_knows_nothing_of_lammps_mpi_or_torch() -> None:
+    """lammps_pair/core is shared by the pair style and by Python."""
+    core = PACKAGE.parent / "lammps_pair" / "core"
+    for path in sorted([*core.glob("*.h"), *core.glob("*.cpp")]):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.lstrip().startswith("#include"):
+                words = line.lower()
+                foreign = [name for name in ("lammps", "mpi.h", "torch", "pair_") if name in words]
+                assert not foreign, f"{path.name}: {line}"
