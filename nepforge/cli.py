@@ -147,7 +147,7 @@ def _run(
             if isinstance(view, JsonLines):
                 view.error(error)
             if recorded.text and mode == "live":
-                click.echo(recorded.text, err=True)
+                click.echo(f"\n{recorded.text}", err=True)
             raise
 
 
@@ -284,7 +284,7 @@ def verify(workspace: Path | None) -> None:
     if head is None:
         click.echo(f"{book.path}: no entry yet")
         return
-    click.echo(f"{book.path}: {count} entries, chain intact")
+    click.echo(f"{book.path}: entries 0 to {count - 1}, chain intact")
     click.echo(f"head {head.hash} (keep it elsewhere: it shows when entries are cut off)")
     torn = book.torn_bytes()
     if torn:

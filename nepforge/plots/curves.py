@@ -110,7 +110,7 @@ def md_curves(path: Path, time_ps: FloatArray, columns: Sequence[MdColumn]) -> N
                     linewidth=1.0,
                     label=f"target {column.target:g} {column.unit}",
                 )
-            panel.set_ylabel(f"{column.label} ({column.unit})")
+            panel.set_ylabel(f"{column.label}\n({column.unit})")
             panel.ticklabel_format(axis="y", useOffset=False)
             panel.margins(x=0.01)
             panel.legend(loc="lower right", bbox_to_anchor=(1.01, 0.98), borderaxespad=0.0, ncols=2)
