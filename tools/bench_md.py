@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from itertools import permutations, product
 from pathlib import Path
 
@@ -140,16 +141,17 @@ def _find_species(path: Path, types: ase.Atoms, model: NativeModel) -> list[str]
     masses = _masses(path)
     if masses:
         return [_element_of(mass, model.species) for mass in masses]
-    orders = list(permutations(model.species, int(types.numbers.max())))
+    n_types = int(types.numbers.max())
+    orders = [list(order) for order in permutations(model.species, n_types)]
     if not 0 < len(orders) <= MAX_ORDERS:
-        raise UsageError(f"{path}: has no masses and {types.numbers.max()} types; give --species")
+        raise UsageError(f"{path}: has no masses and {n_types} types; give --species")
 
-    def rms_force(order: tuple[str, ...]) -> float:
+    def rms_force(order: Sequence[str]) -> float:
         numbers = [atomic_numbers[order[kind - 1]] for kind in types.numbers]
         forces = model.evaluate(numbers, types.positions, types.cell.array).forces
         return float(np.sqrt(np.mean(forces**2)))
 
-    return list(min(orders, key=rms_force))
+    return min(orders, key=rms_force)
 
 
 def _masses(path: Path) -> list[float]:

@@ -16,14 +16,20 @@ struct Count {
   static constexpr int value = n;
 };
 
-/// Calls body(Count<n>, first) for runs of n <= 4 that make up 0 .. count-1.
+/// Calls body(Count<n>, first) for runs of n <= 5 that make up 0 .. count-1, all nearly as long: a
+/// run of five vectors keeps the adders busy, a rest of one would not.
 template <class Body>
-NEP_HD void in_chunks_of_4(int count, const Body& body) {
-  int first = 0;
-  for (; first + 4 <= count; first += 4) body(Count<4>{}, first);
-  if (count - first == 3) body(Count<3>{}, first);
-  if (count - first == 2) body(Count<2>{}, first);
-  if (count - first == 1) body(Count<1>{}, first);
+NEP_HD void in_chunks(int count, const Body& body) {
+  const int n_chunks = (count + 4) / 5;
+  for (int chunk = 0, first = 0; chunk < n_chunks; ++chunk) {
+    const int size = (count - first) / (n_chunks - chunk);
+    if (size == 1) body(Count<1>{}, first);
+    if (size == 2) body(Count<2>{}, first);
+    if (size == 3) body(Count<3>{}, first);
+    if (size == 4) body(Count<4>{}, first);
+    if (size == 5) body(Count<5>{}, first);
+    first += size;
+  }
 }
 
 /// Writes the vectors of an array [idx][lane].
@@ -76,7 +82,7 @@ void find_radial_basis(const KernelModel& model, const KernelWorkspace& work,
     store(work.argument_slope + slot, basis.argument_slope);
     chebyshev(basis.argument, n_basis, StoreLanes{work.polynomials + slot * n_basis});
   }
-  in_chunks_of_4(n_basis, [&](auto chunk, int first) {
+  in_chunks(n_basis, [&](auto chunk, int first) {
     Vec total[chunk.value] = {};
     for (int slot = group.first; slot < end; slot += n_lanes) {
       const Vec value = load(work.cutoff_value + slot);
@@ -125,7 +131,7 @@ void find_angular_functions(const KernelModel& model, const KernelWorkspace& wor
     }
     double* g = work.angular_value + block * angular.n_functions * n_lanes;
     double* dg = work.angular_slope + block * angular.n_functions * n_lanes;
-    in_chunks_of_4(angular.n_functions, [&](auto chunk, int first) {
+    in_chunks(angular.n_functions, [&](auto chunk, int first) {
       Vec sum[chunk.value] = {};
       Vec slope_sum[chunk.value] = {};
       for (int k = 0; k < angular.n_basis; ++k) {
@@ -152,7 +158,7 @@ void find_moments(const KernelModel& model, const KernelWorkspace& work, int n_b
   const int n_functions = model.angular.n_functions;
   const int value_stride = n_functions * n_lanes;
   const int moment_stride = model.n_moments * n_lanes;
-  in_chunks_of_4(n_functions, [&](auto n_chunk, int n_first) {
+  in_chunks(n_functions, [&](auto n_chunk, int n_first) {
     const double* g_first = work.angular_value + n_first * n_lanes;
     for (int a = 0; a < model.n_moments; a += 2) {
       // The number of moments is odd for odd l_max: the last pair then counts one moment twice.
@@ -217,7 +223,7 @@ double apply_network(const KernelModel& model, int center, const KernelWorkspace
   const double* b0 = model.b0 + center * stride;
   const double* w1 = model.w1 + center * stride;
   Vec energy = {};
-  in_chunks_of_4(stride / n_lanes, [&](auto chunk, int first) {
+  in_chunks(stride / n_lanes, [&](auto chunk, int first) {
     const int start = first * n_lanes;
     Vec input[chunk.value];
     for (int idx = 0; idx < chunk.value; ++idx) input[idx] = -load(b0 + start + idx * n_lanes);
@@ -234,7 +240,7 @@ double apply_network(const KernelModel& model, int center, const KernelWorkspace
       store(work.neuron_forces + start + idx * n_lanes, weight - weight * output * output);
     }
   });
-  in_chunks_of_4(model.n_descriptor, [&](auto chunk, int first) {
+  in_chunks(model.n_descriptor, [&](auto chunk, int first) {
     Vec total[chunk.value] = {};
     for (int mu = 0; mu < stride; mu += n_lanes) {
       const Vec force = load(work.neuron_forces + mu);

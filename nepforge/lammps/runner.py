@@ -26,6 +26,28 @@ KILL_AFTER_SECONDS = 5.0  # between SIGTERM and SIGKILL
 SCREEN_FILE = "screen.lammps"  # what LAMMPS and MPI print, kept only while they run
 N_SHOWN_LINES = 8  # of the log in an error message
 
+# Starts the command and ends it when standard input closes: LAMMPS has a session of its own and
+# would run on for hours if nepforge were killed with a signal that it cannot answer. A SIGTERM to
+# the group ends the command; the shell outlasts it, so that whoever waits for the shell waits for
+# the command.
+_LEASH = """
+trap : TERM
+exec 3<&0
+"$@" </dev/null 3<&- &
+work=$!
+(read -r line <&3; kill "$work") &
+leash=$!
+exec 3<&-
+wait "$work"
+status=$?
+while kill -0 "$work" 2>/dev/null; do
+  wait "$work"
+  status=$?
+done
+kill "$leash" 2>/dev/null
+exit "$status"
+"""
+
 _LOOP = re.compile(r"Loop time of (\S+) on (\d+) procs for (\d+) steps with (\d+) atoms")
 _CPU_USE = re.compile(r"([\d.]+)% CPU use")
 _ERROR = re.compile(r"^.*\b(ERROR|Fatal error|BAD TERMINATION)\b.*$", re.MULTILINE)
@@ -156,13 +178,15 @@ def _started(
     """A process in a session of its own, so that Ctrl-C reaches us first; ended on the way out."""
     with screen.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            ["/bin/sh", "-c", _LEASH, "sh", *command], cwd=folder, env=environment,
+            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
         yield process
     finally:
         _end(process)
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,7 +15,7 @@ from nepforge.errors import InterruptedRunError, StageError
 from nepforge.lammps import plugin
 from nepforge.lammps.plugin import find_lammps
 from nepforge.lammps.runner import LammpsResult, ThermoLine, read_timing, run_lammps, thermo_lines
-from nepforge.lammps.script import MODEL_FILE, SCRIPT_FILE
+from nepforge.lammps.script import LOG_FILE, MODEL_FILE, SCRIPT_FILE
 from tests.nep_files import KINDS
 
 HEADER = "   Step Atoms Time Temp PotEng TotEng Press Volume Density \n"
@@ -65,6 +68,17 @@ def running_lammps(folder: Path) -> list[int]:
     return found
 
 
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
 def test_thermo_lines_are_read_while_they_are_written() -> None:
     """A line counts when it is complete; warnings between lines do not."""
     text = "Step is a word\n" + HEADER + LINE + "WARNING: a b c d e f g h\n" + LINE.rstrip("\n")
@@ -110,10 +124,7 @@ def test_stopping_ends_every_process(ranks: int, tmp_path: Path) -> None:
     seen: list[ThermoLine] = []
     with pytest.raises(InterruptedRunError, match="LAMMPS was stopped after step"):
         start(tmp_path, ENDLESS, ranks=ranks, watch=seen.append, stopping=lambda: len(seen) > 0)
-    deadline = time.monotonic() + 10.0
-    while running_lammps(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not running_lammps(tmp_path)
+    assert wait_until(lambda: not running_lammps(tmp_path))
 
 
 @pytest.mark.lammps
@@ -135,6 +146,22 @@ def test_what_the_watcher_raises_ends_lammps(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="enough"):
         start(tmp_path, ENDLESS, watch=refuse)
     assert not running_lammps(tmp_path)
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_lammps_does_not_outlive_a_killed_nepforge(ranks: int, tmp_path: Path) -> None:
+    """SIGKILL of the Python process ends LAMMPS, too."""
+    code = (
+        "from pathlib import Path; from tests.lammps.test_runner import ENDLESS, start; "
+        f"start(Path({str(tmp_path)!r}), ENDLESS, ranks={ranks})"
+    )
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root) as parent:
+        assert wait_until(lambda: "Step" in read(tmp_path / LOG_FILE))
+        assert running_lammps(tmp_path)
+        parent.kill()
+    assert wait_until(lambda: not running_lammps(tmp_path))
 
 
 @pytest.mark.lammps
