@@ -1,0 +1,230 @@
+"""The stages from data to checked export, run one after the other on frames of a teacher model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+from nepforge.data.frame import Frame, load_frames, save_frames
+from nepforge.errors import DataError, StageError
+from nepforge.events import EpochFinished, Event, Message
+from nepforge.formats.checkpoint_file import read_checkpoint
+from nepforge.models.nep import NEP
+from nepforge.stages import data, evaluate, export, train, verify
+from nepforge.stages.context import StageContext
+from nepforge.stages.evaluate import predict_set
+from tests.conftest import random_model
+
+MakeFrame = Callable[..., Frame]
+SPECIES = ["Hf", "O"]
+MODEL = {
+    "kind": "nep",
+    "cutoff": [4.5, 4.0],
+    "n_max": [2, 2],
+    "basis_size": [3, 3],
+    "l_max": 3,
+    "invariants": ["222"],
+    "neurons": 6,
+}
+OPTIMIZER = {
+    "kind": "lkf",
+    "epochs": 3,
+    "batch_size": 4,
+    "force_groups": 2,
+    "kalman_lambda": 0.98,
+    "kalman_nue": 0.9987,
+    "block_size": 5120,
+    "p0_weight": 1.0,
+    "weights": {"energy": 30.0, "force": 1.0, "virial": 1.0},
+}
+TRAIN_TABLE: dict[str, Any] = {
+    "data": {"species": SPECIES},
+    "model": MODEL,
+    "optimizer": OPTIMIZER,
+    "seed": 7,
+    "threads": 1,
+}
+EXPORT_TABLE = {"export": {"layouts": ["nep4", "nep5", "lammps"]}}
+
+
+class Bench:
+    """A folder for each stage, and the events of all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events: list[Event] = []
+
+    def context(self, stage: str) -> StageContext:
+        for part in ("out", "state"):
+            (self.folder / stage / part).mkdir(parents=True, exist_ok=True)
+        return StageContext(
+            stage=stage,
+            out=self.folder / stage / "out",
+            state=self.folder / stage / "state",
+            threads=1,
+            emit=self.events.append,
+            stopping=lambda: False,
+        )
+
+    def file(self, stage: str, name: str) -> Path:
+        return self.folder / stage / "out" / name
+
+    def metrics(self, stage: str) -> dict[str, float]:
+        found: dict[str, float] = json.loads(self.file(stage, "metrics.json").read_text())
+        return found
+
+    def frames(self) -> dict[str, Path]:
+        return {name: self.file("data", f"{name}.npz") for name in ("train", "valid")}
+
+
+@pytest.fixture
+def bench(random_frame: MakeFrame, tmp_path: Path) -> Bench:
+    """Twelve frames labelled by a model, split as the data stage would."""
+    made = Bench(tmp_path)
+    teacher = random_model(NEP(("Hf", "O"), (4.5, 4.0), (2, 2), (3, 3), 3, (), 5), 4)
+    frames = []
+    for seed in range(12):
+        frame = random_frame(seed, 6)
+        found = predict_set(teacher, [frame]).prediction
+        frames.append(
+            attrs.evolve(
+                frame,
+                energy=6 * float(found["energy"][0]),
+                forces=found["forces"],
+                virial=6 * found["virial"][0],
+                group="hot" if seed % 2 else "cold",
+            )
+        )
+    made.context("data")
+    save_frames(made.file("data", "train.npz"), frames[:9])
+    save_frames(made.file("data", "valid.npz"), frames[9:])
+    return made
+
+
+def run_train(bench: Bench, **changes: Any) -> None:
+    train.run({**TRAIN_TABLE, **changes}, bench.frames(), bench.context("train"))
+
+
+def run_export(bench: Bench) -> dict[str, Path]:
+    """Train, export, and give what verify gets."""
+    run_train(bench)
+    model = bench.file("train", "nep_model.ckpt")
+    export.run(
+        EXPORT_TABLE,
+        {"model": model, "frames": bench.frames()["train"]},
+        bench.context("export"),
+    )
+    files = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
+    exported = {layout: bench.file("export", name) for layout, name in files.items()}
+    return {"model": model, "frames": bench.frames()["valid"], **exported}
+
+
+def test_training_writes_model_history_and_plot(bench: Bench) -> None:
+    """nep_model.ckpt, one line an epoch in both .dat files, loss.png, an event each epoch."""
+    run_train(bench)
+    assert read_checkpoint(bench.file("train", "nep_model.ckpt")).model.neurons == 6
+    for name in ("epoch_train.dat", "epoch_valid.dat"):
+        rows = np.loadtxt(bench.file("train", name))
+        assert rows.shape == (3, 6)
+        assert rows[:, 0].tolist() == [1, 2, 3]
+    assert bench.file("train", "loss.png").stat().st_size > 1000
+    assert [e.epoch for e in bench.events if isinstance(e, EpochFinished)] == [1, 2, 3]
+    assert 1 <= bench.metrics("train")["best_epoch"] <= 3
+
+
+def test_training_twice_gives_the_same_model_bytes(bench: Bench) -> None:
+    """What a ledger entry promises: the same seed and threads, the same file."""
+    run_train(bench)
+    first = bench.file("train", "nep_model.ckpt").read_bytes()
+    run_train(bench)
+    assert bench.file("train", "nep_model.ckpt").read_bytes() == first
+    run_train(bench, seed=8)
+    assert bench.file("train", "nep_model.ckpt").read_bytes() != first
+
+
+@pytest.mark.parametrize("name", ["energy", "forces", "virial"])
+def test_a_weight_on_labels_that_nobody_has_is_refused(bench: Bench, name: str) -> None:
+    """The message names the key of the recipe and the number of frames."""
+    frames = [attrs.evolve(frame, **{name: None}) for frame in load_frames(bench.frames()["train"])]
+    save_frames(bench.file("data", "train.npz"), frames)
+    with pytest.raises(DataError, match=r"optimizer\.weights\.\w+ is .* none of the 9"):
+        run_train(bench)
+
+
+def test_evaluation_reports_what_training_reported(bench: Bench) -> None:
+    """The validation errors of the kept model, MAE below RMSE, errors by group, parity plots."""
+    run_train(bench)
+    inputs = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
+    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    metrics = bench.metrics("evaluate")
+    for name in ("energy", "force", "virial"):
+        assert metrics[f"valid_{name}_rmse"] == bench.metrics("train")[f"valid_{name}_rmse"]
+        assert metrics[f"valid_{name}_mae"] <= metrics[f"valid_{name}_rmse"]
+    groups = json.loads(bench.file("evaluate", "groups.json").read_text())
+    assert sorted(groups["train"]) == ["cold", "hot"]
+    for name in ("energy", "forces", "virial"):
+        assert bench.file("evaluate", f"parity_{name}.png").stat().st_size > 1000
+    predicted = np.load(bench.file("evaluate", "predictions_valid.npz"))
+    assert predicted["forces"].shape == (18, 3)
+
+
+def test_exported_files_pass_the_check(bench: Bench) -> None:
+    """Every layout, read by the core (and by calorine where installed), agrees to rounding."""
+    inputs = run_export(bench)
+    verify.run(EXPORT_TABLE, inputs, bench.context("verify"))
+    metrics = bench.metrics("verify")
+    assert {"nep4_core", "nep5_core", "lammps_core"} <= {
+        name.removesuffix("_force_difference") for name in metrics
+    }
+    assert max(metrics.values()) < 1e-9
+
+
+@pytest.mark.parametrize("layout", ["nep4", "nep5", "lammps"])
+def test_a_file_with_one_wrong_number_fails_the_run(bench: Bench, layout: str) -> None:
+    """A changed coefficient, or a changed bias of an element, is caught before any MD."""
+    inputs = run_export(bench)
+    lines = inputs[layout].read_text().splitlines()
+    lines[-40] = f"{float(lines[-40]) + 0.01:.16e}"  # a descriptor coefficient
+    inputs[layout].write_text("\n".join(lines) + "\n")
+    with pytest.raises(StageError, match="differs from torch"):
+        verify.run(EXPORT_TABLE, inputs, bench.context("verify"))
+
+
+def data_table(**changes: Any) -> dict[str, Any]:
+    files = {"train": [{"name": "train.0", "format": "extxyz", "part": ""}], "validation": []}
+    table = {"species": SPECIES, "validation": 0.2, "group_by": "phase", "files": files}
+    return {"data": {**table, **changes}, "seed": 3}
+
+
+def test_data_stage_splits_the_shipped_set(tmp_path: Path) -> None:
+    """191 frames become 153 + 38, the same ones for the same seed."""
+    bench = Bench(tmp_path)
+    source = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"
+    data.run(data_table(), {"train.0": source}, bench.context("data"))
+    first = bench.file("data", "valid.npz").read_bytes()
+    data.run(data_table(), {"train.0": source}, bench.context("data"))
+    assert bench.file("data", "valid.npz").read_bytes() == first
+    metrics = bench.metrics("data")
+    assert (metrics["n_train"], metrics["n_valid"], metrics["n_duplicates"]) == (153, 38, 0)
+
+
+def test_data_stage_warns_of_copies(tmp_path: Path) -> None:
+    """A file given twice: every structure is reported as occurring more than once."""
+    bench = Bench(tmp_path)
+    source = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"
+    files = data_table()["data"]["files"]
+    files["train"].append({"name": "train.1", "format": "extxyz", "part": ""})
+    data.run(data_table(files=files), {"train.0": source, "train.1": source}, bench.context("data"))
+    warnings = [e.text for e in bench.events if isinstance(e, Message) and e.level == "warning"]
+    assert any("more than once" in text for text in warnings)
+
+
+def test_data_stage_refuses_an_element_that_the_recipe_lacks(tmp_path: Path) -> None:
+    """species without Hf: the first frame that has it is named."""
+    source = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"
+    with pytest.raises(DataError, match=r"hfo2_gpaw\.xyz:\d+.*Hf"):
+        data.run(data_table(species=["O"]), {"train.0": source}, Bench(tmp_path).context("data"))
