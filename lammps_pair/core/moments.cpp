@@ -266,22 +266,30 @@ struct Scratch {
   std::vector<double> value, slope;
 };
 
-bool same_shell(const nepforge_pairs& pairs) {
-  return pairs.radial_cutoff == pairs.angular_cutoff &&
-         pairs.radial_functions == pairs.angular_functions;
+// The cutoffs of one atom with neighbours of one type.
+struct Cutoffs {
+  double radial, angular;
+  bool same_shell;
+};
+
+Cutoffs cutoffs_of(const nepforge_pairs& pairs, long atom, long type) {
+  const long pair = pairs.type_idx[atom] * pairs.n_types + type;
+  const double radial = pairs.radial_cutoffs[pair], angular = pairs.angular_cutoffs[pair];
+  return {radial, angular, radial == angular && pairs.radial_functions == pairs.angular_functions};
 }
 
 // Both shells of one atom and neighbour type; the angular one may simply be the radial one.
 NEPFORGE_INLINE Shell& prepare(const nepforge_pairs& pairs, long atom, long type, Scratch& scratch,
                                bool with_gradient) {
-  collect(pairs, atom, type, pairs.radial_cutoff, scratch.radial);
-  radial_tables(scratch.radial, pairs.radial_cutoff, pairs.radial_functions,
+  const Cutoffs cutoff = cutoffs_of(pairs, atom, type);
+  collect(pairs, atom, type, cutoff.radial, scratch.radial);
+  radial_tables(scratch.radial, cutoff.radial, pairs.radial_functions,
                 padded(pairs.radial_functions));
-  Shell& angular = same_shell(pairs) ? scratch.radial : scratch.angular;
+  Shell& angular = cutoff.same_shell ? scratch.radial : scratch.angular;
   const Sizes sizes = sizes_for(pairs.angular_functions, pairs.l_max);
-  if (!same_shell(pairs)) {
-    collect(pairs, atom, type, pairs.angular_cutoff, angular);
-    radial_tables(angular, pairs.angular_cutoff, pairs.angular_functions, sizes.functions_stride);
+  if (!cutoff.same_shell) {
+    collect(pairs, atom, type, cutoff.angular, angular);
+    radial_tables(angular, cutoff.angular, pairs.angular_functions, sizes.functions_stride);
   }
   harmonic_tables(angular, pairs.z_coefficients, pairs.l_max, sizes.a_stride, with_gradient);
   return angular;

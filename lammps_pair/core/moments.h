@@ -17,9 +17,10 @@ struct nepforge_pairs {
   std::int64_t angular_functions;  // basis_size + 1
   std::int64_t l_max;
   std::int64_t n_threads;
-  double radial_cutoff;                // Å
-  double angular_cutoff;               // Å, at most radial_cutoff
+  const double* radial_cutoffs;        // [T][T] of a pair of types, Å
+  const double* angular_cutoffs;       // [T][T] at most the radial ones, Å
   const double* z_coefficients;        // [(l_max + 1)(l_max + 2)/2 - 1][l_max + 1], powers of u_z
+  const std::int64_t* type_idx;        // [N] types of the atoms
   const std::int64_t* column_offsets;  // [T + 1]
   const std::int64_t* neighbor_idx;    // [N, K]
   const double* neighbor_vector;       // [N, K, 3] r_j - r_i in Å; beyond the cutoff = padding

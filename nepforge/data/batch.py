@@ -45,6 +45,16 @@ class Batch:
     def n_types(self) -> int:
         return len(self.segment_offsets)
 
+    @property
+    def type_idx(self) -> Tensor:
+        """Type of each atom, [N]."""
+        return _run_numbers(self.type_offsets, self.neighbor_idx)
+
+    @property
+    def column_type(self) -> Tensor:
+        """Type of the neighbours in each column, [K]."""
+        return _run_numbers(self.column_offsets, self.neighbor_idx)
+
     def type_slice(self, type_idx: int) -> slice:
         return slice(self.type_offsets[type_idx], self.type_offsets[type_idx + 1])
 
@@ -61,6 +71,12 @@ class Batch:
         ordered = torch.empty_like(per_atom)
         ordered[self.source_idx] = per_atom
         return ordered
+
+
+def _run_numbers(offsets: Sequence[int], like: Tensor) -> Tensor:
+    """0 for the places before offsets[1], 1 for those before offsets[2], ..."""
+    lengths = torch.tensor(offsets, device=like.device).diff()
+    return torch.repeat_interleave(lengths)
 
 
 def make_batch(

@@ -50,14 +50,21 @@ class TorchPairKernels:
     """The reference: plain torch, any dtype and device."""
 
     def __init__(
-        self, batch: Batch, cutoff: tuple[float, float], basis_size: tuple[int, int], l_max: int
+        self,
+        batch: Batch,
+        pair_cutoffs: tuple[Tensor, Tensor],  # radial and angular [T, T], Å
+        basis_size: tuple[int, int],
+        l_max: int,
     ) -> None:
         self.batch = batch
         vector = batch.neighbor_vector
         distance = vector.norm(dim=-1)  # [N, K]
         self.unit = vector / distance[..., None]
-        self.radial, self.radial_slope = radial_basis(distance, cutoff[0], basis_size[0])
-        self.angular, self.angular_slope = radial_basis(distance, cutoff[1], basis_size[1])
+        radial, angular = (
+            cutoff.to(vector)[batch.type_idx][:, batch.column_type] for cutoff in pair_cutoffs
+        )
+        self.radial, self.radial_slope = radial_basis(distance, radial, basis_size[0])
+        self.angular, self.angular_slope = radial_basis(distance, angular, basis_size[1])
         self.harmonics, polynomial_gradient = angular_basis(self.unit, l_max)
         along = self.unit[..., None, :] @ polynomial_gradient  # [N, K, 1, A]
         projected = polynomial_gradient - self.unit[..., :, None] * along

@@ -25,9 +25,10 @@ class _Pairs(ctypes.Structure):
         ("angular_functions", ctypes.c_int64),
         ("l_max", ctypes.c_int64),
         ("n_threads", ctypes.c_int64),
-        ("radial_cutoff", ctypes.c_double),
-        ("angular_cutoff", ctypes.c_double),
+        ("radial_cutoffs", ctypes.c_void_p),
+        ("angular_cutoffs", ctypes.c_void_p),
         ("z_coefficients", ctypes.c_void_p),
+        ("type_idx", ctypes.c_void_p),
         ("column_offsets", ctypes.c_void_p),
         ("neighbor_idx", ctypes.c_void_p),
         ("neighbor_vector", ctypes.c_void_p),
@@ -38,14 +39,20 @@ class NativePairKernels:
     """float64 on the CPU; threads as torch.get_num_threads() says, results do not depend on it."""
 
     def __init__(
-        self, batch: Batch, cutoff: tuple[float, float], basis_size: tuple[int, int], l_max: int
+        self,
+        batch: Batch,
+        pair_cutoffs: tuple[Tensor, Tensor],  # radial and angular [T, T], Å
+        basis_size: tuple[int, int],
+        l_max: int,
     ) -> None:
         self.batch = batch
         self._functions = (basis_size[0] + 1, basis_size[1] + 1)
         self._n_harmonics = n_harmonics(l_max)
         # What the struct points to must live as long as it does.
         self._held = (
+            *(cutoff.contiguous() for cutoff in pair_cutoffs),
             _z_coefficients(l_max),
+            batch.type_idx,
             torch.tensor(batch.column_offsets, dtype=torch.int64),
             batch.neighbor_idx.contiguous(),
             batch.neighbor_vector.contiguous(),
@@ -56,7 +63,6 @@ class NativePairKernels:
             *self._functions,
             l_max,
             torch.get_num_threads(),
-            *cutoff,
             *(tensor.data_ptr() for tensor in self._held),
         )
 

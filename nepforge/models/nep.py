@@ -2,6 +2,9 @@
 
     U_i = w1 . tanh(w0 (q_scaler * q_i) - b0) - b1,     w0, b0, w1, b1 of the species of atom i.
 
+NEP3 (one network for all) and NEP5 are the same formula with other numbers. A ZBL repulsion, which
+has no trained parameter, may be added to every prediction.
+
 Fan et al., J. Chem. Phys. 157, 114801 (2022); order and signs of spec `nep.txt` files are the
 business of formats.nep_txt alone.
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from attrs import field, frozen
@@ -24,6 +28,9 @@ from nepforge.models.moments import (
     TorchPairKernels,
 )
 from nepforge.models.native_moments import NativePairKernels
+from nepforge.models.zbl import ZBL, PairTable, repulsion
+
+CutoffPair = tuple[float, float]  # radial, angular, Å
 
 
 @frozen
@@ -31,12 +38,13 @@ class NEP:
     """The sizes of a NEP model. Its numbers live in one flat parameter vector and in q_scaler."""
 
     species: tuple[str, ...]  # chemical symbols; the type index is the position here
-    cutoff: tuple[float, float]  # radial, angular, Å
+    cutoff: CutoffPair | tuple[CutoffPair, ...]  # of all species, or of each
     n_max: tuple[int, int]  # radial, angular: n_max + 1 functions g_n
     basis_size: tuple[int, int]  # radial, angular: basis_size + 1 functions f_k
     l_max: int
     invariants: tuple[str, ...] = field()  # subset of INVARIANTS, in that order
     neurons: int
+    zbl: ZBL | None = None  # added to the network, not trained
 
     @invariants.validator
     def _check(self, _attribute: object, value: tuple[str, ...]) -> None:
@@ -47,12 +55,36 @@ class NEP:
         for name in value:
             if smallest_l_max(name) > self.l_max:
                 raise ValueError(f"invariant {name} needs l_max >= {smallest_l_max(name)}")
-        if self.cutoff[1] > self.cutoff[0]:
-            raise ValueError(f"cutoff: radial {self.cutoff[0]} is below angular {self.cutoff[1]}")
+        if len(self.cutoffs) != self.n_types:
+            raise ValueError(f"cutoff: got {len(self.cutoffs)} pairs for {self.n_types} species")
+        for radial, angular in self.cutoffs:
+            if angular > radial:
+                raise ValueError(f"cutoff: radial {radial} is below angular {angular}")
 
     @property
     def n_types(self) -> int:
         return len(self.species)
+
+    @property
+    def cutoffs(self) -> tuple[CutoffPair, ...]:
+        """Radial and angular cutoff of each species in Å; a pair of species has their mean."""
+        first = self.cutoff[0]
+        if isinstance(first, tuple):
+            return self.cutoff  # type: ignore[return-value] # all are pairs when the first is
+        return (self.cutoff,) * self.n_types  # type: ignore[return-value]
+
+    @property
+    def max_cutoff(self) -> CutoffPair:
+        """Largest radial and largest angular cutoff in Å."""
+        return max(radial for radial, _ in self.cutoffs), max(
+            angular for _, angular in self.cutoffs
+        )
+
+    def pair_cutoffs(self) -> tuple[Tensor, Tensor]:
+        """Radial and angular cutoff of every pair of species in Å, two [T, T], float64."""
+        own = torch.tensor(self.cutoffs, dtype=torch.float64)  # [T, 2]
+        radial, angular = (0.5 * (own[:, None] + own)).unbind(dim=-1)
+        return radial, angular
 
     @property
     def n_radial(self) -> int:
@@ -136,7 +168,7 @@ class NEP:
         vector = batch.neighbor_vector
         native = vector.device.type == "cpu" and vector.dtype == torch.float64
         kernels = NativePairKernels if native else TorchPairKernels
-        return kernels(batch, self.cutoff, self.basis_size, self.l_max)
+        return kernels(batch, self.pair_cutoffs(), self.basis_size, self.l_max)
 
 
 @frozen(eq=False)
@@ -286,7 +318,17 @@ def predict_from_states(
     angular = [state.sums_gradient @ weights.c_angular[t] for t, state in enumerate(states)]
     forces, virial = kernels.forces_and_virial(Moments(torch.cat(radial), torch.cat(angular)))
     atomic_energy = torch.cat([state.energy for state in states])
+    if model.zbl is not None:
+        more = repulsion(_zbl_table(model.zbl, model.species), batch)
+        atomic_energy, forces, virial = (
+            own + part for own, part in zip((atomic_energy, forces, virial), more, strict=True)
+        )
     return Prediction(atomic_energy, batch.sum_by_frame(atomic_energy), forces, virial)
+
+
+@cache
+def _zbl_table(zbl: ZBL, species: tuple[str, ...]) -> PairTable:
+    return zbl.pair_table(species)
 
 
 def predict(model: NEP, parameters: Tensor, q_scaler: Tensor, batch: Batch) -> Prediction:

@@ -44,9 +44,9 @@ def count_neighbors(model: NEP, frames: Sequence[Frame]) -> NeighborCounts:
     largest = [0, 0]
     for frame in frames:
         vectors = np.concatenate(
-            find_neighbors(frame, model.species, max(model.cutoff)).vectors, axis=1
+            find_neighbors(frame, model.species, model.max_cutoff[0]).vectors, axis=1
         )
         distances = np.linalg.norm(vectors, axis=2)
-        for idx, cutoff in enumerate(model.cutoff):
+        for idx, cutoff in enumerate(model.max_cutoff):
             largest[idx] = max(largest[idx], int((distances < cutoff).sum(axis=1).max()))
     return NeighborCounts(*largest)

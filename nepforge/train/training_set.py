@@ -31,7 +31,7 @@ class FrameSet:
         Raises:
             DataError: A frame cannot be evaluated with this model.
         """
-        found = [find_neighbors(frame, model.species, max(model.cutoff)) for frame in frames]
+        found = [find_neighbors(frame, model.species, model.max_cutoff[0]) for frame in frames]
         return cls(tuple(frames), tuple(found))
 
     def __len__(self) -> int:

@@ -1,0 +1,165 @@
+"""ZBL: the screened repulsion of two nuclei at short range, without trained parameters.
+
+    V(r) = K Z_i Z_j / r phi(r/a) w(r),   phi(x) = sum_m A_m exp(-B_m x),
+    1/a = 2.134563 (Z_i^0.23 + Z_j^0.23) 1/Å,
+    w = 1 below the inner cutoff, (1 + cos(pi (r - inner)/(outer - inner)))/2 up to the outer one,
+    0 beyond.
+
+Ziegler, Biersack and Littmark (1985), with the constants of GPUMD. Half of V belongs to each atom.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from nepforge.data.batch import Batch
+
+COULOMB = 14.399645  # K = e^2 / (4 pi eps0) in eV Å, as GPUMD has it
+INVERSE_LENGTH = 2.134563  # 1/Å
+CHARGE_POWER = 0.23
+AMPLITUDES = (0.18175, 0.50986, 0.28022, 0.02817)  # A_m of the universal screening
+DECAYS = (3.1998, 0.94229, 0.4029, 0.20162)  # B_m
+N_ROW = 10  # numbers of one pair in a flexible table: inner, outer, A_1, B_1, ... A_4, B_4
+
+# fmt: off
+RADII = {  # Å, 4/3 of common covalent radii (GPUMD): what type-wise outer cutoffs are made of
+    "H": 0.426667, "He": 0.613333, "Li": 1.6, "Be": 1.25333, "B": 1.02667, "C": 1.0, "N": 0.946667,
+    "O": 0.84, "F": 0.853333, "Ne": 0.893333, "Na": 1.86667, "Mg": 1.66667, "Al": 1.50667,
+    "Si": 1.38667, "P": 1.46667, "S": 1.36, "Cl": 1.32, "Ar": 1.28, "K": 2.34667, "Ca": 2.05333,
+    "Sc": 1.77333, "Ti": 1.62667, "V": 1.61333, "Cr": 1.46667, "Mn": 1.42667, "Fe": 1.38667,
+    "Co": 1.33333, "Ni": 1.32, "Cu": 1.34667, "Zn": 1.45333, "Ga": 1.49333, "Ge": 1.45333,
+    "As": 1.53333, "Se": 1.46667, "Br": 1.52, "Kr": 1.56, "Rb": 2.52, "Sr": 2.22667, "Y": 1.96,
+    "Zr": 1.85333, "Nb": 1.76, "Mo": 1.65333, "Tc": 1.53333, "Ru": 1.50667, "Rh": 1.50667,
+    "Pd": 1.44, "Ag": 1.53333, "Cd": 1.64, "In": 1.70667, "Sn": 1.68, "Sb": 1.68, "Te": 1.64,
+    "I": 1.76, "Xe": 1.74667, "Cs": 2.78667, "Ba": 2.34667, "La": 2.16, "Ce": 1.96, "Pr": 2.10667,
+    "Nd": 2.09333, "Pm": 2.08, "Sm": 2.06667, "Eu": 2.01333, "Gd": 2.02667, "Tb": 2.01333,
+    "Dy": 2.0, "Ho": 1.98667, "Er": 1.98667, "Tm": 1.97333, "Yb": 2.04, "Lu": 1.94667,
+    "Hf": 1.82667, "Ta": 1.74667, "W": 1.64, "Re": 1.57333, "Os": 1.54667, "Ir": 1.48,
+    "Pt": 1.49333, "Au": 1.50667, "Hg": 1.76, "Tl": 1.73333, "Pb": 1.73333, "Bi": 1.81333,
+    "Po": 1.74667, "At": 1.84, "Rn": 1.89333, "Fr": 2.68, "Ra": 2.41333, "Ac": 2.22667,
+    "Th": 2.10667, "Pa": 2.02667, "U": 2.04, "Np": 2.05333, "Pu": 2.06667,
+}
+# fmt: on
+ATOMIC_NUMBERS = {symbol: number for number, symbol in enumerate(RADII, start=1)}
+
+
+@frozen
+class ZBL:
+    """Which ZBL. Its numbers are given, never trained.
+
+    universal: `inner` and `outer` hold for all pairs. Type-wise: with a `factor`, the outer cutoff
+    of a pair is min(factor (R_i + R_j), outer) and the inner one 0. Flexible: `rows` holds N_ROW
+    numbers for each pair (0, 0), (0, 1), ..., (1, 1), ... of species, and the rest is unused.
+    """
+
+    inner: float = 0.0  # Å
+    outer: float = 0.0  # Å
+    factor: float | None = None
+    rows: tuple[tuple[float, ...], ...] = field(default=())
+
+    @property
+    def kind(self) -> str:
+        """universal, type-wise or flexible."""
+        if self.rows:
+            return "flexible"
+        return "universal" if self.factor is None else "type-wise"
+
+    def pair_table(self, species: Sequence[str]) -> PairTable:
+        """The numbers of every pair of species, float64.
+
+        Raises:
+            ValueError: A flexible table has another number of pairs, or no range is left.
+        """
+        numbers = torch.tensor([ATOMIC_NUMBERS[s] for s in species], dtype=torch.float64)
+        powers = numbers**CHARGE_POWER
+        n_types = len(species)
+        shape = (n_types, n_types)
+        table = PairTable(
+            inner=torch.full(shape, self.inner, dtype=torch.float64),
+            outer=torch.full(shape, self.outer, dtype=torch.float64),
+            charges=COULOMB * numbers[:, None] * numbers,
+            inverse_length=INVERSE_LENGTH * (powers[:, None] + powers),
+            amplitude=torch.tensor(AMPLITUDES, dtype=torch.float64).expand(*shape, -1).clone(),
+            decay=torch.tensor(DECAYS, dtype=torch.float64).expand(*shape, -1).clone(),
+        )
+        if self.rows:
+            self._fill_flexible(table, n_types)
+        elif self.factor is not None:
+            radii = torch.tensor([RADII[s] for s in species], dtype=torch.float64)
+            table.outer.copy_((self.factor * (radii[:, None] + radii)).clamp_max(self.outer))
+            table.inner.zero_()
+        if bool((table.inner < 0).any()) or bool((table.inner >= table.outer).any()):
+            raise ValueError("zbl: expected 0 <= inner < outer for every pair")
+        return table
+
+    def _fill_flexible(self, table: PairTable, n_types: int) -> None:
+        pairs = list(itertools.combinations_with_replacement(range(n_types), 2))
+        if len(pairs) != len(self.rows) or {len(row) for row in self.rows} != {N_ROW}:
+            raise ValueError(
+                f"zbl: expected {len(pairs)} rows of {N_ROW} numbers for {n_types} species"
+            )
+        for (first, second), row in zip(pairs, self.rows, strict=True):
+            numbers = torch.tensor(row, dtype=torch.float64)
+            for place in ((first, second), (second, first)):
+                table.inner[place], table.outer[place] = numbers[0], numbers[1]
+                table.amplitude[place], table.decay[place] = numbers[2::2], numbers[3::2]
+
+
+@frozen(eq=False)
+class PairTable:
+    """ZBL of every pair of species, [T, T] (and the four terms of the screening)."""
+
+    inner: Tensor  # Å
+    outer: Tensor  # Å
+    charges: Tensor  # K Z_i Z_j, eV Å
+    inverse_length: Tensor  # 1/a, 1/Å
+    amplitude: Tensor  # [T, T, 4]
+    decay: Tensor  # [T, T, 4]
+
+
+def pair_energy(table: PairTable, pair: tuple[Tensor, Tensor], distance: Tensor) -> Tensor:
+    """V(r) in eV and dV/dr in eV/Å as the two rows of the result, [2, n].
+
+    Args:
+        table: From `ZBL.pair_table`.
+        pair: Types of the two atoms, each [n].
+        distance: Å, [n], below the outer cutoff of its pair.
+    """
+    decay = table.decay[pair] * table.inverse_length[pair][:, None]
+    terms = table.amplitude[pair] * torch.exp(-decay * distance[:, None])
+    screening, screening_slope = terms.sum(dim=1), -(decay * terms).sum(dim=1)
+    width = table.outer[pair] - table.inner[pair]
+    phase = math.pi * ((distance - table.inner[pair]) / width).clamp_min(0.0)
+    step, step_slope = 0.5 * (1.0 + torch.cos(phase)), -0.5 * math.pi / width * torch.sin(phase)
+    coulomb = table.charges[pair] / distance
+    slope = screening_slope * step + screening * step_slope - screening * step / distance
+    return torch.stack([coulomb * screening * step, coulomb * slope])
+
+
+def repulsion(table: PairTable, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Energies [N] in eV, forces [N, 3] in eV/Å and virials [F, 3, 3] in eV of a batch."""
+    vector = batch.neighbor_vector
+    outer = table.outer.to(vector)[batch.type_idx][:, batch.column_type]  # [N, K]
+    atom, column = (vector.square().sum(dim=-1) < outer * outer).nonzero(as_tuple=True)
+    vector = vector[atom, column]
+    distance = vector.norm(dim=-1)
+    pair = (batch.type_idx[atom], batch.column_type[column])
+    like = PairTable(*(getattr(table, name).to(vector) for name in _FIELDS))
+    energy, slope = pair_energy(like, pair, distance)
+    p = (0.5 * slope / distance)[:, None] * vector  # dU_i/dr_ij
+    zeros = batch.neighbor_vector.new_zeros
+    n_atoms = len(batch.frame_idx)
+    forces = zeros(n_atoms, 3).index_add_(0, atom, p)
+    forces.index_add_(0, batch.neighbor_idx[atom, column], p, alpha=-1.0)
+    virial = zeros(batch.n_frames, 3, 3)
+    virial.index_add_(0, batch.frame_idx[atom], -(vector[:, :, None] * p[:, None, :]))
+    return zeros(n_atoms).index_add_(0, atom, 0.5 * energy), forces, virial
+
+
+_FIELDS = ("inner", "outer", "charges", "inverse_length", "amplitude", "decay")
