@@ -1,12 +1,13 @@
 """What the Kalman filter is shown of a batch: innovations and Jacobian rows, scaled to unit noise.
 
     energy of a frame     e = w_E dE / N                         row w_E / N dU/dtheta
-    group of G atoms      e = w_F sum |dF| / sqrt(3 G)           row -w_F / sqrt(3 G) dU'/dtheta
-    virial of a frame     e = w_V sum |dW| / (3 N)               row -w_V / (3 N) dU'/dtheta
+    group of n atoms      e = w_F sqrt(3 n) rms(dF)              row -w_F / sqrt(3 n) dU'/dtheta
+    virial of a frame     e = 3 w_V rms(dW) / N                  row -w_V / (3 N) dU'/dtheta
 
-with d = label - prediction and U' the change of the energy along s = sign(dF) on the atoms of the
-group, or along the strain sign(dW): projecting on the signs of the errors makes one number of many
-without cancelling them. A frame without a label gives no such observation.
+with d = label - prediction and U' the change of the energy along s = dF / rms(dF) on the atoms of
+the group, or along the strain dW / rms(dW): the errors projected on their own direction, so that
+nothing of them cancels. (PWMLFF projects on their signs; this weighs large errors more and reached
+lower errors in fewer epochs on HfO2.) A frame without a label gives no such observation.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
 from nepforge.models.nep import NEP, Prediction, predict_from_states, type_states
 from nepforge.models.nep_jacobian import direction_rows, energy_rows
+
+SMALLEST_RMS = 1.0e-12  # eV/Å or eV: errors below it are rounding and have no direction
 
 
 @frozen
@@ -89,26 +92,31 @@ def observe(
     common = (model, parameters, q_scaler, batch, moment)
     if weights.force > 0:
         error = (batch.forces - prediction.forces).nan_to_num(0.0)
-        signs = force_group_signs(batch, error, force_groups, rng)
-        _, tangent_rows = direction_rows(*common, kernels.displacement_tangents(signs), states)
+        directions = force_group_directions(batch, error, force_groups, rng)
+        tangent = kernels.displacement_tangents(directions)
+        _, tangent_rows = direction_rows(*common, tangent, states)
         known = ~batch.sum_by_frame(batch.forces[:, :1])[:, 0].isnan()
-        sums = _frame_sums(batch, signs * error)
+        sums = _frame_sums(batch, directions * error)
         scale = weights.force / (3.0 * n_atoms / force_groups).sqrt()
         add_directions(known, sums, scale, tangent_rows)
     if weights.virial > 0 and not batch.virial.isnan().all():
         error = (batch.virial - prediction.virial).nan_to_num(0.0)
-        strain = error.sign()[None]  # [1, F, 3, 3]
+        rms = (error * error).mean(dim=(1, 2), keepdim=True).sqrt()
+        strain = (error / rms.clamp_min(SMALLEST_RMS))[None]  # [1, F, 3, 3]
         _, tangent_rows = direction_rows(*common, kernels.strain_tangents(strain), states)
         known = ~batch.virial[:, 0, 0].isnan()
         scale = weights.virial / (3.0 * n_atoms)
-        add_directions(known, error.abs().sum(dim=(1, 2))[None], scale, tangent_rows)
+        add_directions(known, (strain[0] * error).sum(dim=(1, 2))[None], scale, tangent_rows)
     return Observations(torch.cat(innovations), torch.cat(rows), prediction)
 
 
-def force_group_signs(batch: Batch, error: Tensor, n_groups: int, rng: torch.Generator) -> Tensor:
-    """sign(dF) of the atoms of each group, 0 elsewhere, [n_groups, N, 3].
+def force_group_directions(
+    batch: Batch, error: Tensor, n_groups: int, rng: torch.Generator
+) -> Tensor:
+    """dF / rms(dF) of the atoms of each group, 0 elsewhere, [n_groups, N, 3].
 
-    The atoms of every frame are dealt at random into groups whose sizes differ by one at most.
+    The atoms of every frame are dealt at random into groups whose sizes differ by one at most; the
+    rms is over the components of the group's atoms in the frame.
     """
     shuffled = torch.rand(len(error), generator=rng, dtype=torch.float64).to(error.device)
     order = torch.argsort(batch.frame_idx + shuffled, stable=True)
@@ -116,8 +124,12 @@ def force_group_signs(batch: Batch, error: Tensor, n_groups: int, rng: torch.Gen
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order), device=order.device)
     group = (rank - starts[batch.frame_idx]) % n_groups
-    chosen = group == torch.arange(n_groups, device=group.device)[:, None]  # [G, N]
-    return error.sign() * chosen[..., None]
+    chosen = (group == torch.arange(n_groups, device=group.device)[:, None]).to(error)  # [G, N]
+    directions = error * chosen[..., None]
+    n_components = 3.0 * batch.sum_by_frame(chosen.mT).mT  # [G, F]
+    mean_square = _frame_sums(batch, directions * directions) / n_components.clamp_min(1.0)
+    rms = mean_square.sqrt().clamp_min(SMALLEST_RMS)
+    return directions / rms[:, batch.frame_idx, None]
 
 
 def _refuse_not_finite(batch: Batch, prediction: Prediction) -> None:

@@ -15,7 +15,7 @@ from nepforge.train.observations import (
     NotFiniteError,
     Observations,
     ObservationWeights,
-    force_group_signs,
+    force_group_directions,
     observe,
 )
 from tests.conftest import SPECIES, random_model
@@ -83,13 +83,22 @@ def test_force_groups_share_out_all_atoms(random_frame: MakeFrame) -> None:
     """Every atom is in one group; groups of a frame differ by one atom at most; seeds repeat."""
     batch = batch_of([random_frame(1), random_frame(2, 5)])
     error = torch.randn(12, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    signs = force_group_signs(batch, error, 3, torch.Generator().manual_seed(4))
-    again = force_group_signs(batch, error, 3, torch.Generator().manual_seed(4))
-    assert torch.equal(signs, again)
-    assert torch.equal(signs.sum(dim=0), error.sign())
-    members = batch.sum_by_frame(signs.abs()[:, :, 0].mT).mT  # [groups, frames]
+    found = force_group_directions(batch, error, 3, torch.Generator().manual_seed(4))
+    again = force_group_directions(batch, error, 3, torch.Generator().manual_seed(4))
+    assert torch.equal(found, again)
+    taken = (found != 0).any(dim=2)  # [groups, atoms]
+    assert taken.sum(dim=0).tolist() == [1] * 12
+    members = batch.sum_by_frame(taken.to(error).mT).mT  # [groups, frames]
     assert sorted(members[:, 0].tolist()) == [2, 2, 3]
     assert sorted(members[:, 1].tolist()) == [1, 2, 2]
+
+
+def test_force_innovation_is_the_length_of_the_error(random_frame: MakeFrame) -> None:
+    """Along its own direction the error of a group projects to its whole length |dF|."""
+    batch = batch_of([random_frame(1)])
+    found = look(batch, random_model(MODEL, 1).parameters, groups=1)
+    error = (batch.forces - found.prediction.forces).norm()
+    assert float(found.innovations[1]) == pytest.approx(float(error), rel=1e-12)
 
 
 def test_a_number_that_is_not_finite_is_located(random_frame: MakeFrame) -> None:
