@@ -79,7 +79,7 @@ def test_cut_file_is_refused_with_the_frame(tmp_path: Path, keep: float) -> None
     ase.io.write(path, [atoms, atoms], format="extxyz")
     text = path.read_text()
     path.write_text(text[: int(len(text) / 2 * (1 + keep))])
-    with pytest.raises(DataError, match=r"cut.xyz: frame 1"):
+    with pytest.raises(DataError, match=r"cut.xyz:1"):
         read_frames(path, "extxyz")
 
 

@@ -1,0 +1,26 @@
+"""What a reader is told besides the path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+
+@frozen
+class ReadOptions:
+    """Choices that a file leaves open.
+
+    `label` names the file in messages, its own name when empty; `part` is "train" or "valid" of a
+    folder that has both, "" for the folder as it is; `group_by` is the info key that becomes
+    `Frame.group`; `species` are the elements of LAMMPS types 1, 2, ...
+    """
+
+    label: str = ""
+    part: str = ""
+    group_by: str = ""
+    species: tuple[str, ...] = ()
+
+    def source(self, path: Path, frame_idx: int) -> str:
+        """Name of a frame of a file, counted from 0."""
+        return f"{self.label or path.name}:{frame_idx}"

@@ -1,0 +1,105 @@
+"""The table of readers: name of a format -> function(path, options) -> frames."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nepforge.data.frame import Frame
+from nepforge.data.readers.atoms import ase_reader
+from nepforge.data.readers.cp2k import read_cp2k
+from nepforge.data.readers.extxyz import read_extxyz
+from nepforge.data.readers.lammps import read_data, read_dump
+from nepforge.data.readers.npy import read_deepmd, read_pwdata
+from nepforge.data.readers.options import ReadOptions
+from nepforge.data.readers.pwmat import read_movement
+from nepforge.errors import DataError, DataMissingError
+
+LAST_ELEMENT = 118
+
+# The names are those of recipe.sources, which tells a format from a file's name and content.
+READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
+    "extxyz": read_extxyz,
+    "pwdata": read_pwdata,
+    "deepmd": read_deepmd,
+    "movement": read_movement,
+    "atom.config": read_movement,
+    "outcar": ase_reader("vasp-out"),
+    "vasprun": ase_reader("vasp-xml"),
+    "poscar": ase_reader("vasp"),
+    "lammps-dump": read_dump,
+    "lammps-data": read_data,
+    "cp2k": read_cp2k,
+    "espresso": ase_reader("espresso-out"),
+    "abinit": ase_reader("abinit-out"),
+    "castep": ase_reader("castep-castep"),
+    "cif": ase_reader("cif"),
+}
+
+
+def read_frames(
+    path: Path,
+    file_format: str,
+    part: str = "",
+    group_by: str = "",
+    species: tuple[str, ...] = (),
+    label: str = "",
+) -> list[Frame]:
+    """All frames of a file or folder, labels that are missing as None.
+
+    Args:
+        path: File, which may be compressed (.gz, .xz, .bz2), or folder.
+        file_format: A key of `READERS`.
+        part: "train" or "valid": which half of a folder that has both; "" takes the folder.
+        group_by: Name of the info key of extended XYZ that becomes `Frame.group`; "" for none.
+        species: Elements of LAMMPS types 1, 2, ...
+        label: Name of the file in messages and in `Frame.source`; its own name when empty.
+
+    Raises:
+        DataMissingError: Nothing there.
+        DataError: Damaged file, frames without atoms, values that are not finite.
+    """
+    if not path.exists():
+        raise DataMissingError(f"{path}: does not exist")
+    options = ReadOptions(label, part, group_by, species)
+    try:
+        frames = READERS[file_format](path, options)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="the file may be cut") from error
+    if not frames:
+        raise DataError(f"{path}: holds no frame", hint="check that the file is complete")
+    for frame in frames:
+        _check(frame)
+    return frames
+
+
+def _check(frame: Frame) -> None:
+    if frame.n_atoms == 0:
+        raise DataError(f"{frame.source}: has no atoms")
+    if frame.numbers.min() < 1 or frame.numbers.max() > LAST_ELEMENT:
+        wrong = frame.numbers[(frame.numbers < 1) | (frame.numbers > LAST_ELEMENT)][0]
+        raise DataError(f"{frame.source}: {wrong} is no atomic number")
+    _check_finite(frame)
+
+
+def _check_finite(frame: Frame) -> None:
+    arrays: dict[str, Any] = {
+        "position": frame.positions,
+        "cell": frame.cell,
+        "energy": frame.energy,
+        "force": frame.forces,
+        "virial": frame.virial,
+        "weight": frame.weight,
+    }
+    for name, array in arrays.items():
+        if array is not None and not np.isfinite(array).all():
+            where = np.argwhere(~np.isfinite(np.atleast_1d(array)))[0]
+            raise DataError(
+                f"{frame.source}: {name} {where.tolist()} is not a finite number",
+                hint="take the frame out of the file or leave the label away",
+            )

@@ -1,0 +1,76 @@
+"""Text of a file, compressed or not, and numbers out of it."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from nepforge.data.frame import FloatArray
+from nepforge.errors import DataError
+
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+
+
+def open_text(path: Path) -> IO[str]:
+    """A file as text; `.gz`, `.xz` and `.bz2` are decompressed on the way.
+
+    Bytes that are not UTF-8 (a title in another encoding) are replaced: no number has any.
+    """
+    opener = _OPENERS.get(path.suffix.lower(), open)
+    return cast(IO[str], opener(path, "rt", encoding="utf-8", errors="replace"))
+
+
+def to_floats(words: Sequence[str], where: str) -> FloatArray:
+    """Decimal numbers, shape [len(words)]; an underscore is no digit here.
+
+    Raises:
+        DataError: One of the words is no number.
+    """
+    try:
+        numbers = np.array([float(word) for word in words])
+    except ValueError:
+        numbers = None
+    if numbers is None or "_" in "".join(words):
+        wrong = next(word for word in words if not _is_number(word))
+        raise DataError(f'{where}: found "{wrong}", expected a number')
+    return numbers
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return "_" not in word
+
+
+def to_count(word: str, where: str) -> int:
+    """A number of atoms.
+
+    Raises:
+        DataError: It is no integer, or below 1.
+    """
+    if not (word.isascii() and word.isdigit()):
+        raise DataError(f'{where}: found "{word}", expected a number of atoms')
+    if int(word) < 1:
+        raise DataError(f"{where}: has no atoms")
+    return int(word)
+
+
+def atomic_number(symbol: str, where: str) -> int:
+    """Atomic number of a chemical symbol.
+
+    Raises:
+        DataError: No element is called so.
+    """
+    number = int(atomic_numbers.get(symbol, 0))
+    if number == 0:
+        raise DataError(f'{where}: "{symbol}" is no chemical symbol')
+    return number
