@@ -172,8 +172,13 @@ def test_golden_nep4(shared: Path, instruction_set: str) -> None:
             *(golden[f"{key}{name}"] for name in ("numbers", "positions", "cell"))
         )
         virial = result.virials.sum(axis=0)
-        np.testing.assert_allclose(result.energies, golden[f"{key}energies"], atol=GOLDEN_ENERGY)
-        np.testing.assert_allclose(result.forces, golden[f"{key}forces"], atol=GOLDEN_FORCE)
+        assert result.energies.sum() == pytest.approx(
+            float(golden[f"{key}energy"]), rel=0, abs=GOLDEN_ENERGY
+        )
+        np.testing.assert_allclose(
+            result.energies, golden[f"{key}energies"], rtol=0, atol=GOLDEN_ENERGY
+        )
+        np.testing.assert_allclose(result.forces, golden[f"{key}forces"], rtol=0, atol=GOLDEN_FORCE)
         np.testing.assert_allclose(virial, golden[f"{key}virial"], atol=GOLDEN_VIRIAL)
 
 

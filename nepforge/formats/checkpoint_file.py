@@ -19,6 +19,7 @@ from torch import Tensor
 
 from nepforge.errors import ModelFileError
 from nepforge.models.nep import NEP
+from nepforge.models.zbl import ZBL
 
 FORMAT = "nepforge.nep.v1"
 
@@ -64,10 +65,9 @@ def read_checkpoint(path: Path) -> NEPModel:
         ) from error
     if header.get("format") != FORMAT:
         raise ModelFileError(f"{path}: format {header.get('format')!r}, expected {FORMAT!r}")
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in header["model"].items()
-    }
+    fields: dict[str, Any] = {name: _tuples(v) for name, v in header["model"].items()}
+    if fields.get("zbl"):
+        fields["zbl"] = ZBL(**{name: _tuples(v) for name, v in fields["zbl"].items()})
     model = NEP(**fields)
     if parameters.shape != (model.n_parameters,) or q_scaler.shape != (model.n_descriptor,):
         raise ModelFileError(
@@ -75,3 +75,8 @@ def read_checkpoint(path: Path) -> NEPModel:
             f"{model.n_parameters} and {model.n_descriptor}"
         )
     return NEPModel(model, parameters, q_scaler)
+
+
+def _tuples(value: Any) -> Any:
+    """Arrays of JSON as the tuples that they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

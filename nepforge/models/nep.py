@@ -60,6 +60,21 @@ class NEP:
         for radial, angular in self.cutoffs:
             if angular > radial:
                 raise ValueError(f"cutoff: radial {radial} is below angular {angular}")
+        if self.zbl is not None:
+            self._check_zbl(self.zbl.pair_table(self.species))
+
+    def _check_zbl(self, table: PairTable) -> None:
+        """Every pair has a range, inside the angular cutoff because its list of pairs is used."""
+        limit = self.pair_cutoffs()[1]
+        bad = (table.inner < 0) | (table.inner >= table.outer) | (table.outer > limit)
+        for first, second in bad.nonzero().tolist()[:1]:
+            numbers = (table.inner, table.outer, limit)
+            inner, outer, cutoff = (float(number[first, second]) for number in numbers)
+            raise ValueError(
+                f"ZBL from {inner:g} to {outer:g} Å for {self.species[first]}-"
+                f"{self.species[second]}, expected 0 <= inner < outer <= {cutoff:g} (the angular "
+                "cutoff)"
+            )
 
     @property
     def n_types(self) -> int:

@@ -74,7 +74,7 @@ class ZBL:
         """The numbers of every pair of species, float64.
 
         Raises:
-            ValueError: A flexible table has another number of pairs, or no range is left.
+            ValueError: A flexible table has another number of rows or of numbers in a row.
         """
         numbers = torch.tensor([ATOMIC_NUMBERS[s] for s in species], dtype=torch.float64)
         powers = numbers**CHARGE_POWER
@@ -94,15 +94,13 @@ class ZBL:
             radii = torch.tensor([RADII[s] for s in species], dtype=torch.float64)
             table.outer.copy_((self.factor * (radii[:, None] + radii)).clamp_max(self.outer))
             table.inner.zero_()
-        if bool((table.inner < 0).any()) or bool((table.inner >= table.outer).any()):
-            raise ValueError("zbl: expected 0 <= inner < outer for every pair")
         return table
 
     def _fill_flexible(self, table: PairTable, n_types: int) -> None:
         pairs = list(itertools.combinations_with_replacement(range(n_types), 2))
         if len(pairs) != len(self.rows) or {len(row) for row in self.rows} != {N_ROW}:
             raise ValueError(
-                f"zbl: expected {len(pairs)} rows of {N_ROW} numbers for {n_types} species"
+                f"ZBL of {len(self.rows)} rows, expected {len(pairs)} rows of {N_ROW} numbers for {n_types} species"
             )
         for (first, second), row in zip(pairs, self.rows, strict=True):
             numbers = torch.tensor(row, dtype=torch.float64)

@@ -13,7 +13,8 @@ from nepforge.data.neighbors import find_neighbors
 from nepforge.data.prepare import composition
 from nepforge.events import Message
 from nepforge.formats.checkpoint_file import read_checkpoint
-from nepforge.formats.nep_txt import LAYOUTS, NeighborCounts
+from nepforge.formats.nep_header import NeighborCounts
+from nepforge.formats.nep_txt import LAYOUTS
 from nepforge.models.nep import NEP
 from nepforge.stages.context import StageContext
 

@@ -9,6 +9,7 @@ import torch
 from nepforge.data.batch import make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
+from nepforge.models.nep import NEP
 from nepforge.models.zbl import COULOMB, RADII, ZBL, pair_energy, repulsion
 from tests.conftest import SPECIES
 
@@ -60,12 +61,18 @@ def test_flexible_rows_are_pairs_of_species() -> None:
 
 
 @pytest.mark.parametrize(
-    "zbl", [ZBL(inner=2.0, outer=1.0), ZBL(rows=ROWS[:2]), ZBL(rows=tuple(r[:9] for r in ROWS))]
+    ("zbl", "message"),
+    [
+        (ZBL(inner=2.0, outer=1.0), "ZBL from 2 to 1 Å for Hf-Hf"),
+        (ZBL(inner=1.0, outer=4.5), "outer <= 4"),
+        (ZBL(rows=ROWS[:2]), "ZBL of 2 rows, expected 3 rows"),
+        (ZBL(rows=tuple(row[:9] for row in ROWS)), "of 10 numbers"),
+    ],
 )
-def test_a_zbl_without_range_or_with_missing_numbers_is_refused(zbl: ZBL) -> None:
-    """Never a silent zero."""
-    with pytest.raises(ValueError, match="zbl"):
-        zbl.pair_table(SPECIES)
+def test_a_zbl_without_range_or_with_missing_numbers_is_refused(zbl: ZBL, message: str) -> None:
+    """Never a silent zero, never a pair beyond the angular cutoff."""
+    with pytest.raises(ValueError, match=message):
+        NEP(SPECIES, (5.0, 4.0), (2, 2), (2, 2), 2, (), 3, zbl)
 
 
 @pytest.mark.parametrize("kind", KINDS)
