@@ -1,8 +1,9 @@
 """The user's files that a recipe names, known by their content.
 
-A folder is data in the pwdata npy layout. A leaf folder holds `energies.npy` or `position.npy`; it
-is read as a whole. Any other folder must hold leaves called `train` or `valid`, at any depth:
-`data.train` takes the `train` leaves and `data.validation` the `valid` leaves, never both.
+A folder is data in the layout of pwdata or of DeePMD. A leaf folder holds the arrays themselves; it
+is read as a whole. In another folder the leaves lie below it, at any depth. If any is called
+`train` or `valid` all must be: `data.train` takes the `train` leaves and `data.validation` the
+`valid` leaves, never both. Otherwise all of them are read.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from pathlib import Path
 import rfc8785
 from attrs import frozen
 
+from nepforge.recipe.data_formats import (
+    FILE_FORMATS,
+    FOLDER_FORMATS,
+    FolderFormat,
+    file_format,
+)
 from nepforge.recipe.limits import Finding, RefusedError
 
-PWDATA = "pwdata"
-DATA_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz"}
 STRUCTURE_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".cif": "cif", ".vasp": "vasp"}
 PARTS = ("train", "valid")  # names of leaf folders
-LEAF_MARKS = ("energies.npy", "position.npy")
 
 
 @frozen
@@ -44,18 +48,28 @@ def data_source(path: Path, part: str) -> DataSource:
         RefusedError: the layout is not one that can be read.
     """
     if path.is_file():
-        return _file_source(path, DATA_FORMATS)
-    leaves = _pwdata_leaves(path)
-    if not leaves:
-        raise _folder_error(path, "holds no energies.npy or position.npy")
-    taken = "" if leaves == [path] else part
+        return _data_file(path)
+    found = {layout.name: leaves for layout in FOLDER_FORMATS if (leaves := _leaves(path, layout))}
+    if len(found) != 1:
+        words = "arrays of both" if found else "no data, neither"
+        raise _folder_error(path, f"holds {words} of pwdata and of DeePMD")
+    name, leaves = found.popitem()
+    if path in leaves and leaves != [path]:
+        raise _folder_error(path, "holds arrays itself and in folders below it")
+    taken = part if has_parts(path) else ""
     odd = [leaf for leaf in leaves if leaf.name not in PARTS]
     if taken and odd:
-        name = odd[0].relative_to(path.parent).as_posix()
-        raise _folder_error(path, f'has data in "{name}", which is not named train or valid')
+        odd_name = odd[0].relative_to(path.parent).as_posix()
+        raise _folder_error(path, f'has data in "{odd_name}", which is not named train or valid')
     if not listing(path, taken):
         raise _folder_error(path, f"has no {taken}/ folder below it")
-    return DataSource(path, PWDATA, taken, *digest(path, taken))
+    return DataSource(path, name, taken, *digest(path, taken))
+
+
+def has_parts(path: Path) -> bool:
+    """Whether a folder has leaves called train or valid below it."""
+    leaves = [leaf for layout in FOLDER_FORMATS for leaf in _leaves(path, layout)]
+    return path.is_dir() and any(leaf != path and leaf.name in PARTS for leaf in leaves)
 
 
 def structure_source(path: Path) -> DataSource:
@@ -66,19 +80,26 @@ def structure_source(path: Path) -> DataSource:
     """
     if path.is_dir():
         raise RefusedError(Finding(f'"{path.name}" is a folder, expected a structure file'))
-    return _file_source(path, STRUCTURE_FORMATS)
+    if path.suffix.lower() not in STRUCTURE_FORMATS:
+        raise _unknown_format(path, f"a name ending in {', '.join(STRUCTURE_FORMATS)}")
+    return DataSource(path, STRUCTURE_FORMATS[path.suffix.lower()], "", *digest(path, ""))
 
 
-def _pwdata_leaves(folder: Path) -> list[Path]:
-    """The folders at or below `folder` that hold pwdata arrays, sorted."""
-    marked = {file.parent for mark in LEAF_MARKS for file in folder.rglob(mark)}
-    return sorted(marked)
+def _leaves(folder: Path, layout: FolderFormat) -> list[Path]:
+    """The folders at or below `folder` that hold arrays in this layout, sorted."""
+    return sorted({file.parent for mark in layout.marks for file in folder.rglob(mark)})
 
 
 def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
     """The arrays that are read, as sorted (relative path, file); names in NFC with `/`."""
-    leaves = [leaf for leaf in _pwdata_leaves(folder) if not part or leaf.name == part]
-    files = [file for leaf in leaves for file in leaf.glob("*.npy")]
+    files = [
+        file
+        for layout in FOLDER_FORMATS
+        for leaf in _leaves(folder, layout)
+        if not part or leaf.name == part
+        for pattern in layout.files
+        for file in leaf.glob(pattern)
+    ]
     names = [unicodedata.normalize("NFC", file.relative_to(folder).as_posix()) for file in files]
     return sorted(zip(names, files, strict=True))
 
@@ -101,21 +122,24 @@ def _folder_error(path: Path, found: str) -> RefusedError:
     return RefusedError(
         Finding(
             f'"{path.name}" {found}',
-            "name a pwdata folder, or a folder of such folders that are called train and valid",
+            "name a folder of pwdata or DeePMD arrays, or one with such folders below it",
         )
     )
 
 
-def _file_source(path: Path, formats: dict[str, str]) -> DataSource:
-    if path.suffix.lower() not in formats:
-        raise RefusedError(
-            Finding(
-                f'"{path.name}" has no known format, expected a name ending in '
-                f"{', '.join(formats)}",
-                "convert or rename the file",
-            )
+def _data_file(path: Path) -> DataSource:
+    name = file_format(path)
+    if name is None:
+        raise _unknown_format(path, "one of " + ", ".join(known.name for known in FILE_FORMATS))
+    return DataSource(path, name, "", *digest(path, ""))
+
+
+def _unknown_format(path: Path, expected: str) -> RefusedError:
+    return RefusedError(
+        Finding(
+            f'"{path.name}" has no known format, expected {expected}', "convert or rename the file"
         )
-    return DataSource(path, formats[path.suffix.lower()], "", *digest(path, ""))
+    )
 
 
 def _file_sha256(path: Path) -> str:

@@ -11,8 +11,9 @@ import attrs
 import pytest
 
 from nepforge.recipe.canonical import to_json
+from nepforge.recipe.data_formats import COMPRESSIONS, FILE_FORMATS
 from nepforge.recipe.describe import describe, key_name
-from nepforge.recipe.sources import DATA_FORMATS, STRUCTURE_FORMATS
+from nepforge.recipe.sources import STRUCTURE_FORMATS
 from nepforge.recipe.tables import (
     Data,
     Export,
@@ -68,9 +69,17 @@ def test_the_reference_has_every_key_with_its_range_and_default(heading: str) ->
     assert reference_rows(heading) == expected
 
 
-def test_the_reference_names_every_suffix_that_is_read() -> None:
-    """And no other."""
-    data_files = REFERENCE.split("\n## Data files\n")[1].split("- A folder")[0]
-    assert set(re.findall(r"`(\.\w+)`", data_files)) == set(DATA_FORMATS)
+def test_the_reference_names_every_format_with_its_file_names() -> None:
+    """Row by row, in the order in which a name is compared; and every compression."""
+    section = REFERENCE.split("\n## Data files\n")[1].split("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    found = {row[1].strip(" `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
+    assert list(found.items()) == [(known.name, known.names) for known in FILE_FORMATS]
+    for suffix in COMPRESSIONS:
+        assert f"`{suffix}`" in section
+
+
+def test_the_reference_names_every_structure_format() -> None:
+    """Of the file of an MD run, and no other."""
     file_row = next(line for line in REFERENCE.splitlines() if line.startswith("| `file`"))
     assert set(re.findall(r"`(\.\w+)`", file_row)) == set(STRUCTURE_FORMATS)

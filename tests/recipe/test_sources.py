@@ -73,7 +73,7 @@ def test_files_that_are_not_read_do_not_change_the_digest(tmp_path: Path) -> Non
 
 def test_a_folder_with_an_unclear_layout_is_refused(tmp_path: Path) -> None:
     """Nothing to read, a part that is missing, parts mixed with others."""
-    with pytest.raises(RefusedError, match="holds no energies"):
+    with pytest.raises(RefusedError, match="holds no data"):
         data_source(tmp_path, "train")
     write_leaf(tmp_path / "set" / "train", "x")
     with pytest.raises(RefusedError, match="has no valid/ folder"):
