@@ -18,6 +18,8 @@ import rich_click as click
 
 import nepforge
 from nepforge.cli_errors import Commands, debug_option
+from nepforge.commands.ledger import ledger
+from nepforge.commands.options import here, json_option, workspace_option
 from nepforge.errors import NepforgeError, RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +31,8 @@ if TYPE_CHECKING:
 
 STARTER = "starter.toml"
 SHOWN_RUNS = 5  # in `status`
-SHOWN_ENTRIES = 20  # in `ledger log`
 
 
-workspace_option = click.option(
-    "--workspace",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of ledger, runs and cache; found from the recipe when not given.",
-)
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 set_option = click.option(
     "--set",
@@ -45,8 +41,6 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Change one value of the recipe, in TOML: optimizer.epochs=5. May be repeated.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(nepforge.__version__, prog_name="nepforge")
@@ -217,7 +211,7 @@ def status(workspace: Path | None) -> None:
     from nepforge.ledger.workspace import Workspace
     from nepforge.ui.listings import log_text, runs_of
 
-    space = Workspace(_here(workspace))
+    space = Workspace(here(workspace))
     held = held_locks(space.lock("").parent)
     for lock in held:
         click.echo(f"{lock.holder}: holds {lock.name[:12]}")
@@ -237,7 +231,7 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
     """Start the MLflow server on the runs of this workspace."""
     from nepforge.ui.server import refuse_taken_port, server_command
 
-    command = server_command(_here(workspace), host, port)
+    command = server_command(here(workspace), host, port)
     refuse_taken_port(host, port)
     click.echo(f"MLflow: http://{host}:{port} in about 10 s; Ctrl-C ends it")
     sys.stdout.flush()
@@ -245,50 +239,7 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
     os.execv(command[0], command)
 
 
-@commands.group()
-def ledger() -> None:
-    """Read the ledger of this workspace."""
-
-
-@ledger.command()
-@workspace_option
-@click.option("--all", "everything", is_flag=True, help="Every entry, not only the last ones.")
-@json_option
-@debug_option
-def log(workspace: Path | None, everything: bool, as_json: bool) -> None:
-    """List the entries, the last one at the end."""
-    from nepforge.ledger.workspace import Workspace
-    from nepforge.ui.listings import log_text, run_row
-
-    book = Workspace(_here(workspace)).ledger
-    entries = list(book.entries())
-    shown = entries if everything else entries[-SHOWN_ENTRIES:]
-    if as_json:
-        for entry in shown:
-            click.echo(json.dumps({"v": 1, **run_row(entry)}))
-    elif not entries:
-        click.echo(f"{book.path}: no entry yet; `nepforge run RECIPE` writes one")
-    else:
-        click.echo(log_text(shown))
-
-
-@ledger.command()
-@workspace_option
-@debug_option
-def verify(workspace: Path | None) -> None:
-    """Check that no entry was changed since it was written."""
-    from nepforge.ledger.workspace import Workspace
-
-    book = Workspace(_here(workspace)).ledger
-    count, head = book.verify(), book.head()
-    if head is None:
-        click.echo(f"{book.path}: no entry yet")
-        return
-    click.echo(f"{book.path}: entries 0 to {count - 1}, chain intact")
-    click.echo(f"head {head.hash} (keep it elsewhere: it shows when entries are cut off)")
-    torn = book.torn_bytes()
-    if torn:
-        click.echo(f"{torn} bytes of an unfinished entry at the end; the next run sets them aside")
+commands.add_command(ledger)
 
 
 @commands.command()
@@ -299,7 +250,7 @@ def doctor(workspace: Path | None) -> None:
     from nepforge.installation import checks
 
     problems = 0
-    for look in checks(_here(workspace)):
+    for look in checks(here(workspace)):
         problems += look.verdict == "problem"
         click.echo(f"{look.verdict:<8} {look.subject:<10} {look.text}")
     if problems:
@@ -321,13 +272,6 @@ def _plan(loaded: LoadedRecipe) -> Plan:
     from nepforge.plan.build import build
 
     return build(loaded)
-
-
-def _here(workspace: Path | None) -> Path:
-    """The workspace that the current folder belongs to, unless one is given."""
-    from nepforge.ledger.workspace import find_workspace
-
-    return workspace.resolve() if workspace else find_workspace(Path.cwd() / "recipe.toml")
 
 
 def _typed_again(recipe: Path, overrides: tuple[str, ...], workspace: Path | None) -> str:

@@ -202,7 +202,7 @@ def test_ledger_log_lists_runs(folder: Path) -> None:
     entry = Workspace(folder).ledger.append("run", {"name": "hfo2", "outcome": "failed"})
     assert entry.hash[:12] in _nepforge("ledger", "log").stdout
     row = json.loads(_nepforge("ledger", "log", "--json").stdout)
-    assert (row["run_hash"], row["outcome"]) == (entry.hash, "failed")
+    assert (row["hash"], row["outcome"]) == (entry.hash, "failed")
 
 
 def test_status_names_who_holds_a_lock(folder: Path) -> None:

@@ -51,3 +51,24 @@ def probe_writable(folder: Path) -> None:
         sync_file(probe)
     finally:
         probe.unlink(missing_ok=True)
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Add to the end of a file in one write, and fsync; what does not fit is taken back.
+
+    Raises:
+        OSError: The disk is full or read-only; the file is as it was before.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        before = os.fstat(descriptor).st_size
+        try:
+            written = os.write(descriptor, content)
+            if written != len(content):
+                raise OSError(f"only {written} of {len(content)} bytes fit on the disk")
+            os.fsync(descriptor)
+        except BaseException:
+            os.ftruncate(descriptor, before)
+            raise
+    finally:
+        os.close(descriptor)

@@ -2,8 +2,8 @@
 
 An append looks at the last line only, whatever the length of the file; whoever reads entries, and
 every run at its start, checks the chain from the first line. The chain shows every change of an
-entry that has a successor. It cannot show that the last entry was changed or that entries were
-cut off the end: for that, keep the hash of `head()` in another place.
+entry that has a successor; the tree heads beside it (`heads.py`) show a changed last entry and
+entries that were cut off. Only a head that is kept in another place shows that both were rewritten.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from attrs import frozen
 
 from nepforge.errors import IntegrityError, NepforgeError, UsageError
-from nepforge.ledger.durable import probe_writable, replace_file, sync_folder
+from nepforge.ledger.durable import append_bytes, probe_writable, replace_file, sync_folder
 from nepforge.ledger.entry import (
     NO_PREVIOUS,
     Entry,
@@ -27,9 +27,12 @@ from nepforge.ledger.entry import (
     entry_hash,
     read_header,
 )
+from nepforge.ledger.heads import HEADS_FILE, Heads, Tree
 from nepforge.ledger.locks import hold
 
 LEDGER_FILE = "ledger.jsonl"
+KEY_FILE = "ledger.key"
+PUBLIC_KEY_FILE = "ledger.pub"
 SHORTEST_PREFIX = 4  # hex digits, as git
 LONGEST_WAIT = 120.0  # s; an append takes milliseconds, so its holder must be stuck
 _BLOCK = 1 << 16  # bytes read at once from the end of the file
@@ -45,7 +48,7 @@ class _Tail:
 
 
 @frozen
-class _Line:
+class Line:
     """A raw line whose place in the chain was checked."""
 
     raw: bytes
@@ -53,15 +56,15 @@ class _Line:
 
 
 class Ledger:
-    """The entries of one workspace, in `folder`/ledger.jsonl, guarded by the lock file `lock`."""
+    """The entries in the file `path`; `hidden` is the folder of its lock, index and private key."""
 
-    def __init__(self, folder: Path, lock: Path) -> None:
-        self._folder = folder
-        self._lock = lock
-
-    @property
-    def path(self) -> Path:
-        return self._folder / LEDGER_FILE
+    def __init__(self, path: Path, hidden: Path) -> None:
+        self.path = path
+        self.key = hidden / KEY_FILE
+        self.public_key = path.with_name(PUBLIC_KEY_FILE)
+        self._folder = path.parent
+        self._lock = hidden / "locks" / "ledger.lock"
+        self.heads = Heads(path.with_name(HEADS_FILE), hidden / "tree.json", self.key)
 
     def append(self, entry_type: str, body: Mapping[str, Any]) -> Entry:
         """Write one entry at the end, repairing a torn last line first.
@@ -74,7 +77,8 @@ class Ledger:
         with hold(self._lock, timeout=LONGEST_WAIT):
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                return self._write(self._repair(), entry_type, body)
+                last, tree = self._repair()
+                return self._write(last, tree, entry_type, body)[0]
             except OSError as error:
                 raise self._unwritable(error) from error
 
@@ -86,21 +90,18 @@ class Ledger:
         Raises:
             IntegrityError: A line is not what was written; says line and byte offset.
         """
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(self.lines(), start=1):
             yield self._decoded(line, number)
 
     def verify(self) -> int:
-        """Check the chain from the first line to the last; the number of entries.
+        """Check the chain from the first line to the last and its newest head; number of entries.
 
         Raises:
             IntegrityError: A line is not what was written; says line and byte offset.
         """
-        number, last = 0, None
-        for line in self._lines():
-            number, last = number + 1, line
-        if last is not None:
-            self._decoded(last, number)  # nothing after it vouches for its bytes
-        return number
+        n_entries = self.heads.tree_of(line.raw for line in self.lines()).frontier.size
+        self.head()  # a line that hashes right is still refused when it is no entry
+        return n_entries
 
     def head(self) -> Entry | None:
         """The last entry, from the end of the file alone; None in an empty ledger."""
@@ -147,20 +148,20 @@ class Ledger:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _lines(self) -> Iterator[_Line]:
+    def lines(self) -> Iterator[Line]:
         """Whole lines with `seq` and `prev` checked against the line before."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
             yield from self._chained(file)
 
-    def _chained(self, file: BinaryIO) -> Iterator[_Line]:
-        before = _Line(b"", 0)
+    def _chained(self, file: BinaryIO) -> Iterator[Line]:
+        before = Line(b"", 0)
         expected = NO_PREVIOUS
         for seq, raw in enumerate(file):
             if not raw.endswith(b"\n"):
                 return
-            line = _Line(raw, before.offset + len(before.raw))
+            line = Line(raw, before.offset + len(before.raw))
             found_seq, prev = self._header(line, seq + 1)
             if found_seq != seq:
                 found = f"found seq {found_seq}, expected {seq}"
@@ -170,13 +171,13 @@ class Ledger:
             yield line
             before, expected = line, entry_hash(raw)
 
-    def _header(self, line: _Line, number: int) -> tuple[int, str]:
+    def _header(self, line: Line, number: int) -> tuple[int, str]:
         try:
             return read_header(line.raw)
         except ValueError as error:
             raise self._damaged(line, number, str(error)) from error
 
-    def _decoded(self, line: _Line, number: int) -> Entry:
+    def _decoded(self, line: Line, number: int) -> Entry:
         try:
             return decode(line.raw)
         except ValueError as error:
@@ -188,7 +189,7 @@ class Ledger:
         except ValueError as error:
             with self.path.open("rb") as file:
                 number = file.read(tail.end).count(b"\n")
-            line = _Line(tail.line, tail.end - len(tail.line))
+            line = Line(tail.line, tail.end - len(tail.line))
             raise self._damaged(line, number, str(error)) from error
 
     def _tail(self) -> _Tail:
@@ -205,14 +206,15 @@ class Ledger:
         line = whole[whole.rfind(b"\n") + 1 :] + newline
         return _Tail(line, torn, position + len(block) - len(torn))
 
-    def _repair(self) -> Entry | None:
-        """The last entry, after torn bytes were moved aside and that was recorded.
+    def _repair(self) -> tuple[Entry | None, Tree]:
+        """The last entry and the tree, after torn bytes were moved aside and that was recorded.
 
         The side file carries the seq of the `recovered` entry to come. A kill between moving and
         recording therefore leaves a file that the next append finds and records.
         """
         tail = self._tail()
         last = self._decoded_tail(tail) if tail.line else None
+        tree = self.heads.settle(last, lambda: (line.raw for line in self.lines()))
         seq = 0 if last is None else last.seq + 1
         if tail.torn:
             digest = hashlib.sha256(tail.torn).hexdigest()
@@ -220,22 +222,29 @@ class Ledger:
             os.truncate(self.path, tail.end)
         pieces = sorted(self._folder.glob(f"torn-{seq}-*.bin"))
         if not pieces:
-            return last
+            return last, tree
         listed = [{"file": piece.name, **_digest_and_size(piece)} for piece in pieces]
-        return self._write(last, "recovered", {"offset": tail.end, "pieces": listed})
+        body = {"offset": tail.end, "pieces": listed}
+        return self._write(last, tree, "recovered", body)
 
-    def _write(self, last: Entry | None, entry_type: str, body: Mapping[str, Any]) -> Entry:
+    def _write(
+        self, last: Entry | None, tree: Tree, entry_type: str, body: Mapping[str, Any]
+    ) -> tuple[Entry, Tree]:
+        """Write entry and head, or none of them when the disk is full."""
         seq, prev = (0, NO_PREVIOUS) if last is None else (last.seq + 1, last.hash)
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = encode(seq, now, prev, entry_type, body)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        end = self.path.stat().st_size if self.path.exists() else 0
+        append_bytes(self.path, line)
+        tree = tree.appended(line)
         try:
-            _append_line(descriptor, line)
-        finally:
-            os.close(descriptor)
+            self.heads.add(tree)
+        except OSError:
+            os.truncate(self.path, end)
+            raise
         if last is None:
             sync_folder(self._folder)
-        return decode(line)
+        return decode(line), tree
 
     def _unwritable(self, error: OSError) -> NepforgeError:
         return NepforgeError(
@@ -244,7 +253,7 @@ class Ledger:
             "finished stages are kept in the cache",
         )
 
-    def _broken_link(self, before: _Line, prev: str, number: int) -> IntegrityError:
+    def _broken_link(self, before: Line, prev: str, number: int) -> IntegrityError:
         if number == 1:
             return self._damaged(before, 1, "the first entry names an entry before it")
         return self._damaged(
@@ -254,24 +263,11 @@ class Ledger:
             f"to {prev[:12]}; one of the two lines was changed",
         )
 
-    def _damaged(self, line: _Line, number: int, found: str) -> IntegrityError:
+    def _damaged(self, line: Line, number: int, found: str) -> IntegrityError:
         return IntegrityError(
             f"{self.path.name}:{number} (byte {line.offset}): damaged: {found}",
             hint="the ledger is never repaired before its end; restore the file from git",
         )
-
-
-def _append_line(descriptor: int, line: bytes) -> None:
-    """One write of the whole line; a line that does not fit on the disk is taken back."""
-    before = os.fstat(descriptor).st_size
-    try:
-        written = os.write(descriptor, line)
-        if written != len(line):
-            raise OSError(f"only {written} of {len(line)} bytes fit on the disk")
-        os.fsync(descriptor)
-    except BaseException:
-        os.ftruncate(descriptor, before)
-        raise
 
 
 def _digest_and_size(path: Path) -> dict[str, str | int]:

@@ -27,7 +27,7 @@ class Workspace:
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.root / "ledger", self.lock("ledger"))
+        return Ledger(self.root / "ledger" / LEDGER_FILE, self.hidden)
 
     @property
     def cache(self) -> Cache:

@@ -52,7 +52,7 @@ def run_row(entry: Entry) -> dict[str, Any]:
         "seq": entry.seq,
         "ts_utc": entry.ts_utc,
         "type": entry.type,
-        "run_hash": entry.hash,
+        "hash": entry.hash,
         "name": body.get("name", body.get("recipe", "")),
         "outcome": body.get("outcome", ""),
         "recipe_hash": _recipe_hash(body),
@@ -94,7 +94,7 @@ def _log_cells(row: Mapping[str, Any]) -> list[str]:
     force = row["valid_force_rmse"]
     return [
         str(row["seq"]),
-        short(row["run_hash"]),
+        short(row["hash"]),
         row["ts_utc"][:16].replace("T", " "),
         row["name"] or "-",
         row["outcome"] or row["type"],

@@ -20,7 +20,7 @@ APPEND_MANY = """
 import sys
 from pathlib import Path
 from nepforge.ledger.log import Ledger
-ledger = Ledger(Path(sys.argv[1]) / "ledger", Path(sys.argv[1]) / "ledger.lock")
+ledger = Ledger(Path(sys.argv[1]) / "ledger" / "ledger.jsonl", Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
     ledger.append("test", {"writer": int(sys.argv[2]), "number": number})
 """
@@ -28,7 +28,7 @@ for number in range(int(sys.argv[3])):
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger", tmp_path / "ledger.lock")
+    return Ledger(tmp_path / "ledger" / "ledger.jsonl", tmp_path)
 
 
 def fill(ledger: Ledger, n_entries: int) -> None:

@@ -47,7 +47,7 @@ def test_the_log_has_one_line_an_entry() -> None:
 def test_a_row_for_programs_keeps_whole_hashes() -> None:
     """And numbers as numbers."""
     row = run_row(_entry(4))
-    assert (row["run_hash"], row["recipe_hash"]) == (RUN_HASH, RECIPE_HASH)
+    assert (row["hash"], row["recipe_hash"]) == (RUN_HASH, RECIPE_HASH)
     assert (row["seconds"], row["valid_force_rmse"]) == (64.2, 0.0882)
 
 

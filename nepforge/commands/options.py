@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+workspace_option = click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of ledger, runs and cache; found from the recipe when not given.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def here(workspace: Path | None) -> Path:
+    """The workspace that the current folder belongs to, unless one is given."""
+    from nepforge.ledger.workspace import find_workspace
+
+    return workspace.resolve() if workspace else find_workspace(Path.cwd() / "recipe.toml")
