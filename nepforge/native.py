@@ -41,6 +41,21 @@ class NativeResult:
     virials: FloatArray  # [n_atoms, 3, 3] eV
 
 
+@frozen(eq=False)
+class StructureResult:
+    """Results of one structure with the virial of the whole, W = -dU/dstrain."""
+
+    energies: FloatArray  # [n_atoms] eV
+    forces: FloatArray  # [n_atoms, 3] eV/Å
+    virial: FloatArray  # [3, 3] eV
+
+
+class _Options(ctypes.Structure):
+    """struct nepforge_options."""
+
+    _fields_ = (("n_threads", ctypes.c_int), ("skin", ctypes.c_double))
+
+
 def library_path(name: str) -> Path:
     """The compiled file `name` of this installation.
 
@@ -79,8 +94,10 @@ def _core() -> ctypes.CDLL:
     core.nepforge_model_species.restype = ctypes.c_char_p
     core.nepforge_model_cutoff.argtypes = [handle, _DOUBLES]
     core.nepforge_model_cutoff.restype = None
-    core.nepforge_evaluate.argtypes = [
-        handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, *[_DOUBLES] * 3,
+    core.nepforge_model_parse.argtypes = [*[ctypes.c_char_p] * 3, ctypes.POINTER(handle)]
+    core.nepforge_evaluate_structure.argtypes = [
+        handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, ctypes.POINTER(_Options),
+        *[_DOUBLES] * 4,
     ]  # fmt: skip
     return core
 
@@ -99,8 +116,8 @@ def _last_error() -> str:
     return str(_core().nepforge_last_error().decode(errors="replace"))
 
 
-def _doubles(array: FloatArray) -> Any:
-    return array.ctypes.data_as(_DOUBLES)
+def _doubles(array: FloatArray | None) -> Any:
+    return None if array is None else array.ctypes.data_as(_DOUBLES)
 
 
 def _integers(array: NDArray[np.intc]) -> Any:
@@ -108,21 +125,26 @@ def _integers(array: NDArray[np.intc]) -> Any:
 
 
 class NativeModel:
-    """A NEP text file, evaluated in double precision.
+    """A NEP text file, evaluated in double precision. One call at a time for each object.
 
     Args:
         path: The model file.
         instruction_set: One of `instruction_sets()`; empty for the fastest.
+        text: The content of the file when it is known already; `path` then only names it.
 
     Raises:
         ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
     """
 
-    def __init__(self, path: Path | str, instruction_set: str = "") -> None:
+    def __init__(
+        self, path: Path | str, instruction_set: str = "", text: str | None = None
+    ) -> None:
         self._handle = ctypes.c_void_p()
-        status = _core().nepforge_model_open(
-            str(path).encode(), instruction_set.encode(), ctypes.byref(self._handle)
-        )
+        words = (str(path).encode(), instruction_set.encode(), ctypes.byref(self._handle))
+        if text is None:
+            status = _core().nepforge_model_open(*words)
+        else:
+            status = _core().nepforge_model_parse(text.encode(), *words)
         if status == _BAD_MODEL:
             raise ModelFileError(
                 _last_error(), hint="export the model again, or name the file that you meant"
@@ -156,18 +178,50 @@ class NativeModel:
         cell: ArrayLike,
         pbc: Sequence[bool] = (True, True, True),
     ) -> NativeResult:
-        """Energies, forces and virials of one structure.
+        """Energies, forces and virials of every atom of one structure.
+
+        Arguments and errors are those of `evaluate_structure`.
+        """
+        virials = np.empty((len(np.atleast_1d(np.asarray(numbers))), 3, 3))
+        result = self._evaluate(numbers, positions, cell, pbc, _Options(1, 0.0), virials)
+        return NativeResult(result.energies, result.forces, virials)
+
+    def evaluate_structure(
+        self,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        pbc: Sequence[bool] = (True, True, True),
+        *,
+        n_threads: int = 1,
+        skin: float = 0.0,
+    ) -> StructureResult:
+        """Energies, forces and the virial of one structure.
 
         Args:
             numbers: Atomic numbers, [n_atoms].
             positions: Å, [n_atoms, 3]; may lie outside the cell.
             cell: Å, [3, 3], rows are vectors; rows of directions that are not periodic may be zero.
             pbc: Which directions are periodic.
+            n_threads: Threads of OpenMP; 0 for as many as it would take (OMP_NUM_THREADS).
+            skin: Å; neighbours are searched so far beyond the cutoff, and the list is used for the
+                next structures too while cell and species stay and no atom has moved by half of it.
 
         Raises:
             DataError: An element that the model does not know, a position that is not finite, atoms
                 at the same place, or a periodic cell without volume.
         """
+        return self._evaluate(numbers, positions, cell, pbc, _Options(n_threads, skin), None)
+
+    def _evaluate(
+        self,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        pbc: Sequence[bool],
+        options: _Options,
+        atomic_virials: FloatArray | None,
+    ) -> StructureResult:
         atomic_numbers = np.ascontiguousarray(numbers, dtype=np.intc)
         places = np.ascontiguousarray(positions, dtype=np.float64)
         vectors = np.ascontiguousarray(cell, dtype=np.float64)
@@ -178,11 +232,11 @@ class NativeModel:
                 f"expected ({n_atoms}, 3) and (3, 3)"
             )
         periodic = np.array(pbc, dtype=np.intc)
-        result = NativeResult(np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((n_atoms, 3, 3)))
-        status = _core().nepforge_evaluate(
+        result = StructureResult(np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((3, 3)))
+        status = _core().nepforge_evaluate_structure(
             self._handle, n_atoms, _integers(atomic_numbers), _doubles(places), _doubles(vectors),
-            _integers(periodic), _doubles(result.energies), _doubles(result.forces),
-            _doubles(result.virials),
+            _integers(periodic), ctypes.byref(options), _doubles(result.energies),
+            _doubles(result.forces), _doubles(result.virial), _doubles(atomic_virials),
         )  # fmt: skip
         if status == _BAD_STRUCTURE:
             raise DataError(_last_error())

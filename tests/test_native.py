@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nepforge.data.frame import FloatArray
-from nepforge.errors import DataError, NepforgeError
+from nepforge.errors import DataError, ModelFileError, NepforgeError
 from nepforge.native import NativeModel, NativeResult, instruction_sets
 from tests.nep_files import KINDS, NUMBERS, NepFile, Structure, random_structure
 
@@ -292,3 +292,68 @@ def test_unknown_instruction_set_is_refused(tmp_path: Path) -> None:
     path = KINDS["nep4"].write(tmp_path / "nep.txt")
     with pytest.raises(NepforgeError, match="cannot run instruction set 'mmx'"):
         NativeModel(path, "mmx")
+
+
+def test_text_in_memory_is_the_same_model(tmp_path: Path) -> None:
+    """A model given as text needs no file."""
+    file = KINDS["nep4"]
+    structure = random_structure(1)
+    text = "\n".join(file.lines()) + "\n"
+    from_text = NativeModel("memory", text=text)
+    from_file = NativeModel(file.write(tmp_path / "nep.txt"))
+    np.testing.assert_array_equal(
+        evaluate(from_text, structure).forces, evaluate(from_file, structure).forces
+    )
+    with pytest.raises(ModelFileError, match=r"^memory:1: "):
+        NativeModel("memory", text="")
+
+
+def test_virial_of_the_whole_is_the_sum_over_atoms(model: NativeModel, kind: NepFile) -> None:
+    """sum r f over atoms and images equals the sum of the virials of pairs."""
+    structure = structure_for(kind)
+    found = model.evaluate_structure(structure.numbers, structure.positions, structure.cell)
+    expected = evaluate(model, structure)
+    scale = max(1.0, float(np.abs(expected.virials).max()))
+    np.testing.assert_allclose(found.virial, expected.virials.sum(axis=0), atol=EXACT * scale)
+    np.testing.assert_array_equal(found.forces, expected.forces)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_threads_do_not_change_the_numbers(tmp_path: Path, n_threads: int) -> None:
+    """Atoms shared out over threads give the same energies and, to rounding, forces."""
+    native = NativeModel(KINDS["zbl"].write(tmp_path / "nep.txt"))
+    structure = random_structure(1)
+    shifts = np.array([[i, j, 0] for i in range(2) for j in range(4)]) @ structure.cell
+    arguments = (
+        np.tile(structure.numbers, 8),
+        (structure.positions + shifts[:, None]).reshape(-1, 3),
+        np.diag([2, 4, 1]) @ structure.cell,
+    )
+    one = native.evaluate_structure(*arguments)
+    many = native.evaluate_structure(*arguments, n_threads=n_threads)
+    scale = max(1.0, float(np.abs(one.forces).max()))
+    np.testing.assert_array_equal(many.energies, one.energies)
+    np.testing.assert_allclose(many.forces, one.forces, rtol=0, atol=EXACT * scale)
+    np.testing.assert_allclose(many.virial, one.virial, rtol=0, atol=10 * EXACT * scale)
+
+
+def test_a_kept_neighbor_list_is_never_out_of_date(tmp_path: Path) -> None:
+    """Small and large moves, other cells and other species: with a skin as without."""
+    path = KINDS["type-wise cutoffs"].write(tmp_path / "nep.txt")
+    with_skin, without = NativeModel(path), NativeModel(path)
+    structure = random_structure(3)
+    rng = np.random.default_rng(1)
+    positions, cell, numbers = structure.positions.copy(), structure.cell, structure.numbers
+    for step in range(30):
+        positions = positions + rng.normal(0.0, 0.05, positions.shape)
+        if step == 10:
+            cell = cell * 1.01
+        if step == 20:
+            numbers = numbers[::-1].copy()
+        if step == 25:
+            positions = positions + 3 * cell[0]
+        kept = with_skin.evaluate_structure(numbers, positions, cell, skin=0.6)
+        fresh = without.evaluate_structure(numbers, positions, cell)
+        scale = max(1.0, float(np.abs(fresh.forces).max()))
+        np.testing.assert_allclose(kept.forces, fresh.forces, rtol=0, atol=EXACT * scale)
+        np.testing.assert_allclose(kept.virial, fresh.virial, rtol=0, atol=10 * EXACT * scale)

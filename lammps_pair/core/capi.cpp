@@ -10,14 +10,14 @@
 #include "neighbors.h"
 #include "nep_cpu.h"
 #include "nep_model.h"
+#include "structure_evaluator.h"
 
 struct nepforge_model {
-  nepforge_model(const char* path, const char* instruction_set)
-      : model(nepforge::parse_nep_model(nepforge::load_text(path), path)),
-        evaluator(model, instruction_set) {}
+  nepforge_model(const std::string& text, const char* name, const char* instruction_set)
+      : model(nepforge::parse_nep_model(text, name)), evaluator(model, instruction_set) {}
 
   nepforge::NepModel model;
-  nepforge::NepCpu evaluator;
+  nepforge::StructureEvaluator evaluator;
 };
 
 namespace {
@@ -62,43 +62,6 @@ std::vector<int> species_indices(const nepforge::NepModel& model, int n_atoms, c
   return indices;
 }
 
-void evaluate(nepforge_model& handle, int n_atoms, const int* numbers, const double* positions,
-              const nepforge::Cell& cell, double* energies, double* forces, double* virials) {
-  const std::vector<int> species = species_indices(handle.model, n_atoms, numbers);
-  const nepforge::NeighborList list =
-      nepforge::find_neighbors(n_atoms, positions, cell, handle.model.max_cutoff());
-  const std::size_t n_total = list.owner.size();
-  std::vector<int> types(n_total);
-  for (std::size_t atom = 0; atom < n_total; ++atom) types[atom] = species[list.owner[atom]];
-  std::vector<int> same(handle.model.n_species());
-  for (std::size_t idx = 0; idx < same.size(); ++idx) same[idx] = static_cast<int>(idx);
-  std::vector<int> centers(n_atoms);
-  std::vector<const int*> neighbors(n_atoms);
-  for (int atom = 0; atom < n_atoms; ++atom) {
-    centers[atom] = atom;
-    neighbors[atom] = list.neighbors[atom].data();
-  }
-  std::vector<double> all_forces(3 * n_total), all_virials(9 * n_total);
-  nepforge::Totals totals;
-  std::fill(energies, energies + n_atoms, 0.0);
-  totals.forces = all_forces.data();
-  totals.atomic_energy = energies;
-  totals.atomic_virial = all_virials.data();
-  constexpr int whole_index = -1;
-  handle.evaluator.evaluate(
-      {list.positions.data(), types.data(), same.data()},
-      {n_atoms, centers.data(), list.n_neighbors.data(), neighbors.data(), whole_index}, totals);
-  std::fill(forces, forces + 3 * n_atoms, 0.0);
-  std::fill(virials, virials + 9 * n_atoms, 0.0);
-  for (std::size_t atom = 0; atom < n_total; ++atom) {
-    for (int idx = 0; idx < 3; ++idx)
-      forces[3 * list.owner[atom] + idx] += all_forces[3 * atom + idx];
-    for (int idx = 0; idx < 9; ++idx) {
-      virials[9 * list.owner[atom] + idx] += all_virials[9 * atom + idx];
-    }
-  }
-}
-
 }  // namespace
 
 const char* nepforge_last_error(void) {
@@ -122,8 +85,17 @@ const char* nepforge_instruction_sets(void) {
 
 int nepforge_model_open(const char* path, const char* instruction_set, nepforge_model** model) {
   *model = nullptr;
+  return guarded([&] {
+    const std::string text = nepforge::load_text(path);
+    *model = std::make_unique<nepforge_model>(text, path, instruction_set).release();
+  });
+}
+
+int nepforge_model_parse(const char* text, const char* name, const char* instruction_set,
+                         nepforge_model** model) {
+  *model = nullptr;
   return guarded(
-      [&] { *model = std::make_unique<nepforge_model>(path, instruction_set).release(); });
+      [&] { *model = std::make_unique<nepforge_model>(text, name, instruction_set).release(); });
 }
 
 void nepforge_model_close(nepforge_model* model) {
@@ -144,15 +116,18 @@ void nepforge_model_cutoff(const nepforge_model* model, double cutoff[2]) {
   cutoff[1] = *std::max_element(angular.begin(), angular.end());
 }
 
-int nepforge_evaluate(nepforge_model* model, int n_atoms, const int* numbers,
-                      const double* positions, const double* cell, const int* periodic,
-                      double* energies, double* forces, double* virials) {
+int nepforge_evaluate_structure(nepforge_model* model, int n_atoms, const int* numbers,
+                                const double* positions, const double* cell, const int* periodic,
+                                const nepforge_options* options, double* energies, double* forces,
+                                double* virial, double* atomic_virials) {
   return guarded([&] {
-    nepforge::Cell box;
-    std::copy(cell, cell + 9, box.vectors.begin());
-    for (int axis = 0; axis < 3; ++axis) box.periodic[axis] = periodic[axis] != 0;
+    const std::vector<int> species = species_indices(model->model, n_atoms, numbers);
+    nepforge::Structure structure{n_atoms, species.data(), positions, {}};
+    std::copy(cell, cell + 9, structure.cell.vectors.begin());
+    for (int axis = 0; axis < 3; ++axis) structure.cell.periodic[axis] = periodic[axis] != 0;
     try {
-      evaluate(*model, n_atoms, numbers, positions, box, energies, forces, virials);
+      model->evaluator.evaluate(structure, {options->n_threads, options->skin},
+                                {energies, forces, virial, atomic_virials});
     } catch (const nepforge::NonFiniteEnergy& error) {
       throw nepforge::StructureError("the energy of atom " + std::to_string(error.center) +
                                      " is not finite");

@@ -31,6 +31,9 @@ NEPFORGE_API const char* nepforge_instruction_sets(void);
    fastest. *model is NULL unless the status is NEPFORGE_OK; free it with nepforge_model_close. */
 NEPFORGE_API int nepforge_model_open(const char* path, const char* instruction_set,
                                      nepforge_model** model);
+/* The same from the content of a file; `name` stands for it in messages. */
+NEPFORGE_API int nepforge_model_parse(const char* text, const char* name,
+                                      const char* instruction_set, nepforge_model** model);
 NEPFORGE_API void nepforge_model_close(nepforge_model* model);
 
 NEPFORGE_API int nepforge_model_n_species(const nepforge_model* model);
@@ -39,13 +42,22 @@ NEPFORGE_API const char* nepforge_model_species(const nepforge_model* model, int
 /* Largest radial and angular cutoff of any species, Å. */
 NEPFORGE_API void nepforge_model_cutoff(const nepforge_model* model, double cutoff[2]);
 
-/* Energies [n_atoms] in eV, forces [n_atoms][3] in eV/Å and virials [n_atoms][3][3] in eV.
+/* How a structure is evaluated. */
+typedef struct nepforge_options {
+  int n_threads; /* 0 for as many as OpenMP would take */
+  double skin;   /* Å; the neighbour list is used again until an atom has moved by half of it */
+} nepforge_options;
+
+/* Energies [n_atoms] in eV, forces [n_atoms][3] in eV/Å and virial [3][3] W = -dU/dstrain in eV.
 
    numbers: atomic numbers [n_atoms]; positions [n_atoms][3] in Å; cell [3][3], rows are vectors in
-   Å; periodic: three flags. The per-atom virial W_ab = -r_a p_b is booked on the neighbour. */
-NEPFORGE_API int nepforge_evaluate(nepforge_model* model, int n_atoms, const int* numbers,
-                                   const double* positions, const double* cell, const int* periodic,
-                                   double* energies, double* forces, double* virials);
+   Å; periodic: three flags. atomic_virials [n_atoms][3][3] W_ab = -r_a p_b, booked on the
+   neighbour, may be NULL. One call at a time for each model. */
+NEPFORGE_API int nepforge_evaluate_structure(nepforge_model* model, int n_atoms, const int* numbers,
+                                             const double* positions, const double* cell,
+                                             const int* periodic, const nepforge_options* options,
+                                             double* energies, double* forces, double* virial,
+                                             double* atomic_virials);
 
 #ifdef __cplusplus
 }

@@ -370,11 +370,20 @@ NepCpu::NepCpu(const NepModel& model, const std::string& instruction_set) {
                                 "'");
   }
   instructions_ = *found;
-  parameters_ = std::make_unique<const Parameters>(model);
+  parameters_ = std::make_shared<const Parameters>(model);
   workspace_ = std::make_unique<Workspace>(*parameters_, instructions_->lanes);
 }
 
+NepCpu::NepCpu(const InstructionSet* instructions, std::shared_ptr<const Parameters> parameters)
+    : instructions_(instructions),
+      parameters_(std::move(parameters)),
+      workspace_(std::make_unique<Workspace>(*parameters_, instructions_->lanes)) {}
+
 NepCpu::~NepCpu() = default;
+
+std::unique_ptr<NepCpu> NepCpu::for_another_thread() const {
+  return std::unique_ptr<NepCpu>(new NepCpu(instructions_, parameters_));
+}
 
 void NepCpu::evaluate(const AtomsView& atoms, const NeighborView& neighbors, Totals& totals) {
   int longest = 0;

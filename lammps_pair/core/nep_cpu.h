@@ -58,6 +58,9 @@ class NepCpu {
   NepCpu(const NepCpu&) = delete;
   NepCpu& operator=(const NepCpu&) = delete;
 
+  /// The same model with buffers of its own, for use at the same time in another thread.
+  std::unique_ptr<NepCpu> for_another_thread() const;
+
   const char* instruction_set() const { return instructions_->name; }
 
   /// Adds energy, forces and virials of all centers to `totals`. Throws NonFiniteEnergy.
@@ -67,8 +70,10 @@ class NepCpu {
   struct Parameters;
   struct Workspace;
 
+  NepCpu(const InstructionSet* instructions, std::shared_ptr<const Parameters> parameters);
+
   const InstructionSet* instructions_;
-  std::unique_ptr<const Parameters> parameters_;
+  std::shared_ptr<const Parameters> parameters_;
   std::unique_ptr<Workspace> workspace_;
 };
 

@@ -100,7 +100,8 @@ class ZBL:
         pairs = list(itertools.combinations_with_replacement(range(n_types), 2))
         if len(pairs) != len(self.rows) or {len(row) for row in self.rows} != {N_ROW}:
             raise ValueError(
-                f"ZBL of {len(self.rows)} rows, expected {len(pairs)} rows of {N_ROW} numbers for {n_types} species"
+                f"ZBL of {len(self.rows)} rows, expected {len(pairs)} rows of {N_ROW} numbers for "
+                f"{n_types} species"
             )
         for (first, second), row in zip(pairs, self.rows, strict=True):
             numbers = torch.tensor(row, dtype=torch.float64)
