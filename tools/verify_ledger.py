@@ -93,7 +93,7 @@ def check_heads(notes: list, lines: list[bytes]) -> None:
             raise DamagedError(f"the tree head of {size} entries does not fit the ledger")
         if body != f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n":
             raise DamagedError(
-                f"the tree head of {size} entries is not written in the one right way"
+                f"the tree head of {size} entries is not in its one form"
             )
 
 

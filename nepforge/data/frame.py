@@ -128,3 +128,15 @@ def frame_digest(frame: Frame) -> str:
     rows = rows[np.lexsort(rows.T[::-1])]
     content = cell.tobytes() + np.array(frame.pbc, dtype=np.uint8).tobytes() + rows.tobytes()
     return hashlib.sha256(content).hexdigest()
+
+
+def label_digest(frame: Frame) -> str:
+    """Digest of the labels, bit for bit; None and 0 differ.
+
+    Over energy, forces, virial and weight in the order of the atoms.
+    """
+    content = b"".join(
+        b"-" if value is None else np.asarray(value, dtype=np.float64).tobytes()
+        for value in (frame.energy, frame.forces, frame.virial, frame.weight)
+    )
+    return hashlib.sha256(content).hexdigest()

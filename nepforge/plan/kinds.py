@@ -21,9 +21,9 @@ class StageKind:
 
 
 KINDS: dict[str, StageKind] = {
-    "data": StageKind(1, "nepforge.stages.data:run", ("numpy", "ase")),
+    "data": StageKind(2, "nepforge.stages.data:run", ("numpy", "ase")),
     "train": StageKind(
-        1,
+        2,
         "nepforge.stages.train:run",
         ("torch", "numpy", "vesin"),
         ("epoch_*.dat", "*.png", "timing.json"),

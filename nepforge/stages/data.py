@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nepforge.data.frame import Frame, save_frames
+from nepforge.data.frame import Frame, frame_digest, label_digest, save_frames
 from nepforge.data.neighbors import type_indices
 from nepforge.data.prepare import (
     Split,
@@ -25,7 +25,7 @@ from nepforge.stages.outputs import write_json, write_metrics
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write train.npz, valid.npz, report.json."""
+    """Write train.npz, valid.npz, report.json, frames.txt."""
     data = table["data"]
     given = _read(data["files"]["train"], inputs, data["group_by"])
     if data["files"]["validation"]:
@@ -38,8 +38,21 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     _warn(split, ctx)
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
+    _write_frames(ctx.out / "frames.txt", split)
     write_json(ctx.out / "report.json", _report(split, data["species"]))
     write_metrics(ctx.out, _metrics(split))
+
+
+def _write_frames(path: Path, split: Split) -> None:
+    """One line a frame: set, digest of structure, digest of labels, source; for comparing runs."""
+    path.write_text(
+        "".join(
+            f"{name} {frame_digest(frame)} {label_digest(frame)} {frame.source}\n"
+            for name, frames in (("train", split.train), ("valid", split.valid))
+            for frame in frames
+        ),
+        encoding="utf-8",
+    )
 
 
 def _read(

@@ -26,7 +26,7 @@ ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write nep_model.ckpt, epoch_train.dat, epoch_valid.dat, loss.png, timing.json."""
+    """Write nep_model.ckpt, trace.txt, epoch_train.dat, epoch_valid.dat, loss.png, timing.json."""
     torch.set_num_threads(ctx.threads)
     torch.use_deterministic_algorithms(True)
     settings = table["optimizer"]
@@ -72,6 +72,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         stopping=ctx.stopping,
     )
     write_checkpoint(ctx.out / "nep_model.ckpt", NEPModel(model, result.parameters, q_scaler))
+    result.trace.write(ctx.out / "trace.txt")
     _write_history(ctx.out, result)
     best = result.history[result.best_epoch - 1]
     errors = {name: value for name, value in best.items() if name.startswith(("train_", "valid_"))}

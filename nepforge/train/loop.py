@@ -17,6 +17,7 @@ from nepforge.train.checkpoint import Progress, load, save
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import NotFiniteError, ObservationWeights
 from nepforge.train.steppers import Stepper
+from nepforge.train.trace import Trace
 from nepforge.train.training_set import FrameSet, errors_of
 
 CHECKPOINT_SECONDS = 60.0  # between checkpoints; a kill loses at most so much work
@@ -40,6 +41,7 @@ class TrainingResult:
     best_epoch: int
     history: list[dict[str, float]]
     resumed: bool
+    trace: Trace
 
 
 @frozen(eq=False)
@@ -87,11 +89,15 @@ def train(
     """
     best = stepper.parameters.clone()
     progress = Progress()
+    trace = Trace(training.model.parameter_groups())
     saved = load(training.state_folder, rng)
     if saved:
         progress, tensors = saved
         best = tensors.pop("best")
+        trace.restore(tensors.pop("trace"))
         stepper.restore(tensors)
+    else:
+        trace.record(stepper.parameters)
     last_save = time.monotonic()
     while progress.epoch <= training.epochs:
         if not progress.order:
@@ -99,11 +105,13 @@ def train(
         errors = ErrorSums.restore(progress.errors) if progress.errors else ErrorSums()
         while progress.done < len(progress.order):
             _step(training, stepper, progress, errors, rng)
+            trace.record(stepper.parameters)
             on_batch(progress.epoch, progress.done, len(progress.order))
             stop = stopping()
             if stop or time.monotonic() - last_save > CHECKPOINT_SECONDS:
                 progress.errors = errors.state()
-                save(training.state_folder, progress, rng, {"best": best, **stepper.state()})
+                tensors = {"best": best, "trace": trace.state(), **stepper.state()}
+                save(training.state_folder, progress, rng, tensors)
                 last_save = time.monotonic()
             if stop:
                 raise InterruptedRunError(f"training stopped in epoch {progress.epoch}")
@@ -112,7 +120,7 @@ def train(
         if report.is_best:
             best = stepper.parameters.clone()
         on_epoch(report)
-    return TrainingResult(best, progress.best_epoch, progress.history, saved is not None)
+    return TrainingResult(best, progress.best_epoch, progress.history, saved is not None, trace)
 
 
 def _step(

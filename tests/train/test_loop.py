@@ -110,7 +110,7 @@ def test_the_kept_model_is_the_best_on_validation(training: Training) -> None:
 
 @pytest.mark.parametrize("stop_after", [1, 3, 4, 8])
 def test_a_resumed_training_gives_the_same_bits(training: Training, stop_after: int) -> None:
-    """Stopped after any step and run again, parameters and errors equal an undisturbed run."""
+    """Stopped after any step, run again: parameters, trace, errors equal an undisturbed run."""
     straight = fit(training)
     (training.state_folder / "training.npz").unlink(missing_ok=True)
     with pytest.raises(InterruptedRunError):
@@ -118,6 +118,7 @@ def test_a_resumed_training_gives_the_same_bits(training: Training, stop_after: 
     resumed = fit(training)
     assert resumed.resumed
     assert torch.equal(resumed.parameters, straight.parameters)
+    assert torch.equal(resumed.trace.state(), straight.trace.state())
     drop = {"seconds"}
     for ours, theirs in zip(resumed.history, straight.history, strict=True):
         assert {k: v for k, v in ours.items() if k not in drop} == {
