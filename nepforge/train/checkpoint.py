@@ -29,6 +29,7 @@ class Progress:
     done: int = 0  # how many of them are used
     seconds: float = 0.0  # of training, evaluation excluded
     errors: list[float] = field(factory=list)  # ErrorSums.state() of this epoch so far
+    averaged: int = 0  # steps in the mean of the parameters of this epoch
     history: list[dict[str, float]] = field(factory=list)
     best_epoch: int = 0
     best_loss: float = float("inf")

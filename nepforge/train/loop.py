@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nepforge.errors import DivergenceError, InterruptedRunError
 from nepforge.models.nep import NEP
+from nepforge.train.average import TailAverage
 from nepforge.train.checkpoint import Progress, load, save
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import NotFiniteError, ObservationWeights
@@ -56,6 +57,7 @@ class Training:
     batch_size: int
     loss_weights: ObservationWeights
     state_folder: Path
+    tail_average: float = 0.0  # share of an epoch whose mean parameters are validated and kept
 
     def loss(self, metrics: dict[str, float]) -> float:
         """Validation loss: sum over energy, force, virial of (weight * RMSE)^2."""
@@ -89,11 +91,13 @@ def train(
     """
     best = stepper.parameters.clone()
     progress = Progress()
+    average = TailAverage.start(training.tail_average, stepper.parameters)
     trace = Trace(training.model.parameter_groups())
     saved = load(training.state_folder, rng)
     if saved:
         progress, tensors = saved
         best = tensors.pop("best")
+        average.mean, average.count = tensors.pop("average"), progress.averaged
         trace.restore(tensors.pop("trace"))
         stepper.restore(tensors)
     else:
@@ -105,20 +109,27 @@ def train(
         errors = ErrorSums.restore(progress.errors) if progress.errors else ErrorSums()
         while progress.done < len(progress.order):
             _step(training, stepper, progress, errors, rng)
+            average.add(stepper.parameters, progress.done, len(progress.order))
             trace.record(stepper.parameters)
             on_batch(progress.epoch, progress.done, len(progress.order))
             stop = stopping()
             if stop or time.monotonic() - last_save > CHECKPOINT_SECONDS:
-                progress.errors = errors.state()
-                tensors = {"best": best, "trace": trace.state(), **stepper.state()}
+                progress.errors, progress.averaged = errors.state(), average.count
+                tensors = {
+                    "best": best,
+                    "average": average.mean,
+                    "trace": trace.state(),
+                    **stepper.state(),
+                }
                 save(training.state_folder, progress, rng, tensors)
                 last_save = time.monotonic()
             if stop:
                 raise InterruptedRunError(f"training stopped in epoch {progress.epoch}")
         stepper.finish_epoch()
-        report = _finish_epoch(training, stepper, progress, errors)
+        candidate = average.finish(stepper.parameters)
+        report = _finish_epoch(training, candidate, progress, errors)
         if report.is_best:
-            best = stepper.parameters.clone()
+            best = candidate
         on_epoch(report)
     return TrainingResult(best, progress.best_epoch, progress.history, saved is not None, trace)
 
@@ -155,11 +166,11 @@ def _step(
 
 
 def _finish_epoch(
-    training: Training, stepper: Stepper, progress: Progress, errors: ErrorSums
+    training: Training, parameters: Tensor, progress: Progress, errors: ErrorSums
 ) -> Report:
-    """Validate and move `progress` on to the next epoch."""
+    """Validate the parameters and move `progress` on to the next epoch."""
     metrics = errors.report("train")
-    found = errors_of(training.model, stepper.parameters, training.q_scaler, training.valid)
+    found = errors_of(training.model, parameters, training.q_scaler, training.valid)
     metrics |= found.report("valid")
     loss = training.loss(metrics)
     if not math.isfinite(loss):
