@@ -10,10 +10,12 @@ from nepforge.recipe.limits import Finding
 from nepforge.recipe.tables import (
     MAX_ANGULAR_DESCRIPTORS,
     MAX_DESCRIPTORS,
+    AdamOptimizer,
     Data,
     Export,
     Md,
     Model,
+    Prefactors,
     Tolerance,
     Weights,
 )
@@ -87,6 +89,23 @@ def something_is_trained(energy: float, force: float, virial: float) -> Iterator
         yield Finding("got three zeros, expected at least one weight above 0")
 
 
+def something_is_learned(
+    energy: tuple[float, float], force: tuple[float, float], virial: tuple[float, float]
+) -> Iterator[Finding]:
+    if not any((*energy, *force, *virial)):
+        yield Finding("got zeros only, expected at least one prefactor above 0")
+
+
+def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Finding]:
+    start, end = learning_rate
+    if end > start:
+        yield Finding(
+            f"got {start:g} at the start and {end:g} at the end, expected a rate that falls",
+            "the order is [start, end]",
+            ("learning_rate",),
+        )
+
+
 def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Finding]:
     if ensemble == "npt" and pressure is None:
         yield Finding('missing, ensemble = "npt" needs it', "pressure = 0.0  # bar", ("pressure",))
@@ -119,6 +138,8 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         Rule(("n_max", "l_max", "invariants"), descriptors_fit),
     ),
     Weights: (Rule(("energy", "force", "virial"), something_is_trained),),
+    Prefactors: (Rule(("energy", "force", "virial"), something_is_learned),),
+    AdamOptimizer: (Rule(("learning_rate",), learning_rate_falls),),
     Export: (not_empty("layouts"), distinct("layouts")),
     Md: (Rule(("ensemble", "pressure"), pressure_with_npt),),
     Tolerance: (Rule(("relative", "absolute"), one_tolerance),),

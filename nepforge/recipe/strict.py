@@ -10,6 +10,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
@@ -208,6 +209,34 @@ def _raise_any(findings: Sequence[Finding]) -> None:
         raise RefusedError(*findings)
 
 
+def _one_of_kinds(kind: Any, converter: Converter) -> Hook:
+    """A union of tables that their key `kind` tells apart."""
+    by_kind = {option: table for table in get_args(kind) for option in _options_of_kind(table)}
+    of_kind: Any = Literal.__getitem__(tuple(by_kind))
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _refuse(value, kind)
+        if "kind" not in value:
+            raise RefusedError(Finding(f"missing, expected {describe(of_kind)}", "", ("kind",)))
+        _raise_any(_all_of({"kind": (value["kind"], of_kind)}, converter)[1])
+        return converter.structure(value, by_kind[value["kind"]])
+
+    return hook
+
+
+def _options_of_kind(table: Any) -> tuple[Any, ...]:
+    return get_args(attrs.fields_dict(attrs.resolve_types(table))["kind"].type)
+
+
+def _are_kinds(kind: Any) -> bool:
+    """Whether it is a union of tables that all have the key `kind`."""
+    tables = get_args(kind) if get_origin(kind) is UnionType else ()
+    return bool(tables) and all(
+        attrs.has(table) and "kind" in attrs.fields_dict(table) for table in tables
+    )
+
+
 def _validation(value: Any, _: Any) -> float | tuple[str, ...]:
     if isinstance(value, list):
         return _converter().structure(value, tuple[FileName, ...])
@@ -241,6 +270,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(_is(Structure), _structure)
     converter.register_structure_hook_func(_has_origin(Literal), _option)
     factories: dict[Callable[[Any], bool], HookFactory] = {
+        _are_kinds: _one_of_kinds,
         _has_origin(Annotated): _limited,
         _has_origin(tuple): _array,
         _has_origin(Mapping): _mapping,

@@ -91,11 +91,13 @@ class Weights:
 
 
 @frozen(kw_only=True)
-class Optimizer:
-    """[optimizer]: the layerwise Kalman filter (LKF)."""
+class LKFOptimizer:
+    """[optimizer], kind = "lkf": the layerwise Kalman filter."""
 
     kind: Literal["lkf"]
     epochs: Count
+    patience: Count | None = None  # epochs without a better one, then stop
+    max_minutes: Positive | None = None  # of wall time, then stop after the epoch
     batch_size: Count  # frames in one update
     force_groups: Count  # directional force observations a frame
     kalman_lambda: UpToOne = 0.98
@@ -103,6 +105,51 @@ class Optimizer:
     block_size: Count = 5120  # parameters in one block of the covariance
     p0_weight: Positive
     weights: Weights
+
+
+@frozen(kw_only=True)
+class Prefactors:
+    """[optimizer.prefactors] of Adam: first and last weight of each squared error in the loss."""
+
+    energy: tuple[NonNegative, NonNegative] = (0.02, 1.0)
+    force: tuple[NonNegative, NonNegative] = (1000.0, 1.0)
+    virial: tuple[NonNegative, NonNegative] = (50.0, 1.0)
+
+
+@frozen(kw_only=True)
+class AdamOptimizer:
+    """[optimizer], kind = "adam" or "adamw": gradient descent on the squared errors."""
+
+    kind: Literal["adam", "adamw"]
+    epochs: Count
+    patience: Count | None = None  # epochs without a better one, then stop
+    max_minutes: Positive | None = None  # of wall time, then stop after the epoch
+    batch_size: Count  # frames in one step
+    learning_rate: tuple[Positive, Positive] = (1.0e-3, 3.51e-8)  # start, end
+    schedule_steps: Count = 1_000_000  # from the first to the last learning rate
+    decay_steps: Count = 5000  # between two falls of the learning rate
+    weight_decay: NonNegative = 0.0
+    prefactors: Prefactors = field(factory=Prefactors)
+    weights: Weights
+
+
+@frozen(kw_only=True)
+class SNESOptimizer:
+    """[optimizer], kind = "snes": separable natural evolution strategy."""
+
+    kind: Literal["snes"]
+    epochs: Count
+    patience: Count | None = None  # epochs without a better one, then stop
+    max_minutes: Positive | None = None  # of wall time, then stop after the epoch
+    batch_size: Count  # frames that a generation is judged by
+    population: Annotated[int, in_range(at_least=4)] = 50
+    sigma: Positive = 0.1  # first standard deviation of every parameter
+    lambda_1: NonNegative = 0.05  # of the mean absolute parameter
+    lambda_2: NonNegative = 0.05  # of the root mean square parameter
+    weights: Weights
+
+
+Optimizer = LKFOptimizer | AdamOptimizer | SNESOptimizer
 
 
 @frozen(kw_only=True)

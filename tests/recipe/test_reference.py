@@ -15,12 +15,15 @@ from nepforge.recipe.data_formats import COMPRESSIONS, FILE_FORMATS
 from nepforge.recipe.describe import describe, key_name
 from nepforge.recipe.sources import STRUCTURE_FORMATS
 from nepforge.recipe.tables import (
+    AdamOptimizer,
     Data,
     Export,
+    LKFOptimizer,
     Md,
     Model,
-    Optimizer,
+    Prefactors,
     Recipe,
+    SNESOptimizer,
     StructureFromData,
     StructureFromFile,
     Tolerance,
@@ -32,7 +35,10 @@ HEADINGS = {
     "Top level": Recipe,
     "`[data]`": Data,
     "`[model]`": Model,
-    "`[optimizer]`": Optimizer,
+    '`[optimizer]`, `kind = "lkf"`': LKFOptimizer,
+    '`[optimizer]`, `kind = "adam"` or `"adamw"`': AdamOptimizer,
+    "`[optimizer.prefactors]`": Prefactors,
+    '`[optimizer]`, `kind = "snes"`': SNESOptimizer,
     "`[optimizer.weights]`": Weights,
     "`[export]`": Export,
     "`[[md]]`": Md,

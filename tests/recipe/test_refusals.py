@@ -47,7 +47,10 @@ WRONG_VALUES = [
     ("l_max = 4", "l_max = 1", "model.invariants[0]", "it needs at least 2"),
     ('invariants = ["222"]', "invariants = [222]", "model.invariants[0]", 'expected "222"'),
     ("neurons = 40", "neurons = 121", "model.neurons", "from 1 to 120"),
-    ('kind = "lkf"', 'kind = "adam"', "optimizer.kind", 'got "adam", expected "lkf"'),
+    ('kind = "lkf"', 'kind = "sgd"', "optimizer.kind",
+     'got "sgd", expected "lkf", "adam", "adamw" or "snes"'),
+    ('kind = "lkf"', "", "optimizer.kind", 'missing, expected "lkf", "adam", "adamw" or "snes"'),
+    ("force_groups = 2", "force_groups = 2\npatience = 0", "optimizer.patience", "at least 1"),
     ("p0_weight = 1.0", "p0_weight = 0", "optimizer.p0_weight", "above 0"),
     ("p0_weight = 1.0", "p0_weight = nan", "optimizer.p0_weight", "finite"),
     ("energy = 30.0, force = 1.0, virial = 1.0", "energy = 0, force = 0, virial = 0",
@@ -76,6 +79,20 @@ def test_a_wrong_value_is_refused_at_its_place(
     assert problem.path == path
     assert words in f"{problem.message} {problem.hint}"
     assert problem.line > 0
+
+
+def test_the_keys_of_an_optimizer_are_those_of_its_kind(toy: Any) -> None:
+    """Keys of another kind are unknown, and suggestions come from its own."""
+    error = toy.refused(
+        ('kind = "lkf"', 'kind = "adam"\ndecay_step = 10\nlearning_rate = [1e-4, 1e-3]'),
+        ("p0_weight = 1.0\n", ""),
+    )
+    found = {problem.path: f"{problem.message} {problem.hint}" for problem in error.problems}
+    assert set(found) == {
+        "optimizer.force_groups", "optimizer.decay_step", "optimizer.learning_rate",
+    }  # fmt: skip
+    assert 'did you mean "decay_steps"?' in found["optimizer.decay_step"]
+    assert "a rate that falls" in found["optimizer.learning_rate"]
 
 
 def test_five_errors_are_reported_at_once_with_their_lines(toy: Any) -> None:
