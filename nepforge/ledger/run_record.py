@@ -85,6 +85,8 @@ def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
         "outcome": run.outcome,
         "recipe": {
             "file": plan.recipe_file,
+            "path": _place(plan, workspace),
+            "overrides": [without_credentials(text) for text in plan.overrides],
             "hash": plan.recipe_hash,
             "sha256": hashlib.sha256(plan.recipe_text.encode()).hexdigest(),
             "text": without_credentials(plan.recipe_text),
@@ -110,6 +112,15 @@ def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
             "message": without_machine(run.failure.message, workspace),
         }
     return body
+
+
+def _place(plan: Plan, workspace: Path) -> str:
+    """Where the recipe lies in the workspace; its name alone when it lies elsewhere."""
+    if plan.recipe_path is None:
+        return plan.recipe_file
+    path = plan.recipe_path.resolve()
+    inside = path.is_relative_to(workspace)
+    return path.relative_to(workspace).as_posix() if inside else plan.recipe_file
 
 
 def metric_unit(name: str) -> str:

@@ -48,6 +48,8 @@ def build(loaded: LoadedRecipe) -> Plan:
             *md,
         ),
         positions=loaded.positions,
+        overrides=loaded.overrides,
+        recipe_path=loaded.path,
     )
 
 

@@ -103,3 +103,5 @@ class Plan:
     tolerances: Mapping[str, Mapping[str, float]]
     stages: tuple[Stage, ...]  # in an order that satisfies the inputs
     positions: Mapping[str, tuple[int, int]]  # dotted recipe key -> line, column (1-based)
+    overrides: tuple[str, ...] = ()  # --set texts that were applied to the text
+    recipe_path: Path | None = None

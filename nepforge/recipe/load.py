@@ -12,7 +12,7 @@ from attrs import frozen
 from nepforge.recipe.canonical import recipe_hash, resolve
 from nepforge.recipe.document import decode, parse, read_bytes
 from nepforge.recipe.limits import Finding, RefusedError
-from nepforge.recipe.named_files import NamedFiles, find_files
+from nepforge.recipe.named_files import Locate, NamedFiles, beside, find_files
 from nepforge.recipe.overrides import Override, apply_override, parse_override
 from nepforge.recipe.positions import Parts, Position, dotted, scan
 from nepforge.recipe.problems import ON_COMMAND_LINE, format_problems, recipe_error
@@ -37,12 +37,15 @@ class LoadedRecipe:
     overrides: tuple[str, ...]
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
+def load_recipe(
+    path: Path, overrides: Sequence[str] = (), locate: Locate | None = None
+) -> LoadedRecipe:
     """Read and check a recipe and the files that it names.
 
     Args:
         path: The recipe. Data files are named relative to its folder.
         overrides: Texts like "optimizer.epochs=5", values in TOML.
+        locate: Where a named file is, when that is not beside the recipe.
 
     Raises:
         UsageError: the recipe cannot be opened.
@@ -59,7 +62,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     recipe, findings = read_recipe(document)
     if recipe is None:
         raise recipe_error(path, findings, places)
-    sources = find_files(recipe, path, places)
+    sources = find_files(recipe, path, places, locate or beside(path.parent))
     resolved = resolve(recipe, sources)
     return LoadedRecipe(
         recipe=recipe,

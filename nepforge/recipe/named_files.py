@@ -16,6 +16,8 @@ from nepforge.recipe.sources import DataSource, data_source, structure_source
 from nepforge.recipe.tables import Recipe, StructureFromFile
 
 Reader = Callable[[Path], DataSource]
+# name in the recipe, how it would be read -> the path that is meant; need not exist
+Locate = Callable[[str, Reader], Path]
 
 
 @frozen
@@ -27,14 +29,21 @@ class NamedFiles:
     md: Mapping[str, DataSource] = field(factory=dict)
 
 
-def find_files(recipe: Recipe, path: Path, places: Mapping[Parts, Position]) -> NamedFiles:
-    """Look up the files beside the recipe at `path`.
+def beside(folder: Path) -> Locate:
+    """Names are relative to the folder of the recipe."""
+    return lambda name, _: (folder / name).absolute()
+
+
+def find_files(
+    recipe: Recipe, path: Path, places: Mapping[Parts, Position], locate: Locate
+) -> NamedFiles:
+    """Look up the files of the recipe at `path`.
 
     Raises:
         RecipeError: a file has no known layout, or is named twice.
         DataMissingError: files do not exist, all of them.
     """
-    search = _Search(path.parent)
+    search = _Search(locate)
     data = recipe.data
     train = search.each(("data", "train"), data.train, partial(data_source, part="train"))
     names = data.validation if isinstance(data.validation, tuple) else ()
@@ -58,9 +67,9 @@ def find_files(recipe: Recipe, path: Path, places: Mapping[Parts, Position]) -> 
 
 @frozen
 class _Search:
-    """Looks files up in `folder` and keeps what was not found or cannot be read."""
+    """Looks files up and keeps what was not found or cannot be read."""
 
-    folder: Path
+    locate: Locate
     missing: list[Finding] = field(factory=list)
     findings: list[Finding] = field(factory=list)
 
@@ -68,7 +77,7 @@ class _Search:
         return [self.one((*at, idx), name, read) for idx, name in enumerate(names)]
 
     def one(self, at: Parts, name: str, read: Reader) -> DataSource | None:
-        path = (self.folder / name).absolute()
+        path = self.locate(name, read)
         try:
             if path.exists():
                 return read(path)
