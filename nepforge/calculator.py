@@ -1,0 +1,109 @@
+"""ASE calculator of a NEP model, on the C++ core that also runs inside LAMMPS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import ase
+import numpy as np
+from ase.calculators import calculator as ase_calculator
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from nepforge.formats.model_file import model_text
+from nepforge.native import NativeModel
+from nepforge.units import stress_from_virial
+
+SKIN = 1.0  # Å, as usual in molecular dynamics: a list serves some tens of steps
+
+
+class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no types
+    """Energy, energies, forces and stress of a NEP model for ASE.
+
+    Directions that are not periodic are not: a slab or a molecule has no images there. Stress is
+    there when the cell has a volume. One object may be used by one thread at a time; it can be
+    pickled and copied.
+
+    Args:
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5) or the LAMMPS layout.
+        threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
+        skin: Å; neighbours are searched so far beyond the cutoff and kept until an atom has moved
+            by half of it or the cell has changed. 0 searches anew each time. Numbers differ in
+            rounding only.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
+    """
+
+    implemented_properties: Sequence[str] = (
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+    )
+
+    def __init__(self, model: Path | str, *, threads: int = 1, skin: float = SKIN) -> None:
+        self._open(str(model), model_text(Path(model)), threads, skin)
+
+    def _open(self, name: str, text: str, threads: int, skin: float) -> None:
+        super().__init__()
+        self._arguments = (name, text, threads, skin)
+        self._native = NativeModel(name, text=text)
+        self.threads = threads
+        self.skin = skin
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopen, self._arguments
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Chemical symbols that the model knows, in its order."""
+        return self._native.species
+
+    @property
+    def cutoff(self) -> tuple[float, float]:
+        """Largest radial and angular cutoff in Å."""
+        return self._native.cutoff
+
+    def calculate(
+        self,
+        atoms: ase.Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(ase_calculator.all_changes),
+    ) -> None:
+        """Everything at once: forces cost no more than the energy alone would save.
+
+        Raises:
+            DataError: An element that the model does not know, a position that is not finite, or
+                atoms at the same place.
+        """
+        super().calculate(atoms, properties, system_changes)
+        cell = self.atoms.cell.array
+        found = self._native.evaluate_structure(
+            self.atoms.numbers,
+            self.atoms.positions,
+            cell,
+            self.atoms.pbc,
+            n_threads=self.threads,
+            skin=self.skin,
+        )
+        energy = float(found.energies.sum())
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": found.energies,
+            "forces": found.forces,
+        }
+        volume = abs(float(np.linalg.det(cell)))
+        if volume > 0.0:
+            virial = (found.virial + found.virial.T) / 2
+            stress = full_3x3_to_voigt_6_stress(stress_from_virial(virial, volume))
+            self.results["stress"] = stress
+
+
+def _reopen(name: str, text: str, threads: int, skin: float) -> Calculator:
+    """A calculator from the content of its file, which may no longer be there."""
+    calculator = Calculator.__new__(Calculator)
+    calculator._open(name, text, threads, skin)
+    return calculator

@@ -1,0 +1,79 @@
+"""Any model file: told by its content, read for torch or for the C++ core.
+
+Nothing here imports torch before a checkpoint is met: a calculator of a text file starts at once.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nepforge.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from nepforge.formats.nep_header import NeighborCounts
+    from nepforge.formats.nep_txt import NEPText
+    from nepforge.models.nep import NEP
+
+CHECKPOINT = "ckpt"  # layout of nep_model.ckpt, beside those of text files
+ZIP_MAGIC = b"PK"
+DENSEST = 0.2  # atoms/Å³: more than diamond (0.176) has
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file is an archive (nep_model.ckpt) and no text.
+
+    Raises:
+        ModelFileError: There is no file.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: found no file that can be read, expected a NEP model",
+            hint="name an nep_model.ckpt, a nep.txt of GPUMD or an nep_to_lmps.txt",
+        ) from error
+
+
+def read_model(path: Path) -> NEPText:
+    """Read `nep_model.ckpt`, GPUMD's nep3, nep4 or nep5, or the LAMMPS layout.
+
+    Raises:
+        ModelFileError: Missing, damaged, or a kind of model that is not evaluated.
+    """
+    from nepforge.formats.checkpoint_file import read_checkpoint  # noqa: PLC0415 - torch
+    from nepforge.formats.nep_txt import NEPText, read_nep_text  # noqa: PLC0415
+
+    if not is_checkpoint(path):
+        return read_nep_text(path)
+    trained = read_checkpoint(path)
+    return NEPText(CHECKPOINT, trained, neighbor_bounds(trained.model))
+
+
+def model_text(path: Path) -> str:
+    """The model as the C++ core reads it: the text itself, or a checkpoint written as text.
+
+    Raises:
+        ModelFileError: Missing, or a damaged checkpoint. Text is checked by its reader.
+    """
+    if not is_checkpoint(path):
+        return path.read_bytes().decode("ascii", errors="replace").replace("\0", "?")
+    from nepforge.formats.nep_txt import lammps_text  # noqa: PLC0415 - torch
+
+    found = read_model(path)
+    return lammps_text(found.trained, found.neighbors)
+
+
+def neighbor_bounds(model: NEP) -> NeighborCounts:
+    """Neighbour counts that no structure at ambient pressure exceeds, where none were recorded.
+
+    GPUMD makes room for so many; a checkpoint does not know what its training met.
+    """
+    from nepforge.formats.nep_header import NeighborCounts  # noqa: PLC0415 - torch
+
+    radial, angular = (
+        math.ceil(DENSEST * 4.0 / 3.0 * math.pi * cutoff**3) for cutoff in model.max_cutoff
+    )
+    return NeighborCounts(radial, angular)
