@@ -62,6 +62,8 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         batch_size=settings["batch_size"],
         loss_weights=weights,
         state_folder=ctx.state,
+        patience=settings["patience"],
+        max_seconds=None if settings["max_minutes"] is None else 60.0 * settings["max_minutes"],
     )
     result = train(
         training,
@@ -74,15 +76,23 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     write_checkpoint(ctx.out / "nep_model.ckpt", NEPModel(model, result.parameters, q_scaler))
     result.trace.write(ctx.out / "trace.txt")
     _write_history(ctx.out, result)
+    write_metrics(ctx.out, _metrics(result, model))
+    seconds = result.history[-1]["seconds"]
+    per_frame = seconds / (len(train_set) * len(result.history))
+    write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
+
+
+def _metrics(result: TrainingResult, model: NEP) -> dict[str, float]:
+    """The errors of the best epoch, and how the training ended."""
     best = result.history[result.best_epoch - 1]
     errors = {name: value for name, value in best.items() if name.startswith(("train_", "valid_"))}
-    write_metrics(
-        ctx.out,
-        {"best_epoch": result.best_epoch, "n_parameters": model.n_parameters, **errors},
-    )
-    seconds = result.history[-1]["seconds"]
-    per_frame = seconds / (len(train_set) * settings["epochs"])
-    write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
+    return {
+        "best_epoch": result.best_epoch,
+        "epochs": len(result.history),
+        "stopped_early": float(result.stopped_early),
+        "n_parameters": model.n_parameters,
+        **errors,
+    }
 
 
 def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:

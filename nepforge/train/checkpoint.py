@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 import torch
-from attrs import define, field
+from attrs import define, field, frozen
 from torch import Tensor
 
 FILE = "training.npz"
@@ -28,6 +29,7 @@ class Progress:
     order: list[int] = field(factory=list)  # frames of this epoch, in the order of their use
     done: int = 0  # how many of them are used
     seconds: float = 0.0  # of training, evaluation excluded
+    validation_seconds: float = 0.0
     errors: list[float] = field(factory=list)  # ErrorSums.state() of this epoch so far
     averaged: int = 0  # steps in the mean of the parameters of this epoch
     history: list[dict[str, float]] = field(factory=list)
@@ -35,14 +37,21 @@ class Progress:
     best_loss: float = float("inf")
 
 
-def save(
-    folder: Path, progress: Progress, rng: torch.Generator, tensors: dict[str, Tensor]
-) -> None:
-    """Write progress, random generator and named tensors."""
-    header = json.dumps(attrs.asdict(progress)).encode()
-    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+@frozen(eq=False)
+class Checkpoint:
+    """Progress, state of the random generator, and named tensors."""
+
+    progress: Progress
+    rng_state: Tensor
+    tensors: Mapping[str, Tensor]
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint in place of the older one."""
+    header = json.dumps(attrs.asdict(checkpoint.progress)).encode()
+    arrays: dict[str, Any] = {name: t.numpy() for name, t in checkpoint.tensors.items()}
     arrays["header"] = np.frombuffer(header, dtype=np.uint8)
-    arrays["rng"] = rng.get_state().numpy()
+    arrays["rng"] = checkpoint.rng_state.numpy()
     temporary = folder / f"{FILE}.{os.getpid()}.tmp"
     with temporary.open("wb") as stream:
         np.savez(stream, **arrays)
@@ -51,13 +60,14 @@ def save(
     temporary.replace(folder / FILE)
 
 
-def load(folder: Path, rng: torch.Generator) -> tuple[Progress, dict[str, Tensor]] | None:
-    """What `save` wrote, with `rng` set back; None when there is nothing."""
+def load(folder: Path) -> Checkpoint | None:
+    """What `save` wrote; None when there is nothing."""
     path = folder / FILE
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     progress = Progress(**json.loads(arrays.pop("header").tobytes().decode()))
-    rng.set_state(torch.from_numpy(arrays.pop("rng")))
-    return progress, {name: torch.from_numpy(array) for name, array in arrays.items()}
+    rng_state = torch.from_numpy(arrays.pop("rng"))
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return Checkpoint(progress, rng_state, tensors)

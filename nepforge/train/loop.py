@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from attrs import frozen
+from attrs import define, frozen
 from torch import Tensor
 
 from nepforge.errors import DivergenceError, InterruptedRunError
 from nepforge.models.nep import NEP
 from nepforge.train.average import TailAverage
-from nepforge.train.checkpoint import Progress, load, save
+from nepforge.train.checkpoint import Checkpoint, Progress, load, save
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import NotFiniteError, ObservationWeights
 from nepforge.train.steppers import Stepper
@@ -42,6 +42,7 @@ class TrainingResult:
     best_epoch: int
     history: list[dict[str, float]]
     resumed: bool
+    stopped_early: bool  # by patience or wall time
     trace: Trace
 
 
@@ -58,6 +59,8 @@ class Training:
     loss_weights: ObservationWeights
     state_folder: Path
     tail_average: float = 0.0  # share of an epoch whose mean parameters are validated and kept
+    patience: int | None = None  # epochs in a row without a better one, then stop
+    max_seconds: float | None = None  # of wall time, validation included
 
     def loss(self, metrics: dict[str, float]) -> float:
         """Validation loss: sum over energy, force, virial of (weight * RMSE)^2."""
@@ -67,6 +70,24 @@ class Training:
             (self.loss_weights.virial, "valid_virial_rmse"),
         )
         return sum((weight * metrics.get(name, 0.0)) ** 2 for weight, name in terms)
+
+    def stops_early(self, history: Sequence[Mapping[str, float]]) -> bool:
+        """Whether patience or wall time has run out after these epochs."""
+        if not history:
+            return False
+        best = min(history, key=lambda row: row["loss"])  # the first of equals
+        idle = history[-1]["epoch"] - best["epoch"]
+        return (self.patience is not None and idle >= self.patience) or (
+            self.max_seconds is not None and history[-1]["wall_seconds"] >= self.max_seconds
+        )
+
+    def passes(self, progress: Progress) -> bool:
+        """Whether a training with these settings comes by `progress` and does not stop before."""
+        history = progress.history
+        before = len(history) - 1 if progress.done == 0 else len(history)
+        return len(history) <= self.epochs and not any(
+            self.stops_early(history[:epoch]) for epoch in range(1, before + 1)
+        )
 
 
 def train(
@@ -78,7 +99,11 @@ def train(
     on_epoch: Callable[[Report], None],
     stopping: Callable[[], bool],
 ) -> TrainingResult:
-    """Train to the last epoch, from the checkpoint in the state folder when there is one.
+    """Train until the epochs, the patience or the wall time is used up.
+
+    Goes on from the checkpoint in the state folder when there is one, also from the end of a
+    training with fewer epochs, and leaves one there. Resumed or not, the bits are the same; only a
+    stop by wall time depends on the machine.
 
     Args:
         on_batch: Called after each step with the epoch and the frames done and in all.
@@ -89,49 +114,97 @@ def train(
         DivergenceError: An energy or force is not finite; says where.
         InterruptedRunError: `stopping` turned true.
     """
-    best = stepper.parameters.clone()
-    progress = Progress()
-    average = TailAverage.start(training.tail_average, stepper.parameters)
-    trace = Trace(training.model.parameter_groups())
-    saved = load(training.state_folder, rng)
-    if saved:
-        progress, tensors = saved
-        best = tensors.pop("best")
-        average.mean, average.count = tensors.pop("average"), progress.averaged
-        trace.restore(tensors.pop("trace"))
-        stepper.restore(tensors)
-    else:
-        trace.record(stepper.parameters)
-    last_save = time.monotonic()
-    while progress.epoch <= training.epochs:
+    course = _Course.begin(training, stepper, rng)
+    progress = course.progress
+    while len(progress.history) < training.epochs and not training.stops_early(progress.history):
         if not progress.order:
             progress.order = torch.randperm(len(training.train), generator=rng).tolist()
         errors = ErrorSums.restore(progress.errors) if progress.errors else ErrorSums()
         while progress.done < len(progress.order):
             _step(training, stepper, progress, errors, rng)
-            average.add(stepper.parameters, progress.done, len(progress.order))
-            trace.record(stepper.parameters)
+            course.average.add(stepper.parameters, progress.done, len(progress.order))
+            course.trace.record(stepper.parameters)
             on_batch(progress.epoch, progress.done, len(progress.order))
             stop = stopping()
-            if stop or time.monotonic() - last_save > CHECKPOINT_SECONDS:
-                progress.errors, progress.averaged = errors.state(), average.count
-                tensors = {
-                    "best": best,
-                    "average": average.mean,
-                    "trace": trace.state(),
-                    **stepper.state(),
-                }
-                save(training.state_folder, progress, rng, tensors)
-                last_save = time.monotonic()
+            if stop or course.is_save_due():
+                progress.errors, progress.averaged = errors.state(), course.average.count
+                course.save()
             if stop:
                 raise InterruptedRunError(f"training stopped in epoch {progress.epoch}")
         stepper.finish_epoch()
-        candidate = average.finish(stepper.parameters)
-        report = _finish_epoch(training, candidate, progress, errors)
+        candidate = course.average.finish(stepper.parameters)
+        report = _finish_epoch(training, stepper, candidate, progress, errors)
         if report.is_best:
-            best = candidate
+            course.best = candidate
         on_epoch(report)
-    return TrainingResult(best, progress.best_epoch, progress.history, saved is not None, trace)
+    course.save()  # a training with more epochs can go on from here
+    return TrainingResult(
+        parameters=course.best,
+        best_epoch=progress.best_epoch,
+        history=progress.history,
+        resumed=course.resumed,
+        stopped_early=len(progress.history) < training.epochs,
+        trace=course.trace,
+    )
+
+
+@define(eq=False)
+class _Course:
+    """A training under way: what a checkpoint holds."""
+
+    stepper: Stepper
+    rng: torch.Generator
+    state_folder: Path
+    progress: Progress
+    best: Tensor
+    average: TailAverage
+    trace: Trace
+    resumed: bool
+    last_save: float
+
+    @classmethod
+    def begin(cls, training: Training, stepper: Stepper, rng: torch.Generator) -> _Course:
+        """From the checkpoint when there is one that these settings lead to, else from scratch."""
+        course = cls(
+            stepper=stepper,
+            rng=rng,
+            state_folder=training.state_folder,
+            progress=Progress(),
+            best=stepper.parameters.clone(),
+            average=TailAverage.start(training.tail_average, stepper.parameters),
+            trace=Trace(training.model.parameter_groups()),
+            resumed=False,
+            last_save=time.monotonic(),
+        )
+        saved = load(training.state_folder)
+        if saved is not None and training.passes(saved.progress):
+            course.resume(saved)
+        else:
+            course.trace.record(stepper.parameters)
+        return course
+
+    def resume(self, saved: Checkpoint) -> None:
+        tensors = dict(saved.tensors)
+        self.progress = saved.progress
+        self.rng.set_state(saved.rng_state)
+        self.best = tensors.pop("best")
+        self.average.mean, self.average.count = tensors.pop("average"), saved.progress.averaged
+        self.trace.restore(tensors.pop("trace"))
+        self.stepper.restore(tensors)
+        self.resumed = True
+
+    def is_save_due(self) -> bool:
+        return time.monotonic() - self.last_save > CHECKPOINT_SECONDS
+
+    def save(self) -> None:
+        tensors = {
+            "best": self.best,
+            "average": self.average.mean,
+            "trace": self.trace.state(),
+            **self.stepper.state(),
+        }
+        save(self.state_folder, Checkpoint(self.progress, self.rng.get_state(), tensors))
+        self.last_save = time.monotonic()
 
 
 def _step(
@@ -153,7 +226,7 @@ def _step(
         raise DivergenceError(
             f"{where}, {frame.source}, atom {error.atom_idx} (from 0): the predicted energy or "
             "force is not finite",
-            hint="lower optimizer.p0_weight, or look at that frame",
+            hint=f"{stepper.advice}, or look at that frame",
         ) from error
     except DivergenceError as error:
         names = ", ".join(training.train.frames[idx].source for idx in indices)
@@ -166,9 +239,14 @@ def _step(
 
 
 def _finish_epoch(
-    training: Training, parameters: Tensor, progress: Progress, errors: ErrorSums
+    training: Training,
+    stepper: Stepper,
+    parameters: Tensor,
+    progress: Progress,
+    errors: ErrorSums,
 ) -> Report:
     """Validate the parameters and move `progress` on to the next epoch."""
+    start = time.perf_counter()
     metrics = errors.report("train")
     found = errors_of(training.model, parameters, training.q_scaler, training.valid)
     metrics |= found.report("valid")
@@ -176,15 +254,22 @@ def _finish_epoch(
     if not math.isfinite(loss):
         raise DivergenceError(
             f"epoch {progress.epoch}: the validation loss is {loss}",
-            hint="lower optimizer.p0_weight; look at epoch_valid.dat for where it grew",
+            hint=f"{stepper.advice}; the errors of the epochs before tell where it began",
         )
     is_best = loss < progress.best_loss
     if is_best:
         progress.best_epoch, progress.best_loss = progress.epoch, loss
     report = Report(progress.epoch, progress.seconds, metrics, is_best)
+    progress.validation_seconds += time.perf_counter() - start
     progress.history.append(
-        {"epoch": progress.epoch, "loss": loss, "seconds": progress.seconds, **metrics}
+        {
+            "epoch": progress.epoch,
+            "loss": loss,
+            "seconds": progress.seconds,
+            "wall_seconds": progress.seconds + progress.validation_seconds,
+            **metrics,
+        }
     )
     progress.epoch += 1
-    progress.order, progress.done, progress.errors = [], 0, []
+    progress.order, progress.done, progress.errors, progress.averaged = [], 0, [], 0
     return report

@@ -21,6 +21,7 @@ class Stepper(Protocol):
     """Holds the parameters and the optimizer's memory."""
 
     parameters: Tensor
+    advice: str  # what to change in the recipe when a training diverges
 
     def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
         """Learn from a batch; returns what was predicted before the update."""
@@ -49,6 +50,8 @@ class LKFSettings:
 
 class LKFStepper:
     """Layer-wise Kalman filter; see optim.lkf and train.observations."""
+
+    advice = "lower optimizer.p0_weight"
 
     def __init__(
         self, model: NEP, parameters: Tensor, q_scaler: Tensor, settings: LKFSettings
@@ -81,7 +84,7 @@ class LKFStepper:
         except LinAlgError as error:
             raise DivergenceError(
                 "the covariance of the Kalman filter is no longer positive definite",
-                hint="lower optimizer.p0_weight or raise optimizer.kalman_lambda towards 1",
+                hint=f"{self.advice}, or raise optimizer.kalman_lambda towards 1",
             ) from error
         return observed.prediction
 

@@ -1,6 +1,7 @@
 """The stages from data to checked export, run one after the other on frames of a teacher model."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ MODEL = {
 OPTIMIZER = {
     "kind": "lkf",
     "epochs": 3,
+    "patience": None,
+    "max_minutes": None,
     "batch_size": 4,
     "force_groups": 2,
     "kalman_lambda": 0.98,
@@ -59,6 +62,8 @@ class Bench:
         self.events: list[Event] = []
 
     def context(self, stage: str) -> StageContext:
+        """Of a new build: without a checkpoint."""
+        shutil.rmtree(self.folder / stage / "state", ignore_errors=True)
         for part in ("out", "state"):
             (self.folder / stage / part).mkdir(parents=True, exist_ok=True)
         return StageContext(
