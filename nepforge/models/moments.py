@@ -30,6 +30,17 @@ class Moments:
     angular: Tensor  # [N, n_harmonics, T * (basis_size + 1)]
 
 
+def moments_of_type(batch: Batch, moment: Moments, type_idx: int) -> Moments:
+    """The rows of the atoms of one type (the atom dimension of `radial` is the last but one)."""
+    atoms = batch.type_slice(type_idx)
+    return Moments(moment.radial[..., atoms, :], moment.angular[..., atoms, :, :])
+
+
+def angular_sums(moment: Tensor, coefficients: Tensor) -> Tensor:
+    """s [..., A, n_max + 1] from angular moments [..., A, T * basis] of atoms of one type."""
+    return moment @ coefficients.mT
+
+
 class PairKernels(Protocol):
     """The neighbour sums of one batch: in torch for any device, compiled for the CPU."""
 

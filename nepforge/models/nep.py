@@ -12,7 +12,7 @@ business of formats.nep_txt alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import torch
@@ -26,8 +26,12 @@ from nepforge.models.moments import (
     Moments,
     PairKernels,
     TorchPairKernels,
+    angular_sums,
+    moments_of_type,
 )
 from nepforge.models.native_moments import NativePairKernels
+from nepforge.models.nep_jacobian import LinearisedNEP
+from nepforge.models.potential import Prediction
 from nepforge.models.zbl import ZBL, PairTable, repulsion
 
 CutoffPair = tuple[float, float]  # radial, angular, Å
@@ -95,6 +99,11 @@ class NEP:
             angular for _, angular in self.cutoffs
         )
 
+    @property
+    def neighbor_cutoff(self) -> float:
+        """Distance in Å beyond which no neighbour matters."""
+        return self.max_cutoff[0]
+
     def pair_cutoffs(self) -> tuple[Tensor, Tensor]:
         """Radial and angular cutoff of every pair of species in Å, two [T, T], float64."""
         own = torch.tensor(self.cutoffs, dtype=torch.float64)  # [T, 2]
@@ -114,6 +123,11 @@ class NEP:
     @property
     def n_descriptor(self) -> int:
         return self.n_radial + self.n_angular
+
+    @property
+    def scaler_shape(self) -> tuple[int, ...]:
+        """Shape of q_scaler."""
+        return (self.n_descriptor,)
 
     @property
     def network_sizes(self) -> tuple[int, int, int, int]:
@@ -185,6 +199,40 @@ class NEP:
         kernels = NativePairKernels if native else TorchPairKernels
         return kernels(batch, self.pair_cutoffs(), self.basis_size, self.l_max)
 
+    def find_scaler(self, batches: Iterable[Batch]) -> Tensor:
+        """q_scaler: 1/(max - min) of every component with all c = 1, [n_descriptor].
+
+        A component that never varies gets the scaler 1.
+        """
+        ranges = [
+            descriptor_range(self, batch, self.pair_kernels(batch).moments()) for batch in batches
+        ]
+        smallest = torch.stack([low for low, _ in ranges]).amin(dim=0)
+        largest = torch.stack([high for _, high in ranges]).amax(dim=0)
+        width = largest - smallest
+        return torch.where(width > 0, 1.0 / width.clamp_min(torch.finfo(width.dtype).tiny), 1.0)
+
+    def predict(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> Prediction:
+        """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""
+        return predict(self, parameters, scaler, batch)
+
+    def linearise(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> LinearisedNEP:
+        """The same, with rows of the Jacobian."""
+        kernels = self.pair_kernels(batch)
+        moment = kernels.moments()
+        states = type_states(self, parameters, scaler, batch, moment)
+        prediction = predict_from_states(self, parameters, batch, kernels, states)
+        return LinearisedNEP(
+            model=self,
+            parameters=parameters,
+            q_scaler=scaler,
+            batch=batch,
+            kernels=kernels,
+            moment=moment,
+            states=states,
+            prediction=prediction,
+        )
+
 
 @frozen(eq=False)
 class Weights:
@@ -200,21 +248,6 @@ class Weights:
     bias: Tensor  # [T]
     c_radial: Tensor  # [T, n_max + 1, T * (basis_size + 1)]
     c_angular: Tensor
-
-
-@frozen(eq=False)
-class Prediction:
-    """What a potential says of a batch; atoms in batch order."""
-
-    atomic_energy: Tensor  # [N] eV
-    energy: Tensor  # [F] eV
-    forces: Tensor  # [N, 3] eV/Å
-    virial: Tensor  # [F, 3, 3] eV
-
-
-def angular_sums(moment: Tensor, coefficients: Tensor) -> Tensor:
-    """s [..., A, n_max + 1] from angular moments [..., A, T * basis] of atoms of one type."""
-    return moment @ coefficients.mT
 
 
 def descriptor(model: NEP, radial: Tensor, sums: Tensor) -> Tensor:
@@ -298,12 +331,6 @@ def type_state(
         q_gradient=q_gradient,
         sums_gradient=pull_back(model, sums, q_gradient),
     )
-
-
-def moments_of_type(batch: Batch, moment: Moments, type_idx: int) -> Moments:
-    """The rows of the atoms of one type (the atom dimension of `radial` is the last but one)."""
-    atoms = batch.type_slice(type_idx)
-    return Moments(moment.radial[..., atoms, :], moment.angular[..., atoms, :, :])
 
 
 def type_states(

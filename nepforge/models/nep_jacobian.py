@@ -18,8 +18,8 @@ where a' = -2 h h' w1 and h' = (1 - h^2) z'. Tests compare with torch.func.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from attrs import frozen
@@ -28,8 +28,50 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.models.angular import three_body_weights
 from nepforge.models.invariants import QUARTIC_RATIO, cubic_form
-from nepforge.models.moments import Moments
-from nepforge.models.nep import NEP, TypeState, Weights, angular_sums, moments_of_type
+from nepforge.models.moments import Moments, PairKernels, angular_sums, moments_of_type
+from nepforge.models.potential import Prediction
+from nepforge.models.segments import segment_outer, segment_sum
+
+if TYPE_CHECKING:  # nep makes LinearisedNEP
+    from nepforge.models.nep import NEP, TypeState, Weights
+
+
+@frozen(eq=False)
+class LinearisedNEP:
+    """A batch evaluated at some parameters; see models.potential."""
+
+    model: NEP
+    parameters: Tensor
+    q_scaler: Tensor
+    batch: Batch
+    kernels: PairKernels
+    moment: Moments
+    states: Sequence[TypeState]
+    prediction: Prediction
+
+    def energy_rows(self) -> Tensor:
+        """dU/dparameters of every frame, [F, n_parameters]."""
+        return energy_rows(self.model, self.batch, self.moment, self.states)
+
+    def displacement_rows(self, displacements: Tensor) -> Tensor:
+        """dU'/dparameters along D displacements [D, N, 3] of the atoms, [D, F, n_parameters]."""
+        return self._rows_along(self.kernels.displacement_tangents(displacements))
+
+    def strain_rows(self, strains: Tensor) -> Tensor:
+        """dU'/dparameters along D strains [D, F, 3, 3] of the frames, [D, F, n_parameters]."""
+        return self._rows_along(self.kernels.strain_tangents(strains))
+
+    def _rows_along(self, tangent: Moments) -> Tensor:
+        _, rows = direction_rows(
+            self.model,
+            self.parameters,
+            self.q_scaler,
+            self.batch,
+            self.moment,
+            tangent,
+            self.states,
+        )
+        return rows
 
 
 @frozen(eq=False)
@@ -214,30 +256,3 @@ def _angular_outer(gradient: Tensor, moment: Tensor, offsets: tuple[int, ...]) -
     per_atom = gradient.shape[-2]
     scaled = tuple(offset * per_atom for offset in offsets)
     return segment_outer(gradient.flatten(-3, -2), moment.flatten(-3, -2), scaled)
-
-
-def segment_sum(values: Tensor, offsets: tuple[int, ...]) -> Tensor:
-    """Sums of values [..., n, p] over the segments offsets[f]:offsets[f + 1], [..., F, p]."""
-    length = _uniform_length(offsets)
-    if length is not None:
-        return values.unflatten(-2, (-1, length)).sum(dim=-2)
-    pieces = [values[..., start:stop, :].sum(dim=-2) for start, stop in itertools.pairwise(offsets)]
-    return torch.stack(pieces, dim=-2)
-
-
-def segment_outer(left: Tensor, right: Tensor, offsets: tuple[int, ...]) -> Tensor:
-    """Sums of outer products left [..., n, p] x right [..., n, r] over segments, [..., F, p, r]."""
-    length = _uniform_length(offsets)
-    if length is not None:
-        return left.unflatten(-2, (-1, length)).mT @ right.unflatten(-2, (-1, length))
-    pieces = [
-        left[..., start:stop, :].mT @ right[..., start:stop, :]
-        for start, stop in itertools.pairwise(offsets)
-    ]
-    return torch.stack(pieces, dim=-3)
-
-
-def _uniform_length(offsets: tuple[int, ...]) -> int | None:
-    """The common length of all segments, None when they differ or are empty."""
-    lengths = {stop - start for start, stop in itertools.pairwise(offsets)}
-    return lengths.pop() if len(lengths) == 1 and 0 not in lengths else None

@@ -8,7 +8,7 @@ import torch
 from attrs import define, field
 
 from nepforge.data.batch import Batch
-from nepforge.models.nep import Prediction
+from nepforge.models.potential import Prediction
 
 
 @define

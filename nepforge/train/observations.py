@@ -18,8 +18,7 @@ from torch import Tensor
 
 from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
-from nepforge.models.nep import NEP, Prediction, predict_from_states, type_states
-from nepforge.models.nep_jacobian import direction_rows, energy_rows
+from nepforge.models.potential import Potential, Prediction
 
 SMALLEST_RMS = 1.0e-12  # eV/Å or eV: errors below it are rounding and have no direction
 
@@ -52,9 +51,9 @@ class NotFiniteError(DivergenceError):
 
 
 def observe(
-    model: NEP,
+    model: Potential,
     parameters: Tensor,
-    q_scaler: Tensor,
+    scaler: Tensor,
     batch: Batch,
     *,
     force_groups: int,
@@ -66,10 +65,8 @@ def observe(
     Raises:
         NotFiniteError: The parameters give an energy or force that is not a number.
     """
-    kernels = model.pair_kernels(batch)
-    moment = kernels.moments()
-    states = type_states(model, parameters, q_scaler, batch, moment)
-    prediction = predict_from_states(model, parameters, batch, kernels, states)
+    linearised = model.linearise(parameters, scaler, batch)
+    prediction = linearised.prediction
     _refuse_not_finite(batch, prediction)
     root = batch.weight.sqrt()
     n_atoms = batch.n_atoms.to(batch.energy)
@@ -87,26 +84,23 @@ def observe(
     if weights.energy > 0:
         scale = weights.energy / n_atoms
         known = ~batch.energy.isnan()
-        energy = energy_rows(model, batch, moment, states)
-        add(known, scale * (batch.energy - prediction.energy), scale[:, None] * energy)
-    common = (model, parameters, q_scaler, batch, moment)
+        rows_of_energy = linearised.energy_rows()
+        add(known, scale * (batch.energy - prediction.energy), scale[:, None] * rows_of_energy)
     if weights.force > 0:
         error = (batch.forces - prediction.forces).nan_to_num(0.0)
         directions = force_group_directions(batch, error, force_groups, rng)
-        tangent = kernels.displacement_tangents(directions)
-        _, tangent_rows = direction_rows(*common, tangent, states)
         known = ~batch.sum_by_frame(batch.forces[:, :1])[:, 0].isnan()
         sums = _frame_sums(batch, directions * error)
         scale = weights.force / (3.0 * n_atoms / force_groups).sqrt()
-        add_directions(known, sums, scale, tangent_rows)
+        add_directions(known, sums, scale, linearised.displacement_rows(directions))
     if weights.virial > 0 and not batch.virial.isnan().all():
         error = (batch.virial - prediction.virial).nan_to_num(0.0)
         rms = (error * error).mean(dim=(1, 2), keepdim=True).sqrt()
         strain = (error / rms.clamp_min(SMALLEST_RMS))[None]  # [1, F, 3, 3]
-        _, tangent_rows = direction_rows(*common, kernels.strain_tangents(strain), states)
         known = ~batch.virial[:, 0, 0].isnan()
         scale = weights.virial / (3.0 * n_atoms)
-        add_directions(known, (strain[0] * error).sum(dim=(1, 2))[None], scale, tangent_rows)
+        sums = (strain[0] * error).sum(dim=(1, 2))[None]
+        add_directions(known, sums, scale, linearised.strain_rows(strain))
     return Observations(torch.cat(innovations), torch.cat(rows), prediction)
 
 

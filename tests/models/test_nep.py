@@ -15,8 +15,9 @@ from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.models.invariants import INVARIANTS
 from nepforge.models.moments import Moments, TorchPairKernels
 from nepforge.models.native_moments import NativePairKernels
-from nepforge.models.nep import NEP, Prediction, predict, type_states
+from nepforge.models.nep import NEP, predict, type_states
 from nepforge.models.nep_jacobian import direction_rows, energy_rows
+from nepforge.models.potential import Prediction
 from nepforge.models.zbl import ZBL
 from tests.conftest import SPECIES, random_model
 
