@@ -28,7 +28,7 @@ from nepforge.models.nep import NEP, predict_from_states, type_states
 from nepforge.models.nep_jacobian import direction_rows, energy_rows
 from nepforge.train.observations import ObservationWeights, force_group_directions
 from nepforge.train.steppers import LKFSettings, LKFStepper
-from nepforge.train.training_set import FrameSet, errors_of, find_q_scaler
+from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 
 WEIGHTS = ObservationWeights(energy=30.0, force=1.0, virial=0.0)
 PARTS_STEPS = 12  # batches for the cost of each part
@@ -76,7 +76,7 @@ def _bench(arguments: argparse.Namespace) -> dict[str, float]:
     with _timed(clock, "set-up"):
         train_set = FrameSet.build(split.train, model)
         valid_set = FrameSet.build(split.valid, model)
-        q_scaler = find_q_scaler(model, train_set)
+        q_scaler = find_scaler(model, train_set)
     rng = torch.Generator().manual_seed(arguments.seed)
     settings = LKFSettings(
         force_groups=arguments.force_groups,
@@ -106,7 +106,7 @@ def _bench(arguments: argparse.Namespace) -> dict[str, float]:
             f"force {errors['valid_force_rmse']:.4f} eV/Å"
         )
     frames_seen = len(train_set) * arguments.epochs
-    parts = _cost_of_parts(stepper, train_set, arguments, rng)
+    parts = _cost_of_parts(model, stepper, train_set, arguments, rng)
     for name, seconds in parts.items():
         print(f"  {name:10s} {1e3 * seconds:7.2f} ms a frame")
     return {
@@ -130,10 +130,14 @@ def _batches(frames: FrameSet, batch_size: int, rng: torch.Generator) -> Iterato
 
 
 def _cost_of_parts(
-    stepper: LKFStepper, frames: FrameSet, arguments: argparse.Namespace, rng: torch.Generator
+    model: NEP,
+    stepper: LKFStepper,
+    frames: FrameSet,
+    arguments: argparse.Namespace,
+    rng: torch.Generator,
 ) -> dict[str, float]:
     """CPU seconds a frame of each part of a step, measured one by one."""
-    model, parameters, q_scaler = stepper.model, stepper.parameters, stepper.q_scaler
+    parameters, q_scaler = stepper.parameters, stepper.scaler
     clock: dict[str, float] = defaultdict(float)
     seen = 0
     batches = list(_batches(frames, arguments.batch_size, rng))[:PARTS_STEPS]

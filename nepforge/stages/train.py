@@ -20,7 +20,7 @@ from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import LKFSettings, LKFStepper
-from nepforge.train.training_set import FrameSet, find_q_scaler
+from nepforge.train.training_set import FrameSet, find_scaler
 
 ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
 
@@ -39,11 +39,11 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
     rng = torch.Generator().manual_seed(table["seed"])
     baseline = energy_baseline(frames, model.species).tolist()
-    q_scaler = find_q_scaler(model, train_set)
+    scaler = find_scaler(model, train_set)
     stepper = LKFStepper(
         model,
         model.initial_parameters(baseline, rng),
-        q_scaler,
+        scaler,
         LKFSettings(
             force_groups=settings["force_groups"],
             kalman_lambda=settings["kalman_lambda"],
@@ -55,7 +55,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     )
     training = Training(
         model=model,
-        q_scaler=q_scaler,
+        scaler=scaler,
         train=train_set,
         valid=valid_set,
         epochs=settings["epochs"],
@@ -73,7 +73,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         on_epoch=_epoch_listener(ctx, training),
         stopping=ctx.stopping,
     )
-    write_checkpoint(ctx.out / "nep_model.ckpt", NEPModel(model, result.parameters, q_scaler))
+    write_checkpoint(ctx.out / "nep_model.ckpt", NEPModel(model, result.parameters, scaler))
     result.trace.write(ctx.out / "trace.txt")
     _write_history(ctx.out, result)
     write_metrics(ctx.out, _metrics(result, model))

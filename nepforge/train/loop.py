@@ -12,7 +12,7 @@ from attrs import define, frozen
 from torch import Tensor
 
 from nepforge.errors import DivergenceError, InterruptedRunError
-from nepforge.models.nep import NEP
+from nepforge.models.potential import Potential
 from nepforge.train.average import TailAverage
 from nepforge.train.checkpoint import Checkpoint, Progress, load, save
 from nepforge.train.metrics import ErrorSums
@@ -50,8 +50,8 @@ class TrainingResult:
 class Training:
     """Everything that defines a training run."""
 
-    model: NEP
-    q_scaler: Tensor
+    model: Potential
+    scaler: Tensor
     train: FrameSet
     valid: FrameSet
     epochs: int
@@ -248,7 +248,7 @@ def _finish_epoch(
     """Validate the parameters and move `progress` on to the next epoch."""
     start = time.perf_counter()
     metrics = errors.report("train")
-    found = errors_of(training.model, parameters, training.q_scaler, training.valid)
+    found = errors_of(training.model, parameters, training.scaler, training.valid)
     metrics |= found.report("valid")
     loss = training.loss(metrics)
     if not math.isfinite(loss):

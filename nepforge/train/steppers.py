@@ -12,7 +12,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
-from nepforge.models.nep import NEP, Prediction
+from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.lkf import LKF, split_blocks
 from nepforge.train.observations import ObservationWeights, observe
 
@@ -54,11 +54,11 @@ class LKFStepper:
     advice = "lower optimizer.p0_weight"
 
     def __init__(
-        self, model: NEP, parameters: Tensor, q_scaler: Tensor, settings: LKFSettings
+        self, model: Potential, parameters: Tensor, scaler: Tensor, settings: LKFSettings
     ) -> None:
         self.model = model
         self.parameters = parameters
-        self.q_scaler = q_scaler
+        self.scaler = scaler
         self.settings = settings
         sizes = [size for _, size in model.parameter_groups()]
         self.filter = LKF.start(
@@ -73,7 +73,7 @@ class LKFStepper:
         observed = observe(
             self.model,
             self.parameters,
-            self.q_scaler,
+            self.scaler,
             batch,
             force_groups=self.settings.force_groups,
             weights=self.settings.weights,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from attrs import frozen
 from torch import Tensor
 
 from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import FrameNeighbors, find_neighbors
-from nepforge.models.nep import NEP, descriptor_range, predict
+from nepforge.models.potential import Potential
 from nepforge.train.metrics import ErrorSums
 
 EVALUATION_ATOMS = 2048  # atoms of one batch when nothing is learned
@@ -25,13 +24,13 @@ class FrameSet:
     neighbors: tuple[FrameNeighbors, ...]
 
     @classmethod
-    def build(cls, frames: Sequence[Frame], model: NEP) -> FrameSet:
+    def build(cls, frames: Sequence[Frame], model: Potential) -> FrameSet:
         """Find the neighbours of every frame.
 
         Raises:
             DataError: A frame cannot be evaluated with this model.
         """
-        found = [find_neighbors(frame, model.species, model.max_cutoff[0]) for frame in frames]
+        found = [find_neighbors(frame, model.species, model.neighbor_cutoff) for frame in frames]
         return cls(tuple(frames), tuple(found))
 
     def __len__(self) -> int:
@@ -56,24 +55,14 @@ class FrameSet:
             yield indices, self.batch(indices)
 
 
-def find_q_scaler(model: NEP, frames: FrameSet) -> Tensor:
-    """1/(max - min) of every descriptor component over the set with all c = 1, [n_descriptor].
-
-    A component that never varies gets the scaler 1.
-    """
-    ranges = [
-        descriptor_range(model, batch, model.pair_kernels(batch).moments())
-        for _, batch in frames.batches()
-    ]
-    smallest = torch.stack([low for low, _ in ranges]).amin(dim=0)
-    largest = torch.stack([high for _, high in ranges]).amax(dim=0)
-    width = largest - smallest
-    return torch.where(width > 0, 1.0 / width.clamp_min(torch.finfo(width.dtype).tiny), 1.0)
+def find_scaler(model: Potential, frames: FrameSet) -> Tensor:
+    """The scaler that the model freezes on these frames."""
+    return model.find_scaler(batch for _, batch in frames.batches())
 
 
-def errors_of(model: NEP, parameters: Tensor, q_scaler: Tensor, frames: FrameSet) -> ErrorSums:
+def errors_of(model: Potential, parameters: Tensor, scaler: Tensor, frames: FrameSet) -> ErrorSums:
     """Errors of a model on a set."""
     sums = ErrorSums()
     for _, batch in frames.batches():
-        sums.add(batch, predict(model, parameters, q_scaler, batch))
+        sums.add(batch, model.predict(parameters, scaler, batch))
     return sums

@@ -13,7 +13,7 @@ from nepforge.models.nep import NEP, predict
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import LKFSettings, LKFStepper
-from nepforge.train.training_set import FrameSet, errors_of, find_q_scaler
+from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 from tests.conftest import SPECIES, random_model
 
 MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 2, (), 6)
@@ -47,7 +47,7 @@ def training(random_frame: MakeFrame, tmp_path: Path) -> Training:
     train_set = FrameSet.build(frames[:9], MODEL)
     return Training(
         model=MODEL,
-        q_scaler=find_q_scaler(MODEL, train_set),
+        scaler=find_scaler(MODEL, train_set),
         train=train_set,
         valid=FrameSet.build(frames[9:], MODEL),
         epochs=5,
@@ -61,7 +61,7 @@ def stepper_of(training: Training, rng: torch.Generator, p0: float = 1.0) -> LKF
     return LKFStepper(
         MODEL,
         MODEL.initial_parameters([-8.0, -8.0], rng),
-        training.q_scaler,
+        training.scaler,
         LKFSettings(
             force_groups=2,
             kalman_lambda=0.98,
@@ -103,7 +103,7 @@ def test_the_kept_model_is_the_best_on_validation(training: Training) -> None:
     result = fit(training)
     losses = [row["loss"] for row in result.history]
     assert losses.index(min(losses)) + 1 == result.best_epoch
-    found = errors_of(MODEL, result.parameters, training.q_scaler, training.valid).report("valid")
+    found = errors_of(MODEL, result.parameters, training.scaler, training.valid).report("valid")
     row = result.history[result.best_epoch - 1]
     assert found == {name: row[name] for name in found}
 
