@@ -34,8 +34,11 @@ ROOMS: dict[str, set[str]] = {
     "builder": {"plan", "stages", "ledger", "interrupt", "events", "errors"},
     "engine": {"plan", "builder", "stages", "ledger", "interrupt", "events", "errors"},
     "calculator": {"formats", "native", "units"},
+    "diff": {"ledger", "formats", "models", "errors"},
+    "reproduce": {"recipe", "plan", "engine", "ledger", "diff", "interrupt", "events", "errors"},
+    "bundle": {"recipe", "ledger", "reproduce", "errors"},
     "installation": {"ledger", "lammps", "native", "errors"},
-    "ui": {"recipe", "plan", "ledger", "events", "errors", "units"},
+    "ui": {"recipe", "plan", "ledger", "diff", "reproduce", "events", "errors", "units"},
     "cli_errors": {"errors"},
     "commands": {"cli_errors", "errors"},
     "cli": {"cli_errors", "commands", "recipe", "plan", "ui", "errors"},
@@ -45,13 +48,15 @@ ROOMS: dict[str, set[str]] = {
 LATER: dict[str, set[str]] = {
     "": {"calculator"},
     "cli": {"engine", "ledger", "installation", "events"},
-    "commands": {"recipe", "plan", "engine", "ledger", "ui", "events"},
+    "commands": {
+        *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
+    },
 }
 
 # library -> rooms, or modules, that may import it
 LIBRARIES: dict[str, set[str]] = {
     "torch": {"data.batch", "data.neighbors", "models", "optim", "train", "formats", "stages"},
-    "vesin": {"data.neighbors"},
+    "vesin": {"data.neighbors", "data.pairs"},
     "ase": {"data", "lammps", "stages", "calculator"},
     "matplotlib": {"plots"},
     "rich": {"ui"},

@@ -1,0 +1,45 @@
+"""The table of what the doctor looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from nepforge.data.doctor.consistency import find_wrong_forces, find_wrong_virials
+from nepforge.data.doctor.copies import find_both_halves, find_copies
+from nepforge.data.doctor.finding import DataSet, Finding
+from nepforge.data.doctor.labels import (
+    find_energy_zeros,
+    find_missing,
+    find_net_forces,
+    find_outliers,
+    find_sentinels,
+)
+from nepforge.data.doctor.structure import (
+    find_cells,
+    find_compositions,
+    find_elements,
+    find_short_distances,
+)
+
+LEVELS = ("error", "warning", "info")
+CHECKS: tuple[Callable[[DataSet], Iterator[Finding]], ...] = (
+    find_elements,
+    find_missing,
+    find_sentinels,
+    find_cells,
+    find_short_distances,
+    find_copies,
+    find_both_halves,
+    find_wrong_forces,
+    find_wrong_virials,
+    find_net_forces,
+    find_outliers,
+    find_energy_zeros,
+    find_compositions,
+)
+
+
+def examine(data: DataSet) -> list[Finding]:
+    """Everything that is found about the data, errors first, then warnings, then facts."""
+    findings = [found for check in CHECKS for found in check(data)]
+    return sorted(findings, key=lambda found: LEVELS.index(found.level))

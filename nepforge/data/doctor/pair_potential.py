@@ -1,0 +1,93 @@
+"""A pair potential fitted to the forces, and the virials that it predicts.
+
+It needs no trained model and no finite difference: forces and virial come from the same pair
+forces g(r), F_i = -sum_j g(r_ij) e_ij and W = sum_pairs g(r) r e⊗e, so a fit to the labelled forces
+has an opinion on sign and size of the labelled virials. Coarse, but a wrong sign is not subtle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+import numpy as np
+from attrs import frozen
+
+from nepforge.data.frame import FloatArray, Frame, IntArray
+from nepforge.data.pairs import find_pairs
+
+CUTOFF = 6.0  # Å
+N_FUNCTIONS = 12  # radial functions for each pair of elements
+RIDGE = 1.0e-6  # relative to the largest diagonal element
+
+
+@frozen(eq=False)
+class PairPotential:
+    """`coefficients` [n_pair_types * N_FUNCTIONS] of g(r) in eV/Å."""
+
+    elements: tuple[int, ...]
+    coefficients: FloatArray
+
+    def virial(self, frame: Frame) -> FloatArray:
+        """W = -dU/dstrain in eV, [3, 3]."""
+        virial: FloatArray = _design(frame, self.elements)[1] @ self.coefficients
+        return virial.reshape(3, 3)
+
+
+def fit_pair_potential(frames: Sequence[Frame]) -> PairPotential:
+    """Least squares to the forces of frames that have some."""
+    elements = tuple(sorted({int(z) for frame in frames for z in frame.numbers}))
+    n_pair_types = len(elements) * (len(elements) + 1) // 2
+    n = n_pair_types * N_FUNCTIONS
+    normal, right = np.zeros((n, n)), np.zeros(n)
+    for frame in frames:
+        if frame.forces is not None:
+            design, _ = _design(frame, elements)
+            normal += design.T @ design
+            right += design.T @ frame.forces.ravel()
+    ridge = RIDGE * max(normal.diagonal().max(), 1.0)
+    return PairPotential(elements, np.linalg.solve(normal + ridge * np.eye(n), right))
+
+
+def _design(frame: Frame, elements: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """Forces [3 n_atoms, n] and virial [9, n] for each coefficient being one."""
+    pairs = find_pairs(frame, CUTOFF)
+    unit = pairs.vectors / pairs.distances[:, None]
+    kinds = {pair: idx for idx, pair in enumerate(combinations_with_replacement(elements, 2))}
+    numbers = np.sort(
+        np.column_stack([frame.numbers[pairs.first], frame.numbers[pairs.second]]), axis=1
+    )
+    n = len(kinds) * N_FUNCTIONS
+    forces = np.zeros((frame.n_atoms, 3, n))
+    virial = np.zeros((9, n))
+    tensor = np.einsum("pa,pb->pab", pairs.vectors, unit).reshape(-1, 9)
+    values = _radial(pairs.distances)
+    for pair, kind in kinds.items():
+        chosen = (numbers == pair).all(axis=1)
+        columns = slice(kind * N_FUNCTIONS, (kind + 1) * N_FUNCTIONS)
+        contribution = unit[chosen, :, None] * values[chosen, None, :]  # [n_pairs, 3, functions]
+        _add_by_atom(forces[:, :, columns], pairs.first[chosen], -contribution)
+        _add_by_atom(forces[:, :, columns], pairs.second[chosen], contribution)
+        virial[:, columns] = tensor[chosen].T @ values[chosen]
+    return forces.reshape(-1, n), virial
+
+
+def _add_by_atom(total: FloatArray, atoms: IntArray, values: FloatArray) -> None:
+    """total[atom] += values of its pairs; much faster than numpy's add.at."""
+    if len(atoms) == 0:
+        return
+    order = np.argsort(atoms, kind="stable")
+    starts = np.flatnonzero(np.diff(atoms[order], prepend=-1))
+    total[atoms[order][starts]] += np.add.reduceat(values[order], starts, axis=0)
+
+
+def _radial(distances: FloatArray) -> FloatArray:
+    """Smooth functions of r that vanish at the cutoff, [n_pairs, N_FUNCTIONS].
+
+    Powers of 1/r for the steep repulsion would mix badly; Gaussians of equal width do not.
+    """
+    centers = np.linspace(0.5, CUTOFF, N_FUNCTIONS)
+    width = centers[1] - centers[0]
+    gaussians = np.exp(-(((distances[:, None] - centers) / width) ** 2))
+    taper = 0.5 * (1.0 + np.cos(np.pi * distances / CUTOFF))
+    return np.asarray(gaussians * taper[:, None])
