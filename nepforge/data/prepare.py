@@ -56,17 +56,18 @@ def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
     Raises:
         DataError: No validation frame is left.
     """
-    known = {frame_digest(frame) for frame in train}
-    kept = [frame for frame in valid if frame_digest(frame) not in known]
-    kept_sources = {frame.source for frame in kept}
-    removed = [frame.source for frame in valid if frame.source not in kept_sources]
+    groups = _group_by_structure([*train, *valid])
+    leaked = {
+        idx - len(train) for group in groups if group[0] < len(train) for idx in group
+    }  # places in `valid`, and negative ones of training frames
+    kept = [frame for idx, frame in enumerate(valid) if idx not in leaked]
+    removed = [frame.source for idx, frame in enumerate(valid) if idx in leaked]
     if not kept:
         raise DataError(
             f"all {len(valid)} validation frames are copies of training frames",
             hint="give other files in data.validation, or a fraction",
         )
-    frames = [*train, *valid]
-    return Split(list(train), kept, _sources(frames, _group_by_structure(frames)), removed)
+    return Split(list(train), kept, _sources([*train, *valid], groups), removed)
 
 
 def energy_baseline(frames: Sequence[Frame], species: Sequence[str]) -> FloatArray:

@@ -21,7 +21,7 @@ class StageKind:
 
 
 KINDS: dict[str, StageKind] = {
-    "data": StageKind(2, "nepforge.stages.data:run", ("numpy", "ase")),
+    "data": StageKind(3, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
     "train": StageKind(
         2,
         "nepforge.stages.train:run",

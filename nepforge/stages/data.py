@@ -1,4 +1,4 @@
-"""Stage data: read the files of the recipe, report duplicates, split, find the energy baseline."""
+"""Stage data: read the files of the recipe, examine them, split, find the energy baseline."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 
-from nepforge.data.frame import Frame, frame_digest, label_digest, save_frames
-from nepforge.data.neighbors import type_indices
+from nepforge.data.doctor import DataSet, Finding, examine
+from nepforge.data.frame import Frame, save_frames
 from nepforge.data.prepare import (
     Split,
     composition,
@@ -18,6 +19,7 @@ from nepforge.data.prepare import (
     split_given,
 )
 from nepforge.data.readers import read_frames
+from nepforge.data.readers.names import short_names
 from nepforge.errors import DataError
 from nepforge.events import Message
 from nepforge.stages.context import StageContext
@@ -25,74 +27,57 @@ from nepforge.stages.outputs import write_json, write_metrics
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write train.npz, valid.npz, report.json, frames.txt."""
+    """Write train.npz, valid.npz, report.json.
+
+    Raises:
+        DataError: A file cannot be read, the doctor finds errors, or a set would be empty.
+    """
     data = table["data"]
-    given = _read(data["files"]["train"], inputs, data["group_by"])
+    train = _read("train", data, inputs)
+    valid = _read("validation", data, inputs)
+    findings = examine(DataSet(train, valid, tuple(data["species"])))
+    _tell(findings, ctx)
     if data["files"]["validation"]:
-        valid = _read(data["files"]["validation"], inputs, data["group_by"])
-        split = split_given(given, valid)
+        split = split_given(train, valid)
     else:
         rng = np.random.default_rng(table["seed"])
-        split = split_by_fraction(given, data["validation"], rng)
-    _check(split, data["species"])
-    _warn(split, ctx)
+        split = split_by_fraction(train, data["validation"], rng)
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
-    _write_frames(ctx.out / "frames.txt", split)
-    write_json(ctx.out / "report.json", _report(split, data["species"]))
+    report = _report(split, data["species"])
+    report["findings"] = [attrs.asdict(finding) for finding in findings]
+    write_json(ctx.out / "report.json", report)
     write_metrics(ctx.out, _metrics(split))
 
 
-def _write_frames(path: Path, split: Split) -> None:
-    """One line a frame: set, digest of structure, digest of labels, source; for comparing runs."""
-    path.write_text(
-        "".join(
-            f"{name} {frame_digest(frame)} {label_digest(frame)} {frame.source}\n"
-            for name, frames in (("train", split.train), ("valid", split.valid))
-            for frame in frames
-        ),
-        encoding="utf-8",
-    )
-
-
-def _read(
-    files: Sequence[Mapping[str, str]], inputs: Mapping[str, Path], group_by: str | None
-) -> list[Frame]:
+def _read(name: str, data: Mapping[str, Any], inputs: Mapping[str, Path]) -> list[Frame]:
+    """The frames of data.train or data.validation."""
+    labels = short_names(inputs.values())
     frames = []
-    for file in files:
-        frames += read_frames(inputs[file["name"]], file["format"], file["part"], group_by or "")
+    for file in data["files"][name]:
+        path = inputs[file["name"]]
+        frames += read_frames(
+            path,
+            file["format"],
+            file["part"],
+            group_by=data["group_by"] or "",
+            species=tuple(data["species"]),
+            label=labels[path],
+        )
     return frames
 
 
-def _check(split: Split, species: Sequence[str]) -> None:
-    """Refuse frames that no label or no species of the model describes."""
-    for frame in (*split.train, *split.valid):
-        type_indices(frame, species)
-        if frame.energy is None and frame.forces is None and frame.virial is None:
-            raise DataError(
-                f"{frame.source}: has no energy, no forces and no virial",
-                hint="take the frame out, or check the names of its labels "
-                "(energy=, forces, stress= or virial=)",
-            )
-
-
-def _warn(split: Split, ctx: StageContext) -> None:
-    if split.duplicates:
-        example = " = ".join(split.duplicates[0][:3])
-        text = f"{len(split.duplicates)} structures occur more than once, e.g. {example}"
-        ctx.emit(Message("warning", text, ctx.stage))
-    if split.removed:
-        text = (
-            f"{len(split.removed)} validation frames are copies of training frames and were left "
-            f"out, e.g. {split.removed[0]}"
+def _tell(findings: Sequence[Finding], ctx: StageContext) -> None:
+    """Say what was found; errors end the stage, all of them in one message."""
+    errors = [finding for finding in findings if finding.level == "error"]
+    for finding in findings:
+        if finding.level != "error":
+            ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))
+    if errors:
+        raise DataError(
+            "\n".join(f"{finding.code}: {finding.text}" for finding in errors),
+            hint="correct the files or take the frames out; `nepforge data check FILES` lists all",
         )
-        ctx.emit(Message("warning", text, ctx.stage))
-    frames = (*split.train, *split.valid)
-    for name in ("energy", "forces", "virial"):
-        n_missing = sum(getattr(frame, name) is None for frame in frames)
-        if n_missing:
-            text = f"{n_missing} of {len(frames)} frames have no {name}"
-            ctx.emit(Message("info" if name == "virial" else "warning", text, ctx.stage))
 
 
 def _report(split: Split, species: Sequence[str]) -> dict[str, Any]:
