@@ -48,7 +48,13 @@ Positive = Annotated[float, in_range(above=0)]
 NonNegative = Annotated[float, in_range(at_least=0)]
 Fraction = Annotated[float, in_range(above=0, below=1)]
 UpToOne = Annotated[float, in_range(above=0, at_most=1)]
+Share = Annotated[float, in_range(at_least=0, at_most=1)]
 Validation = Fraction | tuple[FileName, ...]
+CutoffPair = tuple[Positive, Positive]  # radial, angular, Å
+Cutoff = CutoffPair | tuple[CutoffPair, ...]
+ZblRow = tuple[
+    NonNegative, Positive, float, float, float, float, float, float, float, float
+]  # inner, outer in Å, then amplitude and decay of four terms
 Invariant = Literal["222", "1111", "112", "123", "233", "134"]
 
 
@@ -63,11 +69,23 @@ class Data:
 
 
 @frozen(kw_only=True)
+class ZblRange:
+    """zbl = { ... }: a range that the number alone does not say."""
+
+    outer: Positive  # Å
+    inner: NonNegative | None = None  # Å, outer/2 when not given
+    factor: Positive | None = None  # outer cutoff of a pair: factor times its radii, at most outer
+
+
+Zbl = Positive | ZblRange | tuple[ZblRow, ...]
+
+
+@frozen(kw_only=True)
 class Model:
     """[model]: the shape of the potential."""
 
     kind: Literal["nep"]
-    cutoff: tuple[Positive, Positive]  # radial, angular, Å
+    cutoff: Cutoff  # of all species, or of each
     n_max: tuple[
         Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
         Annotated[int, in_range(at_least=0, at_most=8, source=_GPUMD)],
@@ -79,6 +97,8 @@ class Model:
     l_max: Annotated[int, in_range(at_least=1, at_most=8, source=_GPUMD)]
     invariants: tuple[Invariant, ...]
     neurons: Annotated[int, in_range(at_least=1, at_most=120, source=_GPUMD)]
+    zbl: Zbl | None = None  # outer cutoff in Å, or a table, or a row for each pair of species
+    start_from: FileName | None = None  # a model whose numbers are trained further
 
 
 @frozen(kw_only=True)
@@ -104,6 +124,7 @@ class LKFOptimizer:
     kalman_nue: UpToOne = 0.9987
     block_size: Count = 5120  # parameters in one block of the covariance
     p0_weight: Positive
+    tail_average: Share = 0.0  # of an epoch, its end: mean parameters are kept
     weights: Weights
 
 

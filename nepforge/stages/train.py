@@ -62,6 +62,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         batch_size=settings["batch_size"],
         loss_weights=weights,
         state_folder=ctx.state,
+        tail_average=settings.get("tail_average", 0.0),
         patience=settings["patience"],
         max_seconds=None if settings["max_minutes"] is None else 60.0 * settings["max_minutes"],
     )
