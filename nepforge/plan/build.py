@@ -41,7 +41,7 @@ def build(loaded: LoadedRecipe) -> Plan:
         tolerances=loaded.resolved["tolerances"],
         stages=(
             _data_stage(loaded),
-            _train_stage(recipe),
+            _train_stage(loaded),
             _evaluate_stage(recipe),
             _export_stage(recipe),
             _verify_stage(recipe),
@@ -107,15 +107,25 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
     return _stage("data", table, sources=sources, paths=paths)
 
 
-def _train_stage(recipe: Recipe) -> Stage:
+def _train_stage(loaded: LoadedRecipe) -> Stage:
+    recipe, start = loaded.recipe, loaded.sources.start_from
+    model = to_json(recipe.model)
+    if start is not None:
+        model["start_from"] = "start_from"  # the source of that name, not a local path
     table = {
         "data": {"species": list(recipe.data.species)},
-        "model": to_json(recipe.model),
+        "model": model,
         "optimizer": to_json(recipe.optimizer),
         "seed": stage_seed(recipe.seed, "train"),
         "threads": recipe.threads,
     }
-    return _stage("train", table, inputs={"train": TRAIN_FRAMES, "valid": VALID_FRAMES})
+    return _stage(
+        "train",
+        table,
+        inputs={"train": TRAIN_FRAMES, "valid": VALID_FRAMES},
+        sources={"start_from": _file(start)} if start else {},
+        paths={"start_from": "model.start_from"} if start else {},
+    )
 
 
 def _evaluate_stage(recipe: Recipe) -> Stage:

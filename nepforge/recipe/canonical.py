@@ -42,6 +42,8 @@ def resolve(recipe: Recipe, files: NamedFiles) -> dict[str, Any]:
     resolved["data"]["train"] = [_content(source) for source in files.train]
     if files.validation:
         resolved["data"]["validation"] = [_content(source) for source in files.validation]
+    if files.start_from is not None:
+        resolved["model"]["start_from"] = _content(files.start_from)
     for table in resolved["md"]:
         if table["name"] in files.md:
             table["structure"]["file"] = _content(files.md[table["name"]])

@@ -12,7 +12,7 @@ from nepforge.errors import DataMissingError
 from nepforge.recipe.limits import Finding, RefusedError
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
-from nepforge.recipe.sources import DataSource, data_source, structure_source
+from nepforge.recipe.sources import DataSource, data_source, model_source, structure_source
 from nepforge.recipe.tables import Recipe, StructureFromFile
 
 Reader = Callable[[Path], DataSource]
@@ -27,6 +27,7 @@ class NamedFiles:
     train: tuple[DataSource, ...] = ()
     validation: tuple[DataSource, ...] = ()  # empty when a fraction of train is taken
     md: Mapping[str, DataSource] = field(factory=dict)
+    start_from: DataSource | None = None  # the model that is trained further
 
 
 def beside(folder: Path) -> Locate:
@@ -48,6 +49,9 @@ def find_files(
     train = search.each(("data", "train"), data.train, partial(data_source, part="train"))
     names = data.validation if isinstance(data.validation, tuple) else ()
     validation = search.each(("data", "validation"), names, partial(data_source, part="valid"))
+    start = None
+    if recipe.model.start_from is not None:
+        start = search.one(("model", "start_from"), recipe.model.start_from, model_source)
     md = {}
     for idx, table in enumerate(recipe.md):
         if isinstance(table.structure, StructureFromFile):
@@ -62,6 +66,7 @@ def find_files(
         train=tuple(source for source in train if source),
         validation=tuple(source for source in validation if source),
         md={name: source for name, source in md.items() if source},
+        start_from=start,
     )
 
 

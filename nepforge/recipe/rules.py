@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import frozen
 
 from nepforge.recipe.limits import Finding
+from nepforge.recipe.positions import Parts
 from nepforge.recipe.tables import (
     MAX_ANGULAR_DESCRIPTORS,
     MAX_DESCRIPTORS,
     AdamOptimizer,
+    Cutoff,
     Data,
     Export,
     Md,
@@ -18,6 +20,8 @@ from nepforge.recipe.tables import (
     Prefactors,
     Tolerance,
     Weights,
+    Zbl,
+    ZblRange,
 )
 
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
@@ -50,14 +54,46 @@ def distinct(key: str) -> Rule:
     return Rule((key,), check)
 
 
-def cutoffs_descend(cutoff: tuple[float, float]) -> Iterator[Finding]:
-    radial, angular = cutoff
-    if angular > radial:
-        yield Finding(
-            f"got radial {radial:g} Å and angular {angular:g} Å, expected angular <= radial",
-            "the order is [radial, angular]",
-            ("cutoff",),
-        )
+def cutoff_pairs(cutoff: Cutoff) -> list[tuple[float, float]]:
+    """(radial, angular) in Å: one of all species or one of each."""
+    return [pair for pair in cutoff if isinstance(pair, tuple)] or [(cutoff[0], cutoff[1])]  # type: ignore[list-item]
+
+
+def cutoffs_descend(cutoff: Cutoff) -> Iterator[Finding]:
+    for idx, (radial, angular) in enumerate(cutoff_pairs(cutoff)):
+        if angular > radial:
+            yield Finding(
+                f"got radial {radial:g} Å and angular {angular:g} Å, expected angular <= radial",
+                "the order is [radial, angular]",
+                ("cutoff", idx) if isinstance(cutoff[0], tuple) else ("cutoff",),
+            )
+
+
+def zbl_in_range(zbl: Zbl | None, cutoff: Cutoff) -> Iterator[Finding]:
+    """0 <= inner < outer <= the smallest angular cutoff, whose neighbour list ZBL shares."""
+    most = min((angular for _, angular in cutoff_pairs(cutoff)), default=0.0)
+    for at, inner, outer in _zbl_ranges(zbl):
+        if inner >= outer:
+            yield Finding(f"got inner {inner:g} Å, expected it below outer, {outer:g} Å", "", at)
+        if outer > most:
+            yield Finding(
+                f"got an outer cutoff of {outer:g} Å, expected at most the angular cutoff, "
+                f"{most:g} Å",
+                "",
+                at,
+            )
+
+
+def _zbl_ranges(zbl: Zbl | None) -> Iterator[tuple[Parts, float, float]]:
+    """Place, inner and outer cutoff of every range that is given."""
+    match zbl:
+        case ZblRange():
+            yield ("zbl",), 0.0 if zbl.inner is None else zbl.inner, zbl.outer
+        case tuple():
+            for idx, row in enumerate(zbl):
+                yield ("zbl", idx), row[0], row[1]
+        case float():
+            yield ("zbl",), 0.0, zbl
 
 
 def l_max_reaches(l_max: int, invariants: Sequence[str]) -> Iterator[Finding]:
@@ -133,6 +169,8 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
     ),
     Model: (
         Rule(("cutoff",), cutoffs_descend),
+        Rule(("zbl", "cutoff"), zbl_in_range),
+        not_empty("zbl"),
         distinct("invariants"),
         Rule(("l_max", "invariants"), l_max_reaches),
         Rule(("n_max", "l_max", "invariants"), descriptors_fit),
@@ -153,6 +191,24 @@ def export_for_md(export: Export) -> Iterator[Finding]:
             "[[md]] needs the model in a layout with one output bias per element",
             'add "lammps" or "nep5"',
             ("export", "layouts"),
+        )
+
+
+def model_for_species(species: Sequence[str], model: Model) -> Iterator[Finding]:
+    """Cutoffs of each species and ZBL rows of each pair fit [data] species."""
+    n_species = len(species)
+    if isinstance(model.cutoff[0], tuple) and len(model.cutoff) != n_species:
+        yield Finding(
+            f"got {len(model.cutoff)} pairs, expected one for each of the {n_species} species",
+            f"the order is that of data.species: {', '.join(species)}",
+            ("model", "cutoff"),
+        )
+    n_pairs = n_species * (n_species + 1) // 2
+    if isinstance(model.zbl, tuple) and len(model.zbl) != n_pairs:
+        yield Finding(
+            f"got {len(model.zbl)} rows, expected {n_pairs}, one for each pair of species",
+            "pairs are (0, 0), (0, 1), ..., (1, 1), ... in the order of data.species",
+            ("model", "zbl"),
         )
 
 

@@ -24,6 +24,7 @@ from nepforge.recipe.data_formats import (
 from nepforge.recipe.limits import Finding, RefusedError
 
 STRUCTURE_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".cif": "cif", ".vasp": "vasp"}
+MODEL = "model"  # format of the file of model.start_from
 PARTS = ("train", "valid")  # names of leaf folders
 
 
@@ -102,6 +103,17 @@ def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
     ]
     names = [unicodedata.normalize("NFC", file.relative_to(folder).as_posix()) for file in files]
     return sorted(zip(names, files, strict=True))
+
+
+def model_source(path: Path) -> DataSource:
+    """A model that is trained further; its own reader tells the layout.
+
+    Raises:
+        RefusedError: it is a folder.
+    """
+    if path.is_dir():
+        raise RefusedError(Finding(f'"{path.name}" is a folder, expected a model file'))
+    return DataSource(path, MODEL, "", *digest(path, ""))
 
 
 def digest(path: Path, part: str) -> tuple[str, int]:

@@ -18,16 +18,30 @@ from cattrs import Converter
 
 from nepforge.recipe.describe import LARGEST_INTEGER, describe, key_name, show
 from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
-from nepforge.recipe.rules import TABLE_RULES, Rule, distinct_md_names, export_for_md
+from nepforge.recipe.rules import (
+    TABLE_RULES,
+    Rule,
+    distinct_md_names,
+    export_for_md,
+    model_for_species,
+)
 from nepforge.recipe.tables import (
+    Cutoff,
+    CutoffPair,
+    Data,
     Export,
     FileName,
     Fraction,
+    Model,
+    Positive,
     Recipe,
     Structure,
     StructureFromData,
     StructureFromFile,
     Validation,
+    Zbl,
+    ZblRange,
+    ZblRow,
 )
 
 T = TypeVar("T")
@@ -38,6 +52,10 @@ HookFactory = Callable[[Any, Converter], Hook]
 def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Finding]]:
     """The recipe, or None and everything that is wrong with it."""
     recipe, findings = _attempt(document, Recipe)
+    data, _ = _attempt(document.get("data"), Data)
+    model, _ = _attempt(document.get("model"), Model)
+    if data is not None and model is not None:
+        findings += model_for_species(data.species, model)
     md = document.get("md")
     if isinstance(md, list) and md:
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
@@ -245,6 +263,25 @@ def _validation(value: Any, _: Any) -> float | tuple[str, ...]:
     raise _refuse(value, Validation)
 
 
+def _cutoff(value: Any, kind: Any) -> Any:
+    if not isinstance(value, list) or not value:
+        raise _refuse(value, kind)
+    form: Any = tuple[CutoffPair, ...] if isinstance(value[0], list) else CutoffPair
+    return _converter().structure(value, form)
+
+
+def _zbl(value: Any, kind: Any) -> Any:
+    match value:
+        case bool() | str():
+            raise _refuse(value, kind)
+        case list():
+            return _converter().structure(value, tuple[ZblRow, ...])
+        case dict():
+            return _converter().structure(value, ZblRange)
+        case _:
+            return _converter().structure(value, Positive)
+
+
 def _structure(value: Any, _: Any) -> StructureFromData | StructureFromFile:
     if isinstance(value, dict) and "file" in value and "from" not in value:
         return _converter().structure(value, StructureFromFile)
@@ -268,6 +305,8 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(_is(FileName), _file_name)
     converter.register_structure_hook_func(_is(Validation), _validation)
     converter.register_structure_hook_func(_is(Structure), _structure)
+    converter.register_structure_hook_func(_is(Cutoff), _cutoff)
+    converter.register_structure_hook_func(_is(Zbl | None), _zbl)
     converter.register_structure_hook_func(_has_origin(Literal), _option)
     factories: dict[Callable[[Any], bool], HookFactory] = {
         _are_kinds: _one_of_kinds,

@@ -28,6 +28,7 @@ from nepforge.recipe.tables import (
     StructureFromFile,
     Tolerance,
     Weights,
+    ZblRange,
 )
 
 REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(encoding="utf-8")
@@ -35,6 +36,7 @@ HEADINGS = {
     "Top level": Recipe,
     "`[data]`": Data,
     "`[model]`": Model,
+    "`zbl = { outer = 2.0, ... }`": ZblRange,
     '`[optimizer]`, `kind = "lkf"`': LKFOptimizer,
     '`[optimizer]`, `kind = "adam"` or `"adamw"`': AdamOptimizer,
     "`[optimizer.prefactors]`": Prefactors,
