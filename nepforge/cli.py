@@ -18,8 +18,10 @@ import rich_click as click
 
 import nepforge
 from nepforge.cli_errors import Commands, debug_option
+from nepforge.commands.bundle import bundle
 from nepforge.commands.ledger import ledger
 from nepforge.commands.options import here, json_option, workspace_option
+from nepforge.commands.reproduce import reproduce
 from nepforge.errors import NepforgeError, RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -240,6 +242,8 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
 
 
 commands.add_command(ledger)
+commands.add_command(reproduce)
+commands.add_command(bundle)
 
 
 @commands.command()

@@ -159,6 +159,12 @@ class Cache:
             sync_folder(folder.parent)
 
 
+def make_removable(folder: Path) -> None:
+    """Give back the permission to change what lies in a folder; results are published read-only."""
+    for path in _folders(folder):
+        path.chmod(0o755)
+
+
 def differing_files(
     first: Mapping[str, FileRecord], second: Mapping[str, FileRecord], volatile: tuple[str, ...]
 ) -> dict[str, tuple[str, str]]:

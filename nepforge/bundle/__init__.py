@@ -1,0 +1,1 @@
+"""One run as one zip file that others can read, check and repeat without anything else."""

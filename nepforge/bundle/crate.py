@@ -1,0 +1,191 @@
+"""The description of a bundle: Workflow Run RO-Crate 0.5, as JSON-LD.
+
+https://w3id.org/ro/wfrun/workflow/0.5: the recipe is the workflow, nepforge the engine, the run a
+CreateAction with the data files as objects and the artifacts as results.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nepforge.ledger.entry import Entry
+
+METADATA = "ro-crate-metadata.json"
+PROFILES = (
+    "https://w3id.org/ro/wfrun/process/0.5",
+    "https://w3id.org/ro/wfrun/workflow/0.5",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
+)
+CONTEXT = (
+    "https://w3id.org/ro/crate/1.1/context",
+    "https://w3id.org/ro/terms/workflow-run/context",
+    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
+)
+SOFTWARE = "#nepforge"
+LANGUAGE = "#recipe-language"
+RUN = "#run"
+PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
+WORKFLOW = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+
+Node = dict[str, Any]
+
+
+def crate(
+    entry: Entry, recipe: str, data: Sequence[str], files: Mapping[str, tuple[str, int]], about: str
+) -> Node:
+    """The JSON-LD document of a bundle.
+
+    Args:
+        entry: The run.
+        recipe: Path of the recipe in the bundle.
+        data: Paths of the data files, empty when only their digests are given.
+        files: Path in the bundle -> sha256 and size in bytes, of everything.
+        about: One sentence about the run.
+    """
+    body = entry.body
+    results = [path for path in files if path.startswith("artifacts/")]
+    return {
+        "@context": list(CONTEXT),
+        "@graph": [
+            _descriptor(),
+            _root(entry, recipe, list(files), about),
+            _workflow(entry, recipe),
+            *_parameters(),
+            *(
+                {"@id": profile, "@type": "CreativeWork", **_profile(profile)}
+                for profile in PROFILES
+            ),
+            _language(),
+            _software(body["environment"]),
+            _action(entry, recipe, data, results),
+            *(_file(path, *facts) for path, facts in files.items() if path != recipe),
+        ],
+    }
+
+
+def _ids(paths: Sequence[str]) -> list[Node]:
+    return [{"@id": path} for path in paths]
+
+
+def _descriptor() -> Node:
+    return {
+        "@id": METADATA,
+        "@type": "CreativeWork",
+        "conformsTo": _ids(
+            ["https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0"]
+        ),
+        "about": {"@id": "./"},
+    }
+
+
+def _root(entry: Entry, recipe: str, paths: list[str], about: str) -> Node:
+    return {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"nepforge run {entry.body['name']} {entry.hash[:12]}",
+        "description": about,
+        "datePublished": entry.ts_utc,
+        "license": "not stated: ask the owner of the data",
+        "identifier": f"sha256:{entry.hash}",
+        "conformsTo": _ids(PROFILES),
+        "hasPart": _ids(paths),
+        "mainEntity": {"@id": recipe},
+        "mentions": {"@id": RUN},
+    }
+
+
+def _profile(address: str) -> Node:
+    name, version = address.rsplit("/", 2)[1:]
+    title = f"{name.replace('-', ' ').title()} profile"
+    return {"@id": address, "@type": "CreativeWork", "name": title, "version": version}
+
+
+def _workflow(entry: Entry, recipe: str) -> Node:
+    return {
+        "@id": recipe,
+        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+        "name": entry.body["name"],
+        "description": f"nepforge recipe, hash {entry.body['recipe']['hash']}",
+        "identifier": f"sha256:{entry.body['recipe']['hash']}",
+        "sha256": entry.body["recipe"]["sha256"],
+        "encodingFormat": "application/toml",
+        "conformsTo": {"@id": WORKFLOW},
+        "programmingLanguage": {"@id": LANGUAGE},
+        "input": [{"@id": "#data"}],
+        "output": [{"@id": "#artifacts"}],
+    }
+
+
+def _parameters() -> list[Node]:
+    return [
+        {
+            "@id": f"#{name}",
+            "@type": "FormalParameter",
+            "name": name,
+            "description": description,
+            "additionalType": "File",
+            "conformsTo": {"@id": PARAMETER},
+            "valueRequired": name == "data",
+        }
+        for name, description in (
+            ("data", "labelled structures that the recipe names"),
+            ("artifacts", "what the stages of the recipe write"),
+        )
+    ]
+
+
+def _language() -> Node:
+    return {
+        "@id": LANGUAGE,
+        "@type": "ComputerLanguage",
+        "name": "nepforge recipe",
+        "description": "TOML tables; every key is described in recipes/README.md of nepforge",
+        "url": {"@id": "https://toml.io"},
+    }
+
+
+def _software(environment: Mapping[str, Any]) -> Node:
+    source = environment["nepforge"]
+    commit = f", commit {source['commit']}" if "commit" in source else ""
+    return {
+        "@id": SOFTWARE,
+        "@type": "SoftwareApplication",
+        "name": "nepforge",
+        "softwareVersion": f"{source['version']}{commit}",
+        "url": "https://pypi.org/project/nepforge/",
+    }
+
+
+def _action(entry: Entry, recipe: str, data: Sequence[str], results: Sequence[str]) -> Node:
+    return {
+        "@id": RUN,
+        "@type": "CreateAction",
+        "name": f"run {entry.hash[:12]} of {entry.body['name']}",
+        "description": f"entry {entry.seq} of a nepforge ledger; all digests are in it",
+        "instrument": {"@id": recipe},
+        "agent": {"@id": SOFTWARE},
+        "endTime": entry.ts_utc,
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+        "object": _ids(data),
+        "result": _ids(results),
+    }
+
+
+def _file(path: str, sha256: str, size: int) -> Node:
+    kind = mimetypes.guess_type(Path(path).name)[0] or "application/octet-stream"
+    node: Node = {
+        "@id": path,
+        "@type": "File",
+        "name": path,
+        "contentSize": str(size),
+        "encodingFormat": kind,
+        "sha256": sha256,
+    }
+    if path.startswith("data/"):
+        node["exampleOfWork"] = {"@id": "#data"}
+    elif path.startswith("artifacts/"):
+        node["exampleOfWork"] = {"@id": "#artifacts"}
+    return node

@@ -1,0 +1,41 @@
+"""`nepforge bundle`: one run as one file for others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from nepforge.cli_errors import debug_option
+from nepforge.commands.options import here, workspace_option
+
+
+@click.command()
+@click.argument("hash_prefix", metavar="HASH")
+@click.argument("target", metavar="OUT.zip", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--no-data", is_flag=True, help="Leave the data files out; their digests stay.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder to look for data files in first.",
+)
+@workspace_option
+@debug_option
+def bundle(
+    hash_prefix: str, target: Path, no_data: bool, data: Path | None, workspace: Path | None
+) -> None:
+    """Pack a run: recipe, data, models, plots, environment, ledger entry and its proof.
+
+    OUT.zip is a Workflow Run RO-Crate. `nepforge reproduce OUT.zip` repeats the run from it alone.
+    """
+    from nepforge.bundle.write import write_bundle
+    from nepforge.ledger.workspace import Workspace
+    from nepforge.reproduce.original import original_from_ledger
+
+    space = Workspace(here(workspace).resolve())
+    original = original_from_ledger(space, hash_prefix, data)
+    written = write_bundle(space, original, target, with_data=not no_data)
+    click.echo(f"wrote {target}: {written.n_files} files, {written.size / 1.0e6:.1f} MB")
+    for name in written.missing:
+        click.echo(f"warning: no copy of {name} is left; its digest is in the entry", err=True)
+    click.echo(f"next: nepforge reproduce {target}")

@@ -1,0 +1,1 @@
+"""Run a ledger entry again and judge what comes out."""
