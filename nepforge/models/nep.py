@@ -12,7 +12,7 @@ business of formats.nep_txt alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import torch
@@ -373,11 +373,21 @@ def _zbl_table(zbl: ZBL, species: tuple[str, ...]) -> PairTable:
     return zbl.pair_table(species)
 
 
+def predictor(model: NEP, q_scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
+    """`predict` of one batch as a function of the parameters alone; its moments are found once."""
+    kernels = model.pair_kernels(batch)
+    moment = kernels.moments()
+
+    def predict_at(parameters: Tensor) -> Prediction:
+        states = type_states(model, parameters, q_scaler, batch, moment)
+        return predict_from_states(model, parameters, batch, kernels, states)
+
+    return predict_at
+
+
 def predict(model: NEP, parameters: Tensor, q_scaler: Tensor, batch: Batch) -> Prediction:
     """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""
-    kernels = model.pair_kernels(batch)
-    states = type_states(model, parameters, q_scaler, batch, kernels.moments())
-    return predict_from_states(model, parameters, batch, kernels, states)
+    return predictor(model, q_scaler, batch)(parameters)
 
 
 def descriptor_range(model: NEP, batch: Batch, moment: Moments) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from nepforge.train.average import TailAverage
 from nepforge.train.checkpoint import Checkpoint, Progress, load, save
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import NotFiniteError, ObservationWeights
-from nepforge.train.steppers import Stepper
+from nepforge.train.steppers.stepper import Stepper
 from nepforge.train.trace import Trace
 from nepforge.train.training_set import FrameSet, errors_of
 

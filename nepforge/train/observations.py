@@ -67,7 +67,7 @@ def observe(
     """
     linearised = model.linearise(parameters, scaler, batch)
     prediction = linearised.prediction
-    _refuse_not_finite(batch, prediction)
+    refuse_not_finite(batch, prediction)
     root = batch.weight.sqrt()
     n_atoms = batch.n_atoms.to(batch.energy)
     innovations, rows = [], []
@@ -126,7 +126,8 @@ def force_group_directions(
     return directions / rms[:, batch.frame_idx, None]
 
 
-def _refuse_not_finite(batch: Batch, prediction: Prediction) -> None:
+def refuse_not_finite(batch: Batch, prediction: Prediction) -> None:
+    """Raise NotFiniteError at the first atom whose energy or force is not a number."""
     bad = ~(prediction.forces.isfinite().all(dim=1) & prediction.atomic_energy.isfinite())
     if bad.any():
         atom = int(bad.nonzero()[0, 0])

@@ -11,8 +11,18 @@ from nepforge.data.frame import Frame
 from nepforge.errors import DivergenceError, InterruptedRunError
 from nepforge.models.nep import NEP, predict
 from nepforge.train.loop import Report, Training, TrainingResult, train
+from nepforge.train.loss import Prefactors
 from nepforge.train.observations import ObservationWeights
-from nepforge.train.steppers import LKFSettings, LKFStepper
+from nepforge.train.steppers import (
+    AdamSettings,
+    AdamStepper,
+    LKFSettings,
+    LKFStepper,
+    Schedule,
+    SNESSettings,
+    SNESStepper,
+    Stepper,
+)
 from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 from tests.conftest import SPECIES, random_model
 
@@ -57,7 +67,7 @@ def training(random_frame: MakeFrame, tmp_path: Path) -> Training:
     )
 
 
-def stepper_of(training: Training, rng: torch.Generator, p0: float = 1.0) -> LKFStepper:
+def lkf(training: Training, rng: torch.Generator) -> Stepper:
     return LKFStepper(
         MODEL,
         MODEL.initial_parameters([-8.0, -8.0], rng),
@@ -67,21 +77,59 @@ def stepper_of(training: Training, rng: torch.Generator, p0: float = 1.0) -> LKF
             kalman_lambda=0.98,
             kalman_nue=0.9987,
             block_size=100,
-            p0_weight=p0,
+            p0_weight=1.0,
             weights=WEIGHTS,
         ),
     )
 
 
+def adam(training: Training, rng: torch.Generator) -> Stepper:
+    return AdamStepper(
+        MODEL,
+        MODEL.initial_parameters([-8.0, -8.0], rng),
+        training.scaler,
+        AdamSettings(
+            kind="adamw",
+            schedule=Schedule(start=0.02, end=0.002, steps=60, decay_steps=4),
+            weight_decay=1.0e-4,
+            first=Prefactors(energy=0.1, force=10.0, virial=1.0),
+            last=Prefactors(energy=1.0, force=1.0, virial=1.0),
+        ),
+    )
+
+
+def snes(training: Training, rng: torch.Generator) -> Stepper:
+    return SNESStepper(
+        MODEL,
+        MODEL.initial_parameters([-8.0, -8.0], rng),
+        training.scaler,
+        SNESSettings(
+            population=8,
+            sigma=0.1,
+            lambda_1=0.01,
+            lambda_2=0.01,
+            weights=ObservationWeights(energy=1.0, force=1.0, virial=0.1),
+        ),
+    )
+
+
+OPTIMIZERS = {"lkf": lkf, "adam": adam, "snes": snes}
+each_optimizer = pytest.mark.parametrize("kind", OPTIMIZERS)
+
+
 def fit(
-    training: Training, *, stop_after: int | None = None, reports: list[Report] | None = None
+    training: Training,
+    kind: str = "lkf",
+    *,
+    stop_after: int | None = None,
+    reports: list[Report] | None = None,
 ) -> TrainingResult:
     """Train; with `stop_after`, be interrupted after so many steps."""
     rng = torch.Generator().manual_seed(3)
     steps: list[int] = []
     return train(
         training,
-        stepper_of(training, rng),
+        OPTIMIZERS[kind](training, rng),
         rng,
         on_batch=lambda epoch, _done, _total: steps.append(epoch),
         on_epoch=(reports if reports is not None else []).append,
@@ -108,35 +156,104 @@ def test_the_kept_model_is_the_best_on_validation(training: Training) -> None:
     assert found == {name: row[name] for name in found}
 
 
+@pytest.mark.parametrize(("kind", "factor"), [("adam", 30.0), ("snes", 1.5)])
+def test_the_other_optimizers_learn_too(training: Training, kind: str, factor: float) -> None:
+    """The validation loss falls, with Adam in more epochs than LKF and with SNES slowly."""
+    history = fit(attrs.evolve(training, epochs=40), kind).history
+    assert history[-1]["loss"] < history[0]["loss"] / factor
+
+
+def without_times(history: list[dict[str, float]]) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in history]
+
+
+def assert_same_bits(one: TrainingResult, other: TrainingResult) -> None:
+    assert torch.equal(one.parameters, other.parameters)
+    assert torch.equal(one.trace.state(), other.trace.state())
+    assert without_times(one.history) == without_times(other.history)
+
+
+def forget(training: Training) -> None:
+    (training.state_folder / "training.npz").unlink()
+
+
 @pytest.mark.parametrize("stop_after", [1, 3, 4, 8])
-def test_a_resumed_training_gives_the_same_bits(training: Training, stop_after: int) -> None:
-    """Stopped after any step, run again: parameters, trace, errors equal an undisturbed run."""
-    straight = fit(training)
-    (training.state_folder / "training.npz").unlink(missing_ok=True)
+@each_optimizer
+def test_a_resumed_training_gives_the_same_bits(
+    training: Training, kind: str, stop_after: int
+) -> None:
+    """Stopped after any step and run again, parameters and errors equal an undisturbed run."""
+    straight = fit(training, kind)
+    forget(training)
     with pytest.raises(InterruptedRunError):
-        fit(training, stop_after=stop_after)
-    resumed = fit(training)
+        fit(training, kind, stop_after=stop_after)
+    resumed = fit(training, kind)
     assert resumed.resumed
-    assert torch.equal(resumed.parameters, straight.parameters)
-    assert torch.equal(resumed.trace.state(), straight.trace.state())
-    drop = {"seconds", "wall_seconds"}
-    for ours, theirs in zip(resumed.history, straight.history, strict=True):
-        assert {k: v for k, v in ours.items() if k not in drop} == {
-            k: v for k, v in theirs.items() if k not in drop
-        }
+    assert_same_bits(resumed, straight)
 
 
-def test_two_runs_give_the_same_bits(training: Training) -> None:
+@pytest.mark.parametrize("first", [1, 3])
+@each_optimizer
+def test_more_epochs_go_on_from_a_finished_training(
+    training: Training, kind: str, first: int
+) -> None:
+    """Only the new epochs are computed, and the bits are those of a straight run."""
+    straight = fit(training, kind)
+    forget(training)
+    fit(attrs.evolve(training, epochs=first), kind)
+    reports: list[Report] = []
+    extended = fit(training, kind, reports=reports)
+    assert [report.epoch for report in reports] == list(range(first + 1, 6))
+    assert_same_bits(extended, straight)
+
+
+def test_fewer_epochs_start_anew(training: Training) -> None:
+    """The end of a longer training is no part of a shorter one."""
+    short = attrs.evolve(training, epochs=2)
+    straight = fit(short)
+    fit(training)
+    again = fit(short)
+    assert not again.resumed
+    assert_same_bits(again, straight)
+
+
+def test_patience_stops_after_idle_epochs(training: Training) -> None:
+    """So many epochs after the best one, and the best model is kept."""
+    long = attrs.evolve(training, epochs=60, patience=2)
+    result = fit(long, "snes")
+    assert result.stopped_early
+    assert len(result.history) == result.best_epoch + 2
+    longer = fit(attrs.evolve(long, patience=4), "snes")
+    assert longer.resumed
+    shorter = fit(attrs.evolve(long, patience=1), "snes")  # would have stopped before that end
+    assert len(shorter.history) <= len(result.history)
+    assert shorter.history[-1]["epoch"] == shorter.best_epoch + 1
+
+
+def test_the_wall_time_budget_ends_the_training_after_an_epoch(training: Training) -> None:
+    """No budget, no stop; used up at once, one epoch is done."""
+    assert not fit(training).stopped_early
+    forget(training)
+    result = fit(attrs.evolve(training, max_seconds=1.0e-9))
+    assert result.stopped_early
+    assert len(result.history) == 1
+
+
+@each_optimizer
+def test_two_runs_give_the_same_bits(training: Training, kind: str) -> None:
     """Same seed, same threads: the same parameters."""
-    assert torch.equal(fit(training).parameters, fit(training).parameters)
+    one = fit(training, kind)
+    forget(training)
+    assert_same_bits(fit(training, kind), one)
 
 
-def test_divergence_names_epoch_frame_and_atom(training: Training) -> None:
-    """A parameter that is not finite stops the training with the place."""
+@each_optimizer
+def test_divergence_names_epoch_frame_and_atom(training: Training, kind: str) -> None:
+    """A parameter that is not finite stops the training with the place and the key to change."""
     rng = torch.Generator().manual_seed(3)
-    stepper = stepper_of(training, rng)
+    stepper = OPTIMIZERS[kind](training, rng)
     stepper.parameters[0] = float("inf")
-    with pytest.raises(DivergenceError, match=r"epoch 1, random:\d+, atom \d"):
+    with pytest.raises(DivergenceError, match=r"epoch 1, random:\d+, atom \d") as caught:
         train(
             training,
             stepper,
@@ -145,3 +262,4 @@ def test_divergence_names_epoch_frame_and_atom(training: Training) -> None:
             on_epoch=lambda _: None,
             stopping=lambda: False,
         )
+    assert "lower optimizer." in caught.value.hint

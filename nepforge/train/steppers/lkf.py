@@ -1,9 +1,8 @@
-"""One training step of each optimizer behind one door."""
+"""Steps of the layer-wise Kalman filter."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import torch
 from attrs import frozen
@@ -15,25 +14,6 @@ from nepforge.errors import DivergenceError
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.lkf import LKF, split_blocks
 from nepforge.train.observations import ObservationWeights, observe
-
-
-class Stepper(Protocol):
-    """Holds the parameters and the optimizer's memory."""
-
-    parameters: Tensor
-    advice: str  # what to change in the recipe when a training diverges
-
-    def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
-        """Learn from a batch; returns what was predicted before the update."""
-
-    def finish_epoch(self) -> None:
-        """Housekeeping after the last step of an epoch."""
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything besides the random generator that the next step depends on."""
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from what `state` returned."""
 
 
 @frozen
@@ -49,7 +29,7 @@ class LKFSettings:
 
 
 class LKFStepper:
-    """Layer-wise Kalman filter; see optim.lkf and train.observations."""
+    """See optim.lkf and train.observations."""
 
     advice = "lower optimizer.p0_weight"
 

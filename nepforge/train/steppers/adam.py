@@ -1,0 +1,98 @@
+"""Steps of Adam and AdamW, with a falling learning rate and prefactors that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from nepforge.data.batch import Batch
+from nepforge.models.potential import Potential, Prediction
+from nepforge.train.loss import Prefactors, loss_gradient
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+MEMORY = ("step", "exp_avg", "exp_avg_sq")  # what torch keeps of a parameter
+
+
+@frozen
+class Schedule:
+    """rate(i) = start (end/start)^(d floor(i/d) / steps), never below end; d = decay_steps."""
+
+    start: float
+    end: float
+    steps: int
+    decay_steps: int
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        passed = step // self.decay_steps * self.decay_steps / self.steps
+        return self.start * (self.end / self.start) ** min(passed, 1.0)
+
+
+@frozen
+class AdamSettings:
+    """The numbers of the recipe's [optimizer] table that Adam needs."""
+
+    kind: str  # of OPTIMIZERS
+    schedule: Schedule
+    weight_decay: float
+    first: Prefactors  # at the first learning rate
+    last: Prefactors  # at a learning rate of 0
+
+    def prefactors(self, rate: float) -> Prefactors:
+        """p = p_last + (p_first - p_last) rate / rate_start."""
+        share = rate / self.schedule.start
+
+        def between(first: float, last: float) -> float:
+            return last + (first - last) * share
+
+        return Prefactors(
+            between(self.first.energy, self.last.energy),
+            between(self.first.force, self.last.force),
+            between(self.first.virial, self.last.virial),
+        )
+
+
+class AdamStepper:
+    """torch.optim.Adam or AdamW on the gradient of train.loss."""
+
+    advice = "lower optimizer.learning_rate"
+
+    def __init__(
+        self, model: Potential, parameters: Tensor, scaler: Tensor, settings: AdamSettings
+    ) -> None:
+        self.model = model
+        self.parameters = parameters
+        self.scaler = scaler
+        self.settings = settings
+        self.optimizer = OPTIMIZERS[settings.kind](
+            [parameters], lr=settings.schedule.start, weight_decay=settings.weight_decay
+        )
+
+    def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
+        del rng  # gradient descent draws nothing
+        rate = self.settings.schedule.rate(self._n_steps())
+        prefactors = self.settings.prefactors(rate)
+        found = loss_gradient(self.model, self.parameters, self.scaler, batch, prefactors)
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.parameters.grad = found.gradient
+        self.optimizer.step()
+        return found.prediction
+
+    def finish_epoch(self) -> None:
+        """Nothing collects during an epoch."""
+
+    def state(self) -> dict[str, Tensor]:
+        memory = self.optimizer.state[self.parameters]
+        zeros = torch.zeros_like(self.parameters)
+        start = {"step": torch.tensor(0.0), "exp_avg": zeros, "exp_avg_sq": zeros}
+        return {"parameters": self.parameters, **{**start, **memory}}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.parameters.copy_(state["parameters"])
+        self.optimizer.state[self.parameters] = {name: state[name].clone() for name in MEMORY}
+
+    def _n_steps(self) -> int:
+        return int(self.optimizer.state[self.parameters].get("step", 0))

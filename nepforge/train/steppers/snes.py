@@ -1,0 +1,82 @@
+"""Steps of the natural evolution strategy: one generation, judged by one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from nepforge.data.batch import Batch
+from nepforge.models.nep import NEP, predictor
+from nepforge.models.potential import Prediction
+from nepforge.optim.snes import SNES
+from nepforge.train.metrics import ErrorSums
+from nepforge.train.observations import ObservationWeights, refuse_not_finite
+
+
+@frozen
+class SNESSettings:
+    """The numbers of the recipe's [optimizer] table that the strategy needs."""
+
+    population: int
+    sigma: float  # first deviation of every parameter
+    lambda_1: float  # of the mean absolute parameter
+    lambda_2: float  # of the root mean square parameter
+    weights: ObservationWeights
+
+
+class SNESStepper:
+    """See optim.snes. The parameters are the mean of the population.
+
+    Loss of a candidate z: the sum of weight * RMSE of energy and virial per atom and of forces on
+    the batch, + lambda_1 mean |z| + lambda_2 rms(z), as in GPUMD.
+    """
+
+    advice = "lower optimizer.sigma"
+
+    def __init__(
+        self, model: NEP, parameters: Tensor, scaler: Tensor, settings: SNESSettings
+    ) -> None:
+        self.model = model
+        self.parameters = parameters
+        self.scaler = scaler
+        self.settings = settings
+        self.search = SNES(parameters, torch.full_like(parameters, settings.sigma))
+
+    def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
+        predict = predictor(self.model, self.scaler, batch)
+        prediction = predict(self.parameters)
+        refuse_not_finite(batch, prediction)
+        noise = self.search.draw(self.settings.population, rng)
+        losses = [
+            self._misfit(batch, predict(candidate)) + self._penalty(candidate)
+            for candidate in self.search.candidates(noise)
+        ]
+        self.search.learn(noise, torch.tensor(losses, dtype=torch.float64))
+        return prediction
+
+    def _misfit(self, batch: Batch, prediction: Prediction) -> float:
+        weights = self.settings.weights
+        errors = ErrorSums()
+        errors.add(batch, prediction)
+        found = errors.report("batch")
+        return (
+            weights.energy * found.get("batch_energy_rmse", 0.0)
+            + weights.force * found.get("batch_force_rmse", 0.0)
+            + weights.virial * found.get("batch_virial_rmse", 0.0)
+        )
+
+    def _penalty(self, candidate: Tensor) -> float:
+        first = self.settings.lambda_1 * float(candidate.abs().mean())
+        return first + self.settings.lambda_2 * float(candidate.square().mean().sqrt())
+
+    def finish_epoch(self) -> None:
+        """Nothing collects during an epoch."""
+
+    def state(self) -> dict[str, Tensor]:
+        return self.search.state()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.search.restore(state)

@@ -1,0 +1,84 @@
+"""The loss of gradient descent: its value, and its gradient against finite differences."""
+
+from collections.abc import Callable
+
+import attrs
+import pytest
+import torch
+
+from nepforge.data.batch import Batch, make_batch
+from nepforge.data.frame import Frame
+from nepforge.data.neighbors import find_neighbors
+from nepforge.models.nep import NEP
+from nepforge.train.loss import LossGradient, Prefactors, loss_gradient
+from tests.conftest import SPECIES, random_model
+
+MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 3, ("222",), 5)
+PARAMETERS = random_model(MODEL, 1).parameters
+STEP = 1.0e-6
+ALL = Prefactors(energy=2.0, force=3.0, virial=0.5)
+MakeFrame = Callable[..., Frame]
+
+
+def batch_of(frames: list[Frame]) -> Batch:
+    return make_batch(frames, [find_neighbors(f, SPECIES, 4.5) for f in frames])
+
+
+def look(batch: Batch, prefactors: Prefactors, parameters: torch.Tensor) -> LossGradient:
+    return loss_gradient(MODEL, parameters, random_model(MODEL, 1).q_scaler, batch, prefactors)
+
+
+def mixed(random_frame: MakeFrame) -> list[Frame]:
+    """Frames of two sizes and weights, some without some labels."""
+    return [
+        random_frame(1),
+        attrs.evolve(random_frame(2, 5), weight=4.0),
+        attrs.evolve(random_frame(3), energy=None, forces=None),
+        attrs.evolve(random_frame(4), virial=None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "prefactors",
+    [Prefactors(2.0, 0.0, 0.0), Prefactors(0.0, 3.0, 0.0), Prefactors(0.0, 0.0, 0.5), ALL],
+    ids=["energy", "force", "virial", "all"],
+)
+def test_the_gradient_is_the_slope_of_the_loss(
+    random_frame: MakeFrame, prefactors: Prefactors
+) -> None:
+    """Along random directions, for every term and with missing labels."""
+    batch = batch_of(mixed(random_frame))
+    here = look(batch, prefactors, PARAMETERS)
+    rng = torch.Generator().manual_seed(2)
+    for _ in range(3):
+        direction = torch.randn(MODEL.n_parameters, generator=rng, dtype=torch.float64)
+        upper = look(batch, prefactors, PARAMETERS + STEP * direction).loss
+        lower = look(batch, prefactors, PARAMETERS - STEP * direction).loss
+        slope = (upper - lower) / (2 * STEP)
+        assert float(here.gradient @ direction) == pytest.approx(slope, rel=1e-6)
+
+
+def test_the_loss_is_the_formula_of_the_manual(random_frame: MakeFrame) -> None:
+    """p_F MSE(F) + p_E MSE(E)/N + p_V MSE(W)/N over six components, for a single frame."""
+    batch = batch_of([random_frame(1)])
+    found = look(batch, ALL, PARAMETERS)
+    energy, forces, virial = (
+        getattr(batch, name) - getattr(found.prediction, name)
+        for name in ("energy", "forces", "virial")
+    )
+    six = virial[0][*torch.triu_indices(3, 3)]
+    expected = (
+        ALL.force * forces.square().mean()
+        + ALL.energy * energy.square().mean() / 7
+        + ALL.virial * six.square().mean() / 7
+    )
+    assert found.loss == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_labels_that_nobody_has_leave_the_gradient_alone(random_frame: MakeFrame) -> None:
+    """A batch without virials has the loss and gradient of the other terms."""
+    batch = batch_of([attrs.evolve(random_frame(seed), virial=None) for seed in (1, 2)])
+    found = look(batch, ALL, PARAMETERS)
+    others = look(batch, attrs.evolve(ALL, virial=0.0), PARAMETERS)
+    assert found.loss == others.loss
+    assert torch.equal(found.gradient, others.gradient)
