@@ -1,0 +1,96 @@
+"""What training starts from: the model of the recipe, with random numbers or those of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+
+from nepforge.data.frame import Frame
+from nepforge.data.prepare import energy_baseline
+from nepforge.errors import ModelFileError
+from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.fine_tune import start_from
+from nepforge.formats.model_file import read_model
+from nepforge.models.nep import NEP, CutoffPair
+from nepforge.models.zbl import ZBL
+from nepforge.train.training_set import FrameSet, find_scaler
+
+
+def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
+    """The model that a recipe's [model] table describes.
+
+    Raises:
+        ModelFileError: No formula has these sizes.
+    """
+    try:
+        return NEP(
+            species=tuple(species),
+            cutoff=_cutoff(table["cutoff"]),
+            n_max=(table["n_max"][0], table["n_max"][1]),
+            basis_size=(table["basis_size"][0], table["basis_size"][1]),
+            l_max=table["l_max"],
+            invariants=tuple(table["invariants"]),
+            neurons=table["neurons"],
+            zbl=_zbl(table.get("zbl")),
+        )
+    except ValueError as error:
+        raise ModelFileError(f"[model] of the recipe: found {error}") from error
+
+
+def _cutoff(value: Sequence[Any]) -> CutoffPair | tuple[CutoffPair, ...]:
+    if isinstance(value[0], Sequence):
+        return tuple((pair[0], pair[1]) for pair in value)
+    return value[0], value[1]
+
+
+def _zbl(value: Any) -> ZBL | None:
+    match value:
+        case None:
+            return None
+        case Mapping():
+            inner = value.get("inner")
+            outer = value["outer"]
+            return ZBL(outer / 2 if inner is None else inner, outer, value.get("factor"))
+        case list() | tuple():
+            return ZBL(rows=tuple(tuple(row) for row in value))
+        case _:
+            return ZBL(value / 2, value)
+
+
+def first_model(model: NEP, start: Path | None, frames: FrameSet, rng: torch.Generator) -> NEPModel:
+    """Parameters and scaler to begin with.
+
+    Without a file: random ones, with the energy baseline in the output biases, and the scaler of
+    the training frames. With one: its own, cut down to the species of `model`, the output biases
+    moved by least squares to the energies of the training frames, which may have another zero.
+
+    Raises:
+        ModelFileError: The file is damaged or does not fit the model.
+    """
+    if start is None:
+        baseline = energy_baseline(frames.frames, model.species).tolist()
+        parameters = model.initial_parameters(baseline, rng)
+        return NEPModel(model, parameters, find_scaler(model, frames))
+    parameters, q_scaler = start_from(read_model(start).trained, model, start.name)
+    missed = _energies_missed(model, parameters, q_scaler, frames)
+    shift = torch.from_numpy(energy_baseline(missed, model.species))
+    model.weights(parameters).bias.sub_(shift)
+    return NEPModel(model, parameters, q_scaler)
+
+
+def _energies_missed(
+    model: NEP, parameters: torch.Tensor, q_scaler: torch.Tensor, frames: FrameSet
+) -> list[Frame]:
+    """The frames with label minus prediction as their energy."""
+    missed: list[Frame] = []
+    for indices, batch in frames.batches():
+        errors = (batch.energy - model.predict(parameters, q_scaler, batch).energy).tolist()
+        for idx, error in zip(indices, errors, strict=True):
+            energy = None if np.isnan(error) else error
+            missed.append(attrs.evolve(frames.frames[idx], energy=energy))
+    return missed
