@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "builder": {"plan", "stages", "ledger", "interrupt", "events", "errors"},
     "engine": {"plan", "builder", "stages", "ledger", "interrupt", "events", "errors"},
     "calculator": {"formats", "native", "units"},
+    "datasets": {"recipe", "data", "errors", "units"},
     "diff": {"ledger", "formats", "models", "errors"},
     "reproduce": {"recipe", "plan", "engine", "ledger", "diff", "interrupt", "events", "errors"},
     "bundle": {"recipe", "ledger", "reproduce", "errors"},
@@ -50,6 +51,7 @@ LATER: dict[str, set[str]] = {
     "cli": {"engine", "ledger", "installation", "events"},
     "commands": {
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
+        *("data", "datasets"),
     },
 }
 

@@ -1,0 +1,289 @@
+"""`nepforge data`: look at labelled structures, check, convert, merge and split them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from nepforge.cli_errors import debug_option
+from nepforge.commands.options import json_option
+from nepforge.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from nepforge.data.doctor import Finding
+    from nepforge.datasets import Reading, Summary
+
+FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
+SHOWN_COMPOSITIONS = 3
+
+files_argument = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
+inputs_argument = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN..."
+)
+out_argument = click.argument("out", type=click.Path(path_type=Path))
+to_option = click.option(
+    "--to", type=click.Choice(FORMATS), help="Format of OUT; a name ending in .xyz tells it too."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random draw."
+)
+
+
+from_option = click.option("--from", "file_format", default="", help="Format of the files read.")
+species_option = click.option(
+    "--species", default="", metavar="Hf,O", help="Elements of LAMMPS types 1, 2, ..."
+)
+part_option = click.option(
+    "--part",
+    type=click.Choice(["train", "valid"]),
+    help="Of folders that have train/ and valid/ below them.",
+)
+group_option = click.option(
+    "--group-by", default="", metavar="KEY", help="Info key of XYZ that is kept, as group."
+)
+
+
+@click.group()
+def data() -> None:
+    """Look at labelled structures; check, convert, merge and split them.
+
+    Formats are told by name and content: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
+    Quantum ESPRESSO, ABINIT, CASTEP; text may be compressed (.gz, .xz, .bz2).
+    """
+
+
+@data.command()
+@files_argument
+@click.option(
+    "--validation",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of the validation set. May be repeated.",
+)
+@click.option("--cutoff", type=click.FloatRange(min=0.0), help="Of the model, in Å.")
+@click.option("--species", default="", metavar="Hf,O", help="Of the model, and of LAMMPS types.")
+@from_option
+@json_option
+@debug_option
+def check(
+    files: Sequence[Path],
+    validation: Sequence[Path],
+    cutoff: float | None,
+    species: str,
+    file_format: str,
+    as_json: bool,
+) -> None:
+    """Say what is wrong with data: copies, leaks, missing labels, signs, units, outliers.
+
+    Folders with train/ and valid/ below them give to both sets. Every run does the same before it
+    trains. Exit status 1 when there are errors.
+    """
+    import attrs
+
+    from nepforge.data.doctor import examine
+    from nepforge.datasets import load_sets
+
+    sets = load_sets(files, validation, _reading(file_format, species))
+    findings = examine(attrs.evolve(sets, cutoff=cutoff))
+    if as_json:
+        content = {"v": 1, "n_train": len(sets.train), "n_valid": len(sets.valid)}
+        click.echo(json.dumps({**content, "findings": [attrs.asdict(f) for f in findings]}))
+    else:
+        click.echo(_findings_text(findings))
+    n_errors = sum(finding.level == "error" for finding in findings)
+    if n_errors:
+        raise DataError(f"{n_errors} of the findings are errors", hint="--json lists all frames")
+
+
+@data.command()
+@files_argument
+@from_option
+@species_option
+@part_option
+@json_option
+@debug_option
+def show(
+    files: Sequence[Path],
+    file_format: str,
+    species: str,
+    part: str | None,
+    as_json: bool,
+) -> None:
+    """Show a table of files: frames, compositions, ranges of energy, force and pressure."""
+    import attrs
+
+    from nepforge.datasets import load, load_sets, summarize
+
+    reading = _reading(file_format, species, part)
+    summaries = summarize(load(files, reading) if part else load_sets(files, (), reading).frames)
+    if as_json:
+        click.echo(json.dumps({"v": 1, "files": [attrs.asdict(summary) for summary in summaries]}))
+    else:
+        click.echo(_summaries_text(summaries))
+
+
+@data.command()
+@inputs_argument
+@out_argument
+@to_option
+@click.option("--shuffle", is_flag=True, help="Write the frames in random order.")
+@seed_option
+@from_option
+@species_option
+@part_option
+@group_option
+@debug_option
+def convert(
+    files: Sequence[Path],
+    out: Path,
+    to: str | None,
+    shuffle: bool,
+    seed: int,
+    file_format: str,
+    species: str,
+    part: str | None,
+    group_by: str,
+) -> None:
+    """Write the frames of all files IN into one new file or folder OUT."""
+    from nepforge.datasets import convert as convert_files
+
+    reading = _reading(file_format, species, part, group_by)
+    frames = convert_files(
+        files, out, to or "", reading=reading, shuffle_seed=seed if shuffle else None
+    )
+    click.echo(f"wrote {len(frames)} frames to {out}")
+
+
+@data.command()
+@inputs_argument
+@out_argument
+@to_option
+@from_option
+@species_option
+@part_option
+@group_option
+@debug_option
+def merge(
+    files: Sequence[Path],
+    out: Path,
+    to: str | None,
+    file_format: str,
+    species: str,
+    part: str | None,
+    group_by: str,
+) -> None:
+    """Write the frames of all files IN into OUT, each structure once.
+
+    Of copies (in any order of the atoms) the first one stays.
+    """
+    from nepforge.datasets import convert as convert_files
+
+    reading = _reading(file_format, species, part, group_by)
+    frames = convert_files(files, out, to or "", reading=reading, drop_copies=True)
+    click.echo(f"wrote {len(frames)} different frames to {out}")
+
+
+@data.command()
+@inputs_argument
+@out_argument
+@click.option(
+    "--ratio",
+    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    default=0.8,
+    show_default=True,
+    help="Share of the frames for training.",
+)
+@seed_option
+@click.option("--to", type=click.Choice(FORMATS), required=True, help="Format of what is written.")
+@from_option
+@species_option
+@part_option
+@group_option
+@debug_option
+def split(
+    files: Sequence[Path],
+    out: Path,
+    ratio: float,
+    seed: int,
+    to: str,
+    file_format: str,
+    species: str,
+    part: str | None,
+    group_by: str,
+) -> None:
+    """Split the frames of all files IN into train and valid below the new folder OUT.
+
+    The draw is random by the seed; copies of one structure stay on one side.
+    """
+    from nepforge.datasets import split as split_files
+
+    reading = _reading(file_format, species, part, group_by)
+    parts = split_files(files, out, ratio, seed, to, reading=reading)
+    click.echo(f"wrote {len(parts.train)} frames for training, {len(parts.valid)} for validation")
+
+
+def _reading(
+    file_format: str, species: str, part: str | None = None, group_by: str = ""
+) -> Reading:
+    from nepforge.datasets import Reading
+    from nepforge.recipe.tables import SYMBOLS
+
+    symbols = tuple(word.strip() for word in species.split(",")) if species else ()
+    for symbol in symbols:
+        if symbol not in SYMBOLS:
+            raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
+    return Reading(part or "", file_format, symbols, group_by)
+
+
+def _findings_text(findings: Sequence[Finding]) -> str:
+    from nepforge.ui.listings import columns
+
+    return columns([[finding.level, finding.code, finding.text] for finding in findings])
+
+
+def _summaries_text(summaries: Sequence[Summary]) -> str:
+    from nepforge.ui.listings import columns
+
+    head = [
+        "file",
+        "frames",
+        "atoms",
+        "Å³/atom",
+        "eV/atom",
+        "F rms",
+        "F max",
+        "GPa",
+        "compositions",
+    ]
+    return columns([head, *(_summary_cells(summary) for summary in summaries)])
+
+
+def _summary_cells(summary: Summary) -> list[str]:
+    low, high = summary.n_atoms
+    shown = list(summary.compositions.items())[:SHOWN_COMPOSITIONS]
+    more = len(summary.compositions) - len(shown)
+    formulas = ", ".join(f"{formula} ({n})" for formula, n in shown)
+    return [
+        summary.name,
+        str(summary.n_frames),
+        str(low) if low == high else f"{low}..{high}",
+        _range_text(summary.volume, 2),
+        _range_text(summary.energy, 3),
+        "-" if summary.force_rms is None else f"{summary.force_rms:.2f}",
+        "-" if summary.force_max is None else f"{summary.force_max:.2f}",
+        _range_text(summary.pressure_gpa, 1),
+        f"{formulas} and {more} more" if more else formulas,
+    ]
+
+
+def _range_text(values: tuple[float, float] | None, decimals: int) -> str:
+    if values is None:
+        return "-"
+    low, high = (f"{value:.{decimals}f}" for value in values)
+    return low if low == high else f"{low}..{high}"

@@ -1,0 +1,5 @@
+"""Writers of labelled structures, one module a family of formats."""
+
+from nepforge.data.writers.table import WRITERS, write_frames, write_parts
+
+__all__ = ["WRITERS", "write_frames", "write_parts"]

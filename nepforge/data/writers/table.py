@@ -1,0 +1,73 @@
+"""The table of writers: name of a format -> how frames and parts of them are written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from nepforge.data.frame import Frame
+from nepforge.data.writers.extxyz import write_extxyz
+from nepforge.data.writers.npy import write_deepmd, write_pwdata
+from nepforge.errors import UsageError
+
+WRITERS: dict[str, Callable[[Path, Sequence[Frame]], None]] = {
+    "extxyz": write_extxyz,
+    "pwdata": write_pwdata,
+    "deepmd": write_deepmd,
+}
+_PART_WRITERS: dict[str, Callable[[Path, Sequence[Frame], str], None]] = {
+    "extxyz": lambda folder, frames, part: write_extxyz(folder / f"{part}.xyz", frames),
+    "pwdata": write_pwdata,
+    "deepmd": write_deepmd,
+}
+
+
+def write_frames(path: Path, file_format: str, frames: Sequence[Frame]) -> None:
+    """Write frames to a new file (extxyz) or a new folder (pwdata, deepmd).
+
+    Raises:
+        UsageError: Something is at `path`.
+        DataError: The format cannot hold one of the frames.
+    """
+    with _new(path) as scratch:
+        WRITERS[file_format](scratch, frames)
+
+
+def write_parts(path: Path, file_format: str, parts: Mapping[str, Sequence[Frame]]) -> None:
+    """Write each part ("train", "valid") into a new folder.
+
+    extxyz: `path/train.xyz`; pwdata and deepmd: `path/Hf32O64/train/`, which one recipe entry
+    reads both parts of.
+
+    Raises:
+        UsageError: Something is at `path`.
+        DataError: The format cannot hold one of the frames.
+    """
+    with _new(path) as scratch:
+        scratch.mkdir()
+        for part, frames in parts.items():
+            _PART_WRITERS[file_format](scratch, frames, part)
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, which gets its own when everything is written."""
+    if path.exists():
+        raise UsageError(f"{path} exists", hint="name a new file or folder, or remove it")
+    scratch = path.with_name(f".{path.name}.part")
+    _remove(scratch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield scratch
+        scratch.rename(path)
+    finally:
+        _remove(scratch)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
