@@ -20,9 +20,11 @@ from nepforge.ledger.outlook import stage_content, why
 from nepforge.ledger.run_record import StageRecord
 from nepforge.ledger.workspace import Workspace
 from nepforge.plan.kinds import StageKind
-from nepforge.plan.stage import Plan, Stage, key_of
+from nepforge.plan.stage import Plan, Stage, key_of, lineage_of
 from nepforge.stages.call import call_stage, read_metrics
 from nepforge.stages.context import StageContext
+
+KEPT_ENDS = 12  # of finished trainings; the covariance of a filter makes each about 100 MB
 
 
 class Builder:
@@ -110,7 +112,9 @@ class Builder:
         scratch, state = self._space.scratch(key, os.getpid()), self._space.state(key)
         self._space.drop_scratch(key)
         scratch.mkdir()
-        state.mkdir(exist_ok=True)
+        endings = self._kinds[stage.kind].endings
+        end = self._space.ends(lineage_of(content, endings)) if endings else None
+        _begin_state(state, end)
         resumed = any(state.iterdir())
         self._emit(StageStarted(stage.name, stage.kind, key, reason, resumed))
         started = time.monotonic()
@@ -120,8 +124,21 @@ class Builder:
             published = self._publish(stage, content, scratch, time.monotonic() - started)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        shutil.rmtree(state)
+        if end is not None:
+            self._keep_end(state, end)
+        shutil.rmtree(state, ignore_errors=True)
         return StageRecord(stage, published, cached=False, resumed=resumed, metrics=metrics)
+
+    def _keep_end(self, state: Path, end: Path) -> None:
+        """Keep where a finished build stood, and the ends of few others: they are large."""
+        shutil.rmtree(end, ignore_errors=True)
+        try:
+            state.rename(end)
+        except OSError:
+            return  # another process keeps its own end at this moment
+        kept = sorted(end.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        for folder in kept[:-KEPT_ENDS]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _call(self, stage: Stage, inputs: Mapping[str, Path], scratch: Path, state: Path) -> None:
         ctx = StageContext(
@@ -168,6 +185,19 @@ class Builder:
     def _refuse_when_stopping(self) -> None:
         if self._stop():
             raise InterruptedRunError("stopped between two stages")
+
+
+def _begin_state(state: Path, end: Path | None) -> None:
+    """Make the state folder; a new one starts with the files of an earlier end."""
+    if not state.exists() and end is not None and end.is_dir():
+        draft = state.with_name(f".{state.name}.{os.getpid()}")
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            shutil.copytree(end, draft)
+            draft.rename(state)
+        except OSError:  # replaced under our hands: the build starts from scratch
+            shutil.rmtree(draft, ignore_errors=True)
+    state.mkdir(exist_ok=True)
 
 
 def _input_files(stage: Stage, done: Mapping[str, Published]) -> dict[str, Path]:

@@ -27,6 +27,7 @@ from nepforge.stages.context import StageContext
 KINDS = {
     "numbers": StageKind(1, f"{__name__}:write_numbers"),
     "train": StageKind(1, f"{__name__}:train", volatile=("times.dat",)),
+    "longer": StageKind(1, f"{__name__}:train", ("numpy",), ("times.dat",), ("train.steps",)),
     "report": StageKind(1, f"{__name__}:report"),
     "broken": StageKind(1, f"{__name__}:broken"),
     "greedy": StageKind(1, f"{__name__}:greedy"),

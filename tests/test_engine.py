@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from nepforge.builder import KEPT_ENDS
 from nepforge.engine import StopFlag, find_workspace, plan_run
 from nepforge.errors import (
     DataMissingError,
@@ -26,7 +27,7 @@ from nepforge.events import Event, Message, PlannedStage, RunFinished, StageFini
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.locks import hold
 from nepforge.ledger.workspace import Workspace
-from nepforge.plan.stage import Stage
+from nepforge.plan.stage import Input, Stage
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -369,3 +370,36 @@ def test_ledger_that_cannot_be_written_is_told_before_computing(tmp_path: Path) 
     with pytest.raises(NepforgeError, match="the ledger cannot be written"):
         run_toy(tmp_path, toy_plan(), events.append)
     assert events == []
+
+
+def chain(steps: int, label: str = "a") -> list[Stage]:
+    """A stage whose `steps` only say when it ends."""
+    numbers = Stage("numbers", "numbers", 1, {"seed": 1})
+    table = {"train": {"steps": steps, "label": label}}
+    inputs = {"numbers": Input("numbers", "numbers.json")}
+    return [numbers, Stage("longer", "longer", 1, table, inputs=inputs)]
+
+
+def test_a_longer_build_goes_on_from_the_end_of_a_shorter_one(tmp_path: Path) -> None:
+    """It starts from the state that was left, and the result is that of a straight build."""
+    events: list[Event] = []
+    run_toy(tmp_path / "two", plan_of(chain(4)))
+    extended = run_toy(tmp_path / "two", plan_of(chain(10)), events.append)
+    assert [e.resumed for e in events if isinstance(e, StageStarted)] == [True]
+    straight = run_toy(tmp_path / "one", plan_of(chain(10)))
+    assert extended.folder is not None
+    assert straight.folder is not None
+    model = Path("longer") / "model.txt"
+    assert (extended.folder / model).read_text() == (straight.folder / model).read_text()
+
+
+def test_an_end_is_offered_to_nothing_else(tmp_path: Path) -> None:
+    """Another value that makes numbers starts from scratch; few ends are kept."""
+    events: list[Event] = []
+    run_toy(tmp_path, plan_of(chain(4)))
+    for number in range(KEPT_ENDS + 2):
+        run_toy(tmp_path, plan_of(chain(5, label=f"b{number}")), events.append)
+    assert not any(e.resumed for e in events if isinstance(e, StageStarted))
+    ends = list((tmp_path / ".nepforge" / "ends").iterdir())
+    assert len(ends) == KEPT_ENDS
+    assert not list((tmp_path / ".nepforge" / "state").iterdir())

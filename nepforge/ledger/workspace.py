@@ -40,6 +40,10 @@ class Workspace:
         """What a stage keeps for resuming; removed when its result is published."""
         return self.hidden / "state" / key
 
+    def ends(self, lineage: str) -> Path:
+        """The last state of a finished build, for one that goes on from there."""
+        return self.hidden / "ends" / lineage
+
     def scratch(self, key: str, process: int) -> Path:
         """Where a stage writes before its result is published."""
         return self.hidden / "scratch" / f"{key}-{process}"
@@ -65,7 +69,7 @@ class Workspace:
             NepforgeError: The cache or the ledger cannot be written.
         """
         try:
-            for name in ("cache", "locks", "state", "scratch", "last", "logs"):
+            for name in ("cache", "locks", "state", "scratch", "ends", "last", "logs"):
                 (self.hidden / name).mkdir(parents=True, exist_ok=True)
             ignore = self.hidden / ".gitignore"
             if not ignore.exists():

@@ -12,12 +12,15 @@ from attrs import frozen
 @frozen
 class StageKind:
     """`volatile` are file names (shell patterns) that hold times or plots: kept, but two builds of
-    one key may differ in them without being called nondeterministic."""
+    one key may differ in them without being called nondeterministic. `endings` are dotted names of
+    the stage's table that only say when its work ends: what a build leaves in its state folder is
+    offered to the next build that differs in nothing else."""
 
     version: int
     function: str  # "module:function" of the stage, imported only when it runs
     packages: tuple[str, ...] = ()  # distributions whose version enters the key
     volatile: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
 
 
 KINDS: dict[str, StageKind] = {
@@ -27,6 +30,7 @@ KINDS: dict[str, StageKind] = {
         "nepforge.stages.train:run",
         ("torch", "numpy", "vesin"),
         ("epoch_*.dat", "*.png", "timing.json"),
+        ("optimizer.epochs", "optimizer.patience", "optimizer.max_minutes"),
     ),
     "evaluate": StageKind(
         1, "nepforge.stages.evaluate:run", ("torch", "numpy", "vesin"), ("*.png",)

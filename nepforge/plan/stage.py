@@ -8,7 +8,7 @@ what an upstream stage wrote are used, a rerun that writes the same bytes stops 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,26 @@ def key_content(
 def key_of(content: Mapping[str, Any]) -> str:
     """The address of a result, 64 hex digits, from what `key_content` gives."""
     return hashlib.sha256(KEY_DOMAIN + rfc8785.dumps(dict(content))).hexdigest()
+
+
+def lineage_of(content: Mapping[str, Any], endings: Sequence[str]) -> str:
+    """The address that all builds share which differ in nothing but when their work ends.
+
+    Args:
+        content: From `key_content`.
+        endings: Dotted names in the table, see plan.kinds.
+    """
+    return key_of({**content, "table": _without(content["table"], endings)})
+
+
+def _without(table: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in table.items():
+        if key in names:
+            continue
+        inner = [name.removeprefix(f"{key}.") for name in names if name.startswith(f"{key}.")]
+        kept[key] = _without(value, inner) if inner and isinstance(value, Mapping) else value
+    return kept
 
 
 def stage_key(
