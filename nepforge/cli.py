@@ -19,6 +19,7 @@ import rich_click as click
 import nepforge
 from nepforge.cli_errors import Commands, debug_option
 from nepforge.commands.bundle import bundle
+from nepforge.commands.diff import diff
 from nepforge.commands.data import data
 from nepforge.commands.ledger import ledger
 from nepforge.commands.options import here, json_option, workspace_option
@@ -244,6 +245,7 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
 
 commands.add_command(data)
 commands.add_command(ledger)
+commands.add_command(diff)
 commands.add_command(reproduce)
 commands.add_command(bundle)
 

@@ -22,9 +22,9 @@ PROFILES = (
 CONTEXT = (
     "https://w3id.org/ro/crate/1.1/context",
     "https://w3id.org/ro/terms/workflow-run/context",
-    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
 )
-SOFTWARE = "#nepforge"
+README = "README.md"
+SOFTWARE = "urn:nepforge"
 LANGUAGE = "#recipe-language"
 RUN = "#run"
 PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
@@ -66,8 +66,10 @@ def crate(
     }
 
 
-def _ids(paths: Sequence[str]) -> list[Node]:
-    return [{"@id": path} for path in paths]
+def _ids(paths: Sequence[str]) -> list[Node] | Node:
+    """References; a single one stands for itself."""
+    found = [{"@id": path} for path in paths]
+    return found[0] if len(found) == 1 else found
 
 
 def _descriptor() -> Node:
@@ -114,8 +116,9 @@ def _workflow(entry: Entry, recipe: str) -> Node:
         "encodingFormat": "application/toml",
         "conformsTo": {"@id": WORKFLOW},
         "programmingLanguage": {"@id": LANGUAGE},
-        "input": [{"@id": "#data"}],
-        "output": [{"@id": "#artifacts"}],
+        "version": entry.body["recipe"]["hash"][:12],
+        "input": {"@id": "#data"},
+        "output": {"@id": "#artifacts"},
     }
 
 
@@ -155,7 +158,6 @@ def _software(environment: Mapping[str, Any]) -> Node:
         "@type": "SoftwareApplication",
         "name": "nepforge",
         "softwareVersion": f"{source['version']}{commit}",
-        "url": "https://pypi.org/project/nepforge/",
     }
 
 
@@ -167,7 +169,7 @@ def _action(entry: Entry, recipe: str, data: Sequence[str], results: Sequence[st
         "description": f"entry {entry.seq} of a nepforge ledger; all digests are in it",
         "instrument": {"@id": recipe},
         "agent": {"@id": SOFTWARE},
-        "endTime": entry.ts_utc,
+        "endTime": f"{entry.ts_utc[:19]}+00:00",
         "actionStatus": "http://schema.org/CompletedActionStatus",
         "object": _ids(data),
         "result": _ids(results),
@@ -188,4 +190,6 @@ def _file(path: str, sha256: str, size: int) -> Node:
         node["exampleOfWork"] = {"@id": "#data"}
     elif path.startswith("artifacts/"):
         node["exampleOfWork"] = {"@id": "#artifacts"}
+    elif path == README:
+        node |= {"about": {"@id": "./"}, "encodingFormat": "text/markdown"}
     return node

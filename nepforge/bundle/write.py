@@ -20,7 +20,7 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge.bundle.crate import METADATA, crate
+from nepforge.bundle.crate import METADATA, README, crate
 from nepforge.errors import DataMissingError, UsageError
 from nepforge.ledger.artifacts import copy_artifacts
 from nepforge.ledger.cache import file_record
@@ -32,6 +32,17 @@ from nepforge.reproduce.original import DataFinder, Original, inside, load_origi
 
 PROOF = "ledger/entry.tlog-proof"
 ARTIFACTS = "artifacts"
+README_TEXT = """# {about}
+
+Run {hash} of nepforge (https://www.researchobject.org/ro-crate/ describes the layout).
+
+    nepforge reproduce THIS.zip             repeat the run and judge what comes out
+    nepforge ledger verify {proof}
+                                            check that the entry is in its ledger
+
+`recipe/` is what was run, `data/` what it was run on, `artifacts/` what came out, stage by stage;
+`environment.json` and `requirements.txt` say where. Every digest is in the ledger entry.
+"""
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip file: the same run gives the same bytes
 
 
@@ -67,6 +78,7 @@ def write_bundle(space: Workspace, original: Original, target: Path, *, with_dat
         data = _write_inputs(original, folder, with_data)
         _write_environment(original, folder)
         _write_proof(space, original, folder)
+        _write_readme(original, folder)
         _write_metadata(original, folder, recipe, data)
         n_files = _zip(folder, target)
     return Bundle(target, n_files, target.stat().st_size, tuple(missing))
@@ -124,6 +136,12 @@ def _write_proof(space: Workspace, original: Original, folder: Path) -> None:
     path = folder / PROOF
     path.parent.mkdir()
     path.write_text(prove(space.ledger, original.entry).text, encoding="utf-8")
+
+
+def _write_readme(original: Original, folder: Path) -> None:
+    entry = original.entry
+    text = README_TEXT.format(about=_about(original.body), hash=entry.hash, proof=PROOF)
+    (folder / README).write_text(text, encoding="utf-8")
 
 
 def _write_metadata(original: Original, folder: Path, recipe: str, data: list[str]) -> None:

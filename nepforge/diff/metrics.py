@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 from attrs import frozen
@@ -104,6 +105,7 @@ def p_value(first: Sequence[float], second: Sequence[float]) -> float | None:
     """
     if min(len(first), len(second)) < 2 or len({*first}) == len({*second}) == 1:
         return None
-    from scipy.stats import ttest_ind  # noqa: PLC0415 - 1 s, only with repeats
+    from scipy.stats import ttest_ind_from_stats  # noqa: PLC0415 - 1 s, only with repeats
 
-    return float(ttest_ind(first, second, equal_var=False).pvalue)
+    one, two = ((fmean(values), stdev(values), len(values)) for values in (first, second))
+    return float(ttest_ind_from_stats(*one, *two, equal_var=False).pvalue)

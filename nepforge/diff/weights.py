@@ -1,0 +1,44 @@
+"""How far two trained models are apart, block by block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+from nepforge.errors import ModelFileError
+
+MODEL_FILE = "nep_model.ckpt"
+
+
+@frozen
+class BlockDifference:
+    """The Euclidean norms of one parameter group: of the first model and of the difference."""
+
+    name: str
+    size: int
+    norm: float
+    difference: float
+
+    @property
+    def relative(self) -> float:
+        return self.difference / self.norm if self.norm else float(self.difference > 0.0)
+
+
+def weight_differences(first: Path, second: Path) -> list[BlockDifference]:
+    """Compare two checkpoints group by group; empty when they are models of another shape."""
+    from nepforge.formats.checkpoint_file import read_checkpoint  # noqa: PLC0415 - loads torch
+
+    try:
+        one, two = read_checkpoint(first), read_checkpoint(second)
+    except ModelFileError:
+        return []
+    groups = one.model.parameter_groups()
+    if groups != two.model.parameter_groups():
+        return []
+    sizes = [size for _, size in groups]
+    parts = zip(groups, one.parameters.split(sizes), two.parameters.split(sizes), strict=True)
+    return [
+        BlockDifference(name, size, float(a.norm()), float((b - a).norm()))
+        for (name, size), a, b in parts
+    ]
