@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nepforge.data.frame import Frame, load_frames
-from nepforge.data.prepare import energy_baseline
-from nepforge.errors import DataError
+from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
 from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
 from nepforge.models.nep import NEP
 from nepforge.plots.curves import loss_curves
 from nepforge.stages.context import StageContext
+from nepforge.stages.first_model import first_model, nep_from_table
+from nepforge.stages.optimizers import STEPPERS, check_labels
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.observations import ObservationWeights
-from nepforge.train.steppers import LKFSettings, LKFStepper
-from nepforge.train.training_set import FrameSet, find_scaler
+from nepforge.train.training_set import FrameSet
 
 ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
 
@@ -33,26 +32,15 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     weights = ObservationWeights(**settings["weights"])
     model = nep_from_table(table["data"]["species"], table["model"])
     frames = load_frames(inputs["train"])
-    _check_labels(frames, weights)
+    check_labels(frames, settings)
     train_set = FrameSet.build(frames, model)
     valid_set = FrameSet.build(load_frames(inputs["valid"]), model)
     ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
     rng = torch.Generator().manual_seed(table["seed"])
-    baseline = energy_baseline(frames, model.species).tolist()
-    scaler = find_scaler(model, train_set)
-    stepper = LKFStepper(
-        model,
-        model.initial_parameters(baseline, rng),
-        scaler,
-        LKFSettings(
-            force_groups=settings["force_groups"],
-            kalman_lambda=settings["kalman_lambda"],
-            kalman_nue=settings["kalman_nue"],
-            block_size=settings["block_size"],
-            p0_weight=settings["p0_weight"],
-            weights=weights,
-        ),
-    )
+    first = first_model(model, inputs.get("start_from"), train_set, rng)
+    scaler = first.q_scaler
+    make_stepper = STEPPERS[settings["kind"]]
+    stepper = make_stepper(model, first.parameters, scaler, settings)
     training = Training(
         model=model,
         scaler=scaler,
@@ -94,34 +82,6 @@ def _metrics(result: TrainingResult, model: NEP) -> dict[str, float]:
         "n_parameters": model.n_parameters,
         **errors,
     }
-
-
-def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
-    """The model that a recipe's [model] table describes."""
-    return NEP(
-        species=tuple(species),
-        cutoff=(table["cutoff"][0], table["cutoff"][1]),
-        n_max=(table["n_max"][0], table["n_max"][1]),
-        basis_size=(table["basis_size"][0], table["basis_size"][1]),
-        l_max=table["l_max"],
-        invariants=tuple(table["invariants"]),
-        neurons=table["neurons"],
-    )
-
-
-def _check_labels(frames: Sequence[Frame], weights: ObservationWeights) -> None:
-    """Refuse a weight on labels that no training frame has."""
-    for name, weight, labels in (
-        ("energy", weights.energy, [frame.energy for frame in frames]),
-        ("force", weights.force, [frame.forces for frame in frames]),
-        ("virial", weights.virial, [frame.virial for frame in frames]),
-    ):
-        if weight > 0 and all(label is None for label in labels):
-            raise DataError(
-                f"optimizer.weights.{name} is {weight}, but none of the {len(frames)} training "
-                f"frames has that label",
-                hint=f"set optimizer.weights.{name} = 0, or check the names of the labels",
-            )
 
 
 def _sizes_text(model: NEP, train_set: FrameSet, valid_set: FrameSet) -> str:

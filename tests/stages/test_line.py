@@ -44,6 +44,31 @@ OPTIMIZER = {
     "p0_weight": 1.0,
     "weights": {"energy": 30.0, "force": 1.0, "virial": 1.0},
 }
+ADAM: dict[str, Any] = {
+    "kind": "adam",
+    "epochs": 3,
+    "patience": None,
+    "max_minutes": None,
+    "batch_size": 4,
+    "learning_rate": [1.0e-2, 1.0e-4],
+    "schedule_steps": 9,
+    "decay_steps": 3,
+    "weight_decay": 0.0,
+    "prefactors": {"energy": [0.02, 1.0], "force": [1000.0, 1.0], "virial": [0.0, 0.0]},
+    "weights": {"energy": 30.0, "force": 1.0, "virial": 0.0},
+}
+SNES: dict[str, Any] = {
+    "kind": "snes",
+    "epochs": 3,
+    "patience": None,
+    "max_minutes": None,
+    "batch_size": 4,
+    "population": 6,
+    "sigma": 0.1,
+    "lambda_1": 0.05,
+    "lambda_2": 0.05,
+    "weights": {"energy": 1.0, "force": 1.0, "virial": 0.1},
+}
 TRAIN_TABLE: dict[str, Any] = {
     "data": {"species": SPECIES},
     "model": MODEL,
@@ -149,6 +174,25 @@ def test_training_twice_gives_the_same_model_bytes(bench: Bench) -> None:
     assert bench.file("train", "nep_model.ckpt").read_bytes() == first
     run_train(bench, seed=8)
     assert bench.file("train", "nep_model.ckpt").read_bytes() != first
+
+
+@pytest.mark.parametrize("optimizer", [ADAM, {**ADAM, "kind": "adamw"}, SNES])
+def test_every_optimizer_trains_the_model(bench: Bench, optimizer: dict[str, Any]) -> None:
+    """Its table is unpacked, and the same files and metrics come out."""
+    run_train(bench, optimizer=optimizer)
+    assert read_checkpoint(bench.file("train", "nep_model.ckpt")).model.neurons == 6
+    metrics = bench.metrics("train")
+    assert (metrics["epochs"], metrics["stopped_early"]) == (3, 0)
+
+
+def test_a_prefactor_of_labels_that_nobody_has_is_refused(bench: Bench) -> None:
+    """Adam's default for virials must be set to zero by hand."""
+    frames = [attrs.evolve(frame, virial=None) for frame in load_frames(bench.frames()["train"])]
+    save_frames(bench.file("data", "train.npz"), frames)
+    run_train(bench, optimizer=ADAM)
+    prefactors = {**ADAM["prefactors"], "virial": [50.0, 1.0]}
+    with pytest.raises(DataError, match=r"optimizer\.prefactors\.virial is \[50.0, 1.0\]"):
+        run_train(bench, optimizer={**ADAM, "prefactors": prefactors})
 
 
 @pytest.mark.parametrize("name", ["energy", "forces", "virial"])

@@ -1,0 +1,100 @@
+"""The [optimizer] table of a recipe -> a stepper, chosen by its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from nepforge.data.frame import Frame
+from nepforge.errors import DataError
+from nepforge.models.nep import NEP
+from nepforge.train.loss import Prefactors
+from nepforge.train.observations import ObservationWeights
+from nepforge.train.steppers import (
+    AdamSettings,
+    AdamStepper,
+    LKFSettings,
+    LKFStepper,
+    Schedule,
+    SNESSettings,
+    SNESStepper,
+    Stepper,
+)
+
+
+def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
+    """Refuse weights and prefactors of labels that no training frame has."""
+    known = {
+        "energy": any(frame.energy is not None for frame in frames),
+        "force": any(frame.forces is not None for frame in frames),
+        "virial": any(frame.virial is not None for frame in frames),
+    }
+    for name in (name for name, is_known in known.items() if not is_known):
+        weight = settings["weights"][name]
+        prefactors = settings.get("prefactors", {}).get(name, [0.0, 0.0])
+        for key, value, none in (("weights", weight, "0"), ("prefactors", prefactors, "[0, 0]")):
+            if value not in (0, [0, 0]):
+                raise DataError(
+                    f"optimizer.{key}.{name} is {value}, but none of the {len(frames)} training "
+                    f"frames has that label",
+                    hint=f"set optimizer.{key}.{name} = {none}, or check the names of the labels",
+                )
+
+
+def _lkf(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]) -> Stepper:
+    return LKFStepper(
+        model,
+        parameters,
+        scaler,
+        LKFSettings(
+            force_groups=settings["force_groups"],
+            kalman_lambda=settings["kalman_lambda"],
+            kalman_nue=settings["kalman_nue"],
+            block_size=settings["block_size"],
+            p0_weight=settings["p0_weight"],
+            weights=ObservationWeights(**settings["weights"]),
+        ),
+    )
+
+
+def _adam(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]) -> Stepper:
+    pairs = settings["prefactors"]
+    start, end = settings["learning_rate"]
+    return AdamStepper(
+        model,
+        parameters,
+        scaler,
+        AdamSettings(
+            kind=settings["kind"],
+            schedule=Schedule(start, end, settings["schedule_steps"], settings["decay_steps"]),
+            weight_decay=settings["weight_decay"],
+            first=Prefactors(**{name: pair[0] for name, pair in pairs.items()}),
+            last=Prefactors(**{name: pair[1] for name, pair in pairs.items()}),
+        ),
+    )
+
+
+def _snes(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]) -> Stepper:
+    return SNESStepper(
+        model,
+        parameters,
+        scaler,
+        SNESSettings(
+            population=settings["population"],
+            sigma=settings["sigma"],
+            lambda_1=settings["lambda_1"],
+            lambda_2=settings["lambda_2"],
+            weights=ObservationWeights(**settings["weights"]),
+        ),
+    )
+
+
+# optimizer.kind -> stepper(model, first parameters, scaler, the [optimizer] table)
+STEPPERS: Mapping[str, Callable[[NEP, Tensor, Tensor, Mapping[str, Any]], Stepper]] = {
+    "lkf": _lkf,
+    "adam": _adam,
+    "adamw": _adam,
+    "snes": _snes,
+}
