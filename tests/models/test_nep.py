@@ -1,9 +1,8 @@
-"""The NEP model: derivatives, invariances, compiled against torch kernels, Jacobian rows."""
+"""The NEP model: compiled against torch kernels, Jacobian rows, sizes. See test_potential."""
 
 from collections.abc import Callable
 
 import attrs
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,120 +11,24 @@ from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
 from nepforge.formats.checkpoint_file import NEPModel
-from nepforge.models.invariants import INVARIANTS
 from nepforge.models.moments import Moments, TorchPairKernels
 from nepforge.models.native_moments import NativePairKernels
 from nepforge.models.nep import NEP, predict, type_states
 from nepforge.models.nep_jacobian import direction_rows, energy_rows
-from nepforge.models.potential import Prediction
-from nepforge.models.zbl import ZBL
 from tests.conftest import SPECIES, random_model
+from tests.models.potentials import NEP_MODELS
 
-STEP = 1.0e-5
-DERIVATIVE_TOLERANCE = 1.0e-7  # central differences of step STEP, values of the order of one
 EXACT = 1.0e-10
 MakeFrame = Callable[..., Frame]
 
-MODELS = {
-    "reference": NEP(SPECIES, (5.0, 5.0), (4, 4), (8, 8), 4, ("222", "1111"), 10),
-    "unequal": NEP(SPECIES, (5.0, 4.0), (3, 2), (5, 4), 3, ("222",), 7),
-    "all": NEP(SPECIES, (4.5, 4.0), (2, 3), (4, 5), 5, INVARIANTS, 6),
-    "plain": NEP(SPECIES, (4.5, 4.5), (2, 2), (4, 4), 8, (), 5),
-    "type-wise": NEP(SPECIES, ((5.0, 4.4), (4.2, 4.2)), (3, 2), (4, 4), 3, ("222",), 6),
-    "zbl": NEP(SPECIES, (4.5, 4.0), (2, 2), (4, 4), 3, (), 5, ZBL(inner=1.3, outer=2.6)),
-}
 
-
-@pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
+@pytest.fixture(params=NEP_MODELS.values(), ids=NEP_MODELS.keys())
 def trained(request: pytest.FixtureRequest) -> NEPModel:
     return random_model(request.param, 1)
 
 
 def batch_of(frames: list[Frame], model: NEP) -> Batch:
     return make_batch(frames, [find_neighbors(f, SPECIES, model.max_cutoff[0]) for f in frames])
-
-
-def evaluate(trained: NEPModel, frames: list[Frame]) -> tuple[Prediction, Batch]:
-    batch = batch_of(frames, trained.model)
-    return predict(trained.model, trained.parameters, trained.q_scaler, batch), batch
-
-
-def energy(trained: NEPModel, frame: Frame) -> float:
-    return float(evaluate(trained, [frame])[0].energy[0])
-
-
-def test_forces_are_minus_energy_gradient(trained: NEPModel, random_frame: MakeFrame) -> None:
-    """F = -dU/dr by central differences, for every atom of a two-frame batch."""
-    frames = [random_frame(1), random_frame(2, 5)]
-    prediction, batch = evaluate(trained, frames)
-    forces = batch.to_source_order(prediction.forces)[:7]
-    for atom in range(7):
-        for c in range(3):
-            energies = []
-            for sign in (1, -1):
-                positions = frames[0].positions.copy()
-                positions[atom, c] += sign * STEP
-                energies.append(energy(trained, attrs.evolve(frames[0], positions=positions)))
-            slope = (energies[0] - energies[1]) / (2 * STEP)
-            assert float(forces[atom, c]) == pytest.approx(-slope, abs=DERIVATIVE_TOLERANCE)
-
-
-def test_virial_is_minus_strain_derivative(trained: NEPModel, random_frame: MakeFrame) -> None:
-    """W = -dU/dstrain, all nine components, symmetric."""
-    frame = random_frame(3)
-    virial = evaluate(trained, [frame])[0].virial[0]
-    for a in range(3):
-        for c in range(3):
-            energies = []
-            for sign in (1, -1):
-                strain = np.eye(3)
-                strain[a, c] += sign * STEP
-                moved = attrs.evolve(
-                    frame, positions=frame.positions @ strain, cell=frame.cell @ strain
-                )
-                energies.append(energy(trained, moved))
-            slope = (energies[0] - energies[1]) / (2 * STEP)
-            tolerance = DERIVATIVE_TOLERANCE * max(1.0, float(virial.abs().max()))
-            assert float(virial[a, c]) == pytest.approx(-slope, abs=tolerance)
-    torch.testing.assert_close(virial, virial.mT, rtol=0, atol=EXACT)
-
-
-def test_energy_is_invariant(trained: NEPModel, random_frame: MakeFrame) -> None:
-    """Translation, rotation, permutation and a supercell change nothing but the obvious."""
-    frame = random_frame(4)
-    reference = energy(trained, frame)
-    rng = np.random.default_rng(0)
-    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    order = rng.permutation(frame.n_atoms)
-    shifted = attrs.evolve(frame, positions=frame.positions + np.array([0.3, -7.0, 2.0]))
-    rotated = attrs.evolve(frame, positions=frame.positions @ rotation, cell=frame.cell @ rotation)
-    permuted = attrs.evolve(
-        frame, positions=frame.positions[order], numbers=frame.numbers[order], forces=None
-    )
-    doubled = Frame(
-        numbers=np.tile(frame.numbers, 2),
-        positions=np.concatenate([frame.positions, frame.positions + frame.cell[1]]),
-        cell=frame.cell * np.array([[1.0], [2.0], [1.0]]),
-    )
-    for other in (shifted, rotated, permuted):
-        assert energy(trained, other) == pytest.approx(reference, abs=EXACT)
-    assert energy(trained, doubled) == pytest.approx(2 * reference, abs=EXACT)
-
-
-def test_frames_of_a_batch_do_not_feel_each_other(
-    trained: NEPModel, random_frame: MakeFrame
-) -> None:
-    """Frames of different sizes give the same numbers alone and together."""
-    frames = [random_frame(5), random_frame(6, 4), random_frame(7, 8)]
-    together, batch = evaluate(trained, frames)
-    forces = batch.to_source_order(together.forces).split([7, 4, 8])
-    for idx, frame in enumerate(frames):
-        alone, own = evaluate(trained, [frame])
-        torch.testing.assert_close(together.energy[idx], alone.energy[0], rtol=0, atol=EXACT)
-        torch.testing.assert_close(
-            forces[idx], own.to_source_order(alone.forces), rtol=0, atol=EXACT
-        )
-        torch.testing.assert_close(together.virial[idx], alone.virial[0], rtol=0, atol=EXACT)
 
 
 def assert_same_moments(found: Moments, expected: Moments) -> None:
@@ -226,7 +129,8 @@ def test_directional_change_is_minus_force_along_it(
     model = attrs.evolve(trained.model, zbl=None)
     trained = attrs.evolve(trained, model=model)
     frames = [random_frame(14)]
-    prediction, batch = evaluate(trained, frames)
+    batch = batch_of(frames, model)
+    prediction = predict(model, trained.parameters, trained.q_scaler, batch)
     kernels = model.pair_kernels(batch)
     moment = kernels.moments()
     states = type_states(model, trained.parameters, trained.q_scaler, batch, moment)
@@ -263,4 +167,4 @@ def test_parameter_counts_match_the_file_format() -> None:
 def test_impossible_sizes_are_refused(changes: dict[str, object], message: str) -> None:
     """A model that no formula describes cannot be made."""
     with pytest.raises(ValueError, match=message):
-        attrs.evolve(MODELS["reference"], **changes)
+        attrs.evolve(NEP_MODELS["reference"], **changes)
