@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="tree of pwdata folders")
     parser.add_argument("--neurons", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--batch-size", type=int, default=8, help="frames in one update")
+    parser.add_argument("--batch-size", type=int, default=4, help="frames in one update")
     parser.add_argument("--force-groups", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -85,7 +85,7 @@ def _bench(arguments: argparse.Namespace) -> dict[str, float]:
         kalman_lambda=0.98,
         kalman_nue=0.9987,
         block_size=5120,
-        p0_weight=10.0,
+        p0_weight=1.0,
         weights=WEIGHTS,
     )
     baseline = energy_baseline(split.train, species).tolist()

@@ -15,11 +15,14 @@ AAAI 2023, arXiv:2212.06989); there the m updates are done one after the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from attrs import define
 from torch import Tensor
+
+PENDING_ROWS = 48  # a product of so many rows is bound by arithmetic, no longer by memory
 
 
 def split_blocks(sizes: Sequence[int], block_size: int) -> list[int]:
@@ -45,9 +48,15 @@ def split_blocks(sizes: Sequence[int], block_size: int) -> list[int]:
 
 @define(eq=False)
 class LKF:
-    """Covariance and forgetting factor; `step` changes them and the parameters in place."""
+    """Covariance and forgetting factor; `step` changes them and the parameters in place.
 
-    covariances: list[Tensor]  # P_b [n_b, n_b]
+    Writing P is what a small step costs most. The updates of several steps are therefore kept as
+    rows V_b and written together: P_b = scale * bases_b - V_b^T V_b.
+    """
+
+    bases: list[Tensor]  # [n_b, n_b]
+    pending: list[Tensor]  # V_b [at most PENDING_ROWS, n_b]
+    scale: float
     kalman_lambda: float
     kalman_nue: float
 
@@ -62,14 +71,15 @@ class LKF:
         like: Tensor,
     ) -> LKF:
         """P = p0_weight times the unit matrix, dtype and device of `like`."""
-        covariances = []
+        bases = []
         for size in block_sizes:
-            covariance = like.new_zeros(size, size)
-            covariance.fill_diagonal_(p0_weight)
-            covariances.append(covariance)
-        return cls(covariances, kalman_lambda, kalman_nue)
+            base = like.new_zeros(size, size)
+            base.fill_diagonal_(p0_weight)
+            bases.append(base)
+        pending = [like.new_zeros(0, size) for size in block_sizes]
+        return cls(bases, pending, 1.0, kalman_lambda, kalman_nue)
 
-    def step(self, parameters: Tensor, rows: Tensor, innovations: Tensor) -> Tensor:
+    def step(self, parameters: Tensor, rows: Tensor, innovations: Tensor) -> None:
         """Take m observations into account.
 
         Args:
@@ -77,45 +87,63 @@ class LKF:
             rows: H [m, n_parameters], scaled so that the noise of each observation is 1.
             innovations: e [m], scaled alike.
 
-        Returns:
-            S^-1-weighted size of the innovations, e^T S^-1 e / m: near 1 when P is realistic.
-
         Raises:
             torch.linalg.LinAlgError: S is not positive definite (P lost its meaning).
         """
-        sizes = [len(covariance) for covariance in self.covariances]
+        sizes = [len(base) for base in self.bases]
         blocks = rows.split(sizes, dim=1)
-        products = [
-            block @ covariance for block, covariance in zip(blocks, self.covariances, strict=True)
-        ]
+        products = [self._product(b, block) for b, block in enumerate(blocks)]
         spread = torch.eye(len(innovations), dtype=rows.dtype, device=rows.device)
         spread *= self.kalman_lambda
         for block, product in zip(blocks, products, strict=True):
             spread += product @ block.mT
         factor = torch.linalg.cholesky(spread)
         whitened = torch.linalg.solve_triangular(factor, innovations[:, None], upper=False)
-        targets = parameters.split(sizes)
-        for target, product, covariance in zip(targets, products, self.covariances, strict=True):
+        self.scale /= self.kalman_lambda
+        for b, (target, product) in enumerate(zip(parameters.split(sizes), products, strict=True)):
             gain = torch.linalg.solve_triangular(factor, product, upper=False)  # L^-1 A
             target.add_((gain.mT @ whitened)[:, 0])
-            forget = 1.0 / self.kalman_lambda
-            covariance.addmm_(gain.mT, gain, beta=forget, alpha=-forget)
+            kept = torch.cat([self.pending[b], gain]) / math.sqrt(self.kalman_lambda)
+            self.pending[b] = kept
+        if len(self.pending[0]) >= PENDING_ROWS:
+            self._write_pending()
         self.kalman_lambda = self.kalman_nue * self.kalman_lambda + 1.0 - self.kalman_nue
-        return (whitened**2).sum() / len(innovations)
+
+    def covariances(self) -> list[Tensor]:
+        """P_b of every block, copies."""
+        return [
+            torch.addmm(base, kept.mT, kept, beta=self.scale, alpha=-1.0)
+            for base, kept in zip(self.bases, self.pending, strict=True)
+        ]
 
     def symmetrise(self) -> None:
         """Remove the rounding asymmetry that collects in P."""
-        for covariance in self.covariances:
-            covariance.add_(covariance.mT.clone()).mul_(0.5)
+        for base in self.bases:
+            base.add_(base.mT.clone()).mul_(0.5)
+
+    def _product(self, block_idx: int, rows: Tensor) -> Tensor:
+        """H_b P_b [m, n_b]."""
+        kept = self.pending[block_idx]
+        return torch.addmm(
+            rows @ self.bases[block_idx], rows @ kept.mT, kept, beta=self.scale, alpha=-1.0
+        )
+
+    def _write_pending(self) -> None:
+        for base, kept in zip(self.bases, self.pending, strict=True):
+            base.addmm_(kept.mT, kept, beta=self.scale, alpha=-1.0)
+        self.pending = [kept[:0] for kept in self.pending]
+        self.scale = 1.0
 
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore` needs."""
-        tensors = {f"covariance.{b}": block for b, block in enumerate(self.covariances)}
-        tensors["kalman_lambda"] = torch.tensor(self.kalman_lambda, dtype=torch.float64)
-        return tensors
+        tensors = {f"base.{b}": base for b, base in enumerate(self.bases)}
+        tensors |= {f"pending.{b}": kept for b, kept in enumerate(self.pending)}
+        numbers = [self.scale, self.kalman_lambda]
+        return {**tensors, "numbers": torch.tensor(numbers, dtype=torch.float64)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from what `state` returned."""
-        for b, covariance in enumerate(self.covariances):
-            covariance.copy_(state[f"covariance.{b}"])
-        self.kalman_lambda = float(state["kalman_lambda"])
+        for b, base in enumerate(self.bases):
+            base.copy_(state[f"base.{b}"])
+        self.pending = [state[f"pending.{b}"].clone() for b in range(len(self.bases))]
+        self.scale, self.kalman_lambda = state["numbers"].tolist()

@@ -38,7 +38,9 @@ def test_without_forgetting_it_is_ridge_regression(block: int) -> None:
     precision = rows.mT @ rows + torch.eye(5, dtype=torch.float64) / p0
     expected = torch.linalg.solve(precision, rows.mT @ values)
     torch.testing.assert_close(parameters, expected, rtol=0, atol=EXACT)
-    torch.testing.assert_close(lkf.covariances[0], torch.linalg.inv(precision), rtol=0, atol=EXACT)
+    torch.testing.assert_close(
+        lkf.covariances()[0], torch.linalg.inv(precision), rtol=0, atol=EXACT
+    )
 
 
 def test_with_forgetting_it_is_weighted_ridge_regression() -> None:
@@ -67,7 +69,7 @@ def test_separate_blocks_share_one_innovation_covariance() -> None:
     torch.testing.assert_close(parameters, 0.5 * rows[0] * gain * values[0], rtol=0, atol=EXACT)
     h = rows[0, :2]
     expected = (0.5 * torch.eye(2, dtype=torch.float64) - gain * 0.25 * torch.outer(h, h)) / 0.98
-    torch.testing.assert_close(lkf.covariances[0], expected, rtol=0, atol=EXACT)
+    torch.testing.assert_close(lkf.covariances()[0], expected, rtol=0, atol=EXACT)
 
 
 def test_lambda_approaches_one() -> None:
@@ -90,7 +92,27 @@ def test_state_restores_exactly() -> None:
     first.step(parameters, rows, values)
     second.step(other, rows, values)
     assert torch.equal(parameters, other)
-    assert torch.equal(first.covariances[0], second.covariances[0])
+    assert torch.equal(first.covariances()[0], second.covariances()[0])
+
+
+@pytest.mark.parametrize("kalman_lambda", [1.0, 0.95])
+def test_late_writing_of_the_updates_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, kalman_lambda: float
+) -> None:
+    """P and the parameters are the same whether P is written each step or seldom."""
+    rows, values = problem(60, 4)
+    results = []
+    for limit in (1, 7, 1000):
+        monkeypatch.setattr("nepforge.optim.lkf.PENDING_ROWS", limit)
+        lkf = start(4, 1.0, kalman_lambda)
+        parameters = torch.zeros(4, dtype=torch.float64)
+        for first in range(0, 60, 3):
+            part = slice(first, first + 3)
+            lkf.step(parameters, rows[part], values[part] - rows[part] @ parameters)
+        results.append((parameters, lkf.covariances()[0]))
+    for parameters, covariance in results[1:]:
+        torch.testing.assert_close(parameters, results[0][0], rtol=0, atol=EXACT)
+        torch.testing.assert_close(covariance, results[0][1], rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize(
