@@ -41,9 +41,8 @@ def reading_with_ase(where: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        text = str(error) or type(error).__name__
         raise DataError(
-            f"{where}: cannot be read: {text}",
+            f"{where}: cannot be read: {type(error).__name__}: {error}",
             hint="the file may be cut, or of another format; `ase info FILE` shows what ASE sees",
         ) from error
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nepforge.data.frame import Frame
+from nepforge.data.readers.abinit import read_abinit
 from nepforge.data.readers.atoms import ase_reader
 from nepforge.data.readers.cp2k import read_cp2k
 from nepforge.data.readers.extxyz import read_extxyz
@@ -36,7 +37,7 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "lammps-data": read_data,
     "cp2k": read_cp2k,
     "espresso": ase_reader("espresso-out"),
-    "abinit": ase_reader("abinit-out"),
+    "abinit": read_abinit,
     "castep": ase_reader("castep-castep"),
     "cif": ase_reader("cif"),
 }
