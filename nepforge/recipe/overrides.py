@@ -33,7 +33,7 @@ def parse_override(text: str) -> Override:
         RefusedError: not KEY=VALUE, or the value is not TOML.
     """
     key, equals, raw = text.partition("=")
-    path = _parse_path(key.strip())
+    path = parse_path(key.strip())
     if not equals or not path:
         raise RefusedError(Finding(f'got --set "{text}", expected KEY=VALUE', "optimizer.epochs=5"))
     try:
@@ -73,7 +73,8 @@ def apply_override(document: dict[str, Any], override: Override) -> None:
     place[last] = override.value
 
 
-def _parse_path(key: str) -> Parts:
+def parse_path(key: str) -> Parts:
+    """ "md[0].steps" -> its parts; () when it is no such path."""
     parts: list[str | int] = []
     at = 0
     while at < len(key):

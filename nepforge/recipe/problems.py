@@ -23,7 +23,14 @@ def recipe_error(
         origin = " (given by --set)" if place == ON_COMMAND_LINE else ""
         message = finding.message + origin
         problems.append(Problem(dotted(finding.at), message, finding.hint, *(place or (0, 0))))
-    problems.sort(key=lambda problem: (problem.line == 0, problem.line, problem.column))
+    return problems_error(path, problems)
+
+
+def problems_error(path: Path, problems: Sequence[Problem]) -> RecipeError:
+    """Problems as one error, in the order of the file; those without a place come last."""
+    problems = sorted(
+        problems, key=lambda problem: (problem.line == 0, problem.line, problem.column)
+    )
     count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
     return RecipeError(f"{path}: {count} in the recipe", problems)
 
