@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nepforge.errors import InterruptedRunError
+from nepforge.errors import InterruptedRunError, NepforgeError
 from nepforge.events import Listener, Message, StageStarted
 from nepforge.interrupt import StopFlag
 from nepforge.ledger.cache import Damage, Published, differing_files
@@ -23,6 +23,9 @@ from nepforge.plan.kinds import StageKind
 from nepforge.plan.stage import Plan, Stage, key_of, lineage_of
 from nepforge.stages.call import call_stage, read_metrics
 from nepforge.stages.context import StageContext
+
+if TYPE_CHECKING:
+    from nepforge.ledger.remote import Remote
 
 KEPT_ENDS = 12  # of finished trainings; the covariance of a filter makes each about 100 MB
 
@@ -45,6 +48,7 @@ class Builder:
         self._emit = emit
         self._stop = stop
         self._lock_timeout = lock_timeout
+        self._remote = _remote_of(space)
 
     def record_of(
         self,
@@ -78,6 +82,9 @@ class Builder:
                 return self._hit(stage, found)  # another process built it while we waited
             if found is not None:
                 self._set_aside(stage, found)
+            fetched = self._fetch(stage, key)
+            if fetched is not None:
+                return self._hit(stage, fetched)
             reason = why(stage, self._plan, content, last, found)
             record = self._build(stage, content, _input_files(stage, done), reason)
         self._compare(stage, last, record.published)
@@ -103,6 +110,30 @@ class Builder:
         folder = self._space.cache.set_aside(damage)
         text = f"cached result {damage.key[:12]} is damaged ({damage.reason}); moved to {folder}"
         self._emit(Message("warning", text, stage.name))
+
+    def _fetch(self, stage: Stage, key: str) -> Published | None:
+        """The result from the remote store, when it is there and right."""
+        if self._remote is None:
+            return None
+        scratch = self._space.scratch(key, os.getpid())
+        self._space.drop_scratch(key)
+        scratch.mkdir()
+        try:
+            if not self._remote.fetch(key, scratch):
+                return None
+            found = self._space.cache.adopt(scratch, key)
+        except NepforgeError as error:
+            self._remote = None
+            self._emit(Message("warning", f"{error.message}; goes on without it", stage.name))
+            return None
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        if isinstance(found, Published):
+            self._emit(Message("info", f"fetched from {self._space.remote}", stage.name))
+            return found
+        text = f"the copy at {self._space.remote} is damaged ({found.reason}) and is not used"
+        self._emit(Message("warning", text, stage.name))
+        return None
 
     def _build(
         self, stage: Stage, content: Mapping[str, Any], inputs: Mapping[str, Path], reason: str
@@ -198,6 +229,14 @@ def _begin_state(state: Path, end: Path | None) -> None:
         except OSError:  # replaced under our hands: the build starts from scratch
             shutil.rmtree(draft, ignore_errors=True)
     state.mkdir(exist_ok=True)
+
+
+def _remote_of(space: Workspace) -> Remote | None:
+    if not space.remote:
+        return None
+    from nepforge.ledger.remote import Remote  # noqa: PLC0415 - 0.1 s, only with an address
+
+    return Remote(space.remote)
 
 
 def _input_files(stage: Stage, done: Mapping[str, Published]) -> dict[str, Path]:

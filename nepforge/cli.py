@@ -19,12 +19,20 @@ import rich_click as click
 import nepforge
 from nepforge.cli_errors import Commands, debug_option
 from nepforge.commands.bundle import bundle
-from nepforge.commands.diff import diff
+from nepforge.commands.cache import cache
 from nepforge.commands.data import data
+from nepforge.commands.diff import diff
 from nepforge.commands.ledger import ledger
-from nepforge.commands.options import here, json_option, workspace_option
+from nepforge.commands.options import (
+    cache_option,
+    here,
+    json_option,
+    remote_option,
+    workspace_option,
+)
+from nepforge.commands.recipes import explain, load, recipe_argument, set_option
 from nepforge.commands.reproduce import reproduce
-from nepforge.errors import NepforgeError, RecipeError, UsageError
+from nepforge.errors import NepforgeError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.events import Event, Listener, RunFinished
@@ -36,15 +44,6 @@ if TYPE_CHECKING:
 STARTER = "starter.toml"
 SHOWN_RUNS = 5  # in `status`
 
-
-recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
-set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change one value of the recipe, in TOML: optimizer.epochs=5. May be repeated.",
-)
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(nepforge.__version__, prog_name="nepforge")
@@ -78,7 +77,7 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Check a recipe and the files that it names; all problems at once."""
     from nepforge.ui.listings import data_text
 
-    loaded = _load(recipe, overrides)
+    loaded = load(recipe, overrides)
     plan = _plan(loaded)
     click.echo(f"{recipe}: OK, {len(plan.stages)} stages")
     click.echo(f"recipe {loaded.hash}")
@@ -89,6 +88,8 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
 @recipe_argument
 @set_option
 @workspace_option
+@cache_option
+@remote_option
 @json_option
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
@@ -98,6 +99,8 @@ def run(
     recipe: Path,
     overrides: tuple[str, ...],
     workspace: Path | None,
+    store: Path | None,
+    remote: str,
     as_json: bool,
     quiet: bool,
     plain: bool,
@@ -112,11 +115,12 @@ def run(
     from nepforge.ui.mode import choose_mode
 
     mode = choose_mode(sys.stderr, os.environ, json_lines=as_json, quiet=quiet, plain=plain)
-    plan = _plan(_load(recipe, overrides))
+    plan = _plan(load(recipe, overrides))
     root = (workspace or find_workspace(recipe)).resolve()
     mirror = None if no_mlflow else MlflowMirror(root)
     try:
-        finished = _run(root, plan, mode, mirror, _typed_again(recipe, overrides, workspace))
+        again = _typed_again(recipe, overrides, workspace)
+        finished = _run(root, plan, mode, mirror, again, store, remote)
         if mode == "live":
             click.echo(err=True)
         if mode in ("live", "plain"):
@@ -127,7 +131,13 @@ def run(
 
 
 def _run(
-    root: Path, plan: Plan, mode: Mode, mirror: MlflowMirror | None, command: str
+    root: Path,
+    plan: Plan,
+    mode: Mode,
+    mirror: MlflowMirror | None,
+    command: str,
+    store: Path | None,
+    remote: str,
 ) -> RunFinished:
     from nepforge import engine
     from nepforge.ui.json_lines import JsonLines
@@ -140,7 +150,9 @@ def _run(
         if mirror is not None:
             listeners.append(mirror)
         try:
-            return engine.run(root, plan, listeners, command=command, stop=stop)
+            return engine.run(
+                root, plan, listeners, command=command, stop=stop, store=store, remote=remote
+            )
         except NepforgeError as error:
             if isinstance(view, JsonLines):
                 view.error(error)
@@ -188,17 +200,24 @@ def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:
 @recipe_argument
 @set_option
 @workspace_option
+@cache_option
 @json_option
 @debug_option
-def plan(recipe: Path, overrides: tuple[str, ...], workspace: Path | None, as_json: bool) -> None:
+def plan(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    workspace: Path | None,
+    store: Path | None,
+    as_json: bool,
+) -> None:
     """Show what a run would compute, what is cached, and why."""
     import attrs
 
     from nepforge.engine import find_workspace, plan_run
     from nepforge.ui.listings import plan_text
 
-    built = _plan(_load(recipe, overrides))
-    stages = plan_run(workspace or find_workspace(recipe), built)
+    built = _plan(load(recipe, overrides))
+    stages = plan_run(workspace or find_workspace(recipe), built, store=store)
     if as_json:
         content = {"v": 1, "name": built.name, "recipe_hash": built.recipe_hash}
         click.echo(json.dumps({**content, "stages": [attrs.asdict(stage) for stage in stages]}))
@@ -245,6 +264,8 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
 
 commands.add_command(data)
 commands.add_command(ledger)
+commands.add_command(explain)
+commands.add_command(cache)
 commands.add_command(diff)
 commands.add_command(reproduce)
 commands.add_command(bundle)
@@ -263,17 +284,6 @@ def doctor(workspace: Path | None) -> None:
         click.echo(f"{look.verdict:<8} {look.subject:<10} {look.text}")
     if problems:
         raise NepforgeError(f"{problems} of the checks failed")
-
-
-def _load(recipe: Path, overrides: tuple[str, ...]) -> LoadedRecipe:
-    """Load a recipe; its problems come with the lines of its source."""
-    from nepforge.recipe.load import format_problems, load_recipe
-
-    try:
-        return load_recipe(recipe, overrides)
-    except RecipeError as error:
-        text = recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else ""
-        raise UsageError(format_problems(error, text, recipe), hint=error.hint) from error
 
 
 def _plan(loaded: LoadedRecipe) -> Plan:

@@ -29,29 +29,52 @@ from nepforge.ledger.entry import Entry
 from nepforge.ledger.environment import pin_threads
 from nepforge.ledger.last import LastResult, read_last, write_last
 from nepforge.ledger.locks import NO_TIME_LIMIT
-from nepforge.ledger.outlook import look_ahead
+from nepforge.ledger.outlook import Explanation, explain, look_ahead
 from nepforge.ledger.run_folder import write_run_folder
 from nepforge.ledger.run_record import Failure, RunRecord, StageRecord, flat, run_body
-from nepforge.ledger.workspace import Workspace, find_workspace
+from nepforge.ledger.workspace import Workspace, find_workspace, open_workspace
 from nepforge.plan.kinds import KINDS, StageKind
 from nepforge.plan.stage import Plan, Stage
 
-__all__ = ["StopFlag", "find_workspace", "plan_run", "run"]
+__all__ = ["StopFlag", "explain_stage", "find_workspace", "plan_run", "run"]
 
 
 def plan_run(
-    workspace: Path, plan: Plan, *, kinds: Mapping[str, StageKind] = KINDS
+    workspace: Path,
+    plan: Plan,
+    *,
+    store: Path | None = None,
+    kinds: Mapping[str, StageKind] = KINDS,
 ) -> tuple[PlannedStage, ...]:
     """What a run would do with every stage and why; changes nothing.
 
     Args:
         workspace: The folder from `find_workspace`.
         plan: The stages.
+        store: A shared folder of results instead of the workspace's own.
         kinds: Stage kind -> its function, version and packages.
     """
-    space = Workspace(workspace.resolve())
+    space = open_workspace(workspace, store)
     last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
     return tuple(outlook.planned for outlook in look_ahead(space.cache, plan, kinds, last))
+
+
+def explain_stage(
+    workspace: Path,
+    plan: Plan,
+    stage: str,
+    *,
+    store: Path | None = None,
+    kinds: Mapping[str, StageKind] = KINDS,
+) -> Explanation:
+    """Why a run would compute a stage or not, and every part of its key; changes nothing.
+
+    Raises:
+        UsageError: The plan has no such stage.
+    """
+    space = open_workspace(workspace, store)
+    last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
+    return explain(space.cache, plan, kinds, last, stage)
 
 
 def run(
@@ -62,6 +85,8 @@ def run(
     command: str,
     stop: StopFlag,
     lock_timeout: float = NO_TIME_LIMIT,
+    store: Path | None = None,
+    remote: str = "",
     kinds: Mapping[str, StageKind] = KINDS,
 ) -> RunFinished:
     """Compute what is not cached, record the run in the ledger, write the run folder.
@@ -75,6 +100,8 @@ def run(
         command: What a user types to resume an interrupted run.
         stop: Asked between stages and inside them; see `StopFlag.listening`.
         lock_timeout: Longest wait in s for another process that builds the same stage.
+        store: A shared folder of results instead of the workspace's own.
+        remote: Address of results that others published; read only.
         kinds: Stage kind -> its function, version and packages.
 
     Raises:
@@ -85,7 +112,7 @@ def run(
         NepforgeError: Cache or ledger cannot be written; found before anything is computed.
     """
     started = time.monotonic()
-    space = Workspace(workspace.resolve())
+    space = open_workspace(workspace, store, remote)
     space.prepare()
     space.ledger.verify()
     pin_threads(plan.threads)
@@ -153,6 +180,7 @@ class _Walk:
                 workspace=self._space.root,
                 stages=tuple(outlook.planned for outlook in outlooks),
                 parameters=dict(flat(self._plan.resolved)),
+                experiment=self._plan.experiment,
             )
         )
         for stage, outlook in zip(self._plan.stages, outlooks, strict=True):

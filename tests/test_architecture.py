@@ -34,6 +34,8 @@ ROOMS: dict[str, set[str]] = {
     "builder": {"plan", "stages", "ledger", "interrupt", "events", "errors"},
     "engine": {"plan", "builder", "stages", "ledger", "interrupt", "events", "errors"},
     "calculator": {"formats", "native", "units"},
+    "inference": {"data", "formats", "plots", "native", "errors", "units"},
+    "model_files": {"data", "formats", "models", "plots", "errors"},
     "datasets": {"recipe", "data", "errors", "units"},
     "diff": {"ledger", "formats", "models", "errors"},
     "reproduce": {"recipe", "plan", "engine", "ledger", "diff", "interrupt", "events", "errors"},
@@ -51,13 +53,16 @@ LATER: dict[str, set[str]] = {
     "cli": {"engine", "ledger", "installation", "events"},
     "commands": {
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
-        *("data", "datasets"),
+        *("data", "datasets", "inference", "model_files"),
     },
 }
 
 # library -> rooms, or modules, that may import it
 LIBRARIES: dict[str, set[str]] = {
-    "torch": {"data.batch", "data.neighbors", "models", "optim", "train", "formats", "stages"},
+    "torch": {
+        *("data.batch", "data.neighbors", "models", "optim", "train", "formats", "stages"),
+        "model_files",
+    },
     "vesin": {"data.neighbors", "data.pairs"},
     "ase": {"data", "lammps", "stages", "calculator"},
     "matplotlib": {"plots"},
@@ -70,6 +75,8 @@ LIBRARIES: dict[str, set[str]] = {
     "calorine": {"stages.verify"},
     "filelock": {"ledger.locks"},
     "cryptography": {"ledger.signing"},
+    "fsspec": {"ledger.remote"},
+    "scipy": {"diff.metrics"},
     "cattrs": {"recipe"},
     "tomllib": {"recipe"},
     "rfc8785": {"recipe", "plan"},

@@ -12,6 +12,21 @@ workspace_option = click.option(
     help="Folder of ledger, runs and cache; found from the recipe when not given.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+cache_option = click.option(
+    "--cache",
+    "store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="NEPFORGE_CACHE",
+    show_envvar=True,
+    help="A folder of results that several workspaces or users share.",
+)
+remote_option = click.option(
+    "--remote",
+    default="",
+    envvar="NEPFORGE_REMOTE",
+    show_envvar=True,
+    help="Address of a cache folder of others, read only: /folder, sftp://..., s3://...",
+)
 
 
 def here(workspace: Path | None) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -20,11 +21,12 @@ from typing import Any
 from attrs import frozen
 
 from nepforge.errors import IntegrityError, NepforgeError, StageError
-from nepforge.ledger.durable import sync_file, sync_folder
+from nepforge.ledger.durable import make_folder, sync_file, sync_folder
 from nepforge.plan.stage import key_of
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @frozen
@@ -78,21 +80,42 @@ class Cache:
     def inspect(self, key: str) -> Published | Damage | None:
         """Read a result and check every byte of it; None when there is none."""
         folder = self.path(key)
-        if not folder.is_dir():
-            return None
-        try:
-            published = _read_manifest(folder)
-            if published.key != key or key_of(published.content) != key:
-                raise ValueError(f"{MANIFEST}: belongs to another key")
-            _check_files(published)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            return Damage(key, folder, str(error))
-        return published
+        return _checked(key, folder) if folder.is_dir() else None
+
+    def all_keys(self) -> list[str]:
+        """The keys of all results, damaged ones too."""
+        names = (path.name for path in self._folder.glob("*/*") if path.is_dir())
+        return sorted(name for name in names if _KEY.fullmatch(name))
+
+    def extras(self) -> list[Path]:
+        """Second builds of a key that wrote other bytes, kept beside the first."""
+        return sorted(self._folder.glob("*/*+*"))
+
+    def adopt(self, scratch: Path, key: str) -> Published | Damage:
+        """Take a result over that was published elsewhere, after checking every byte of it."""
+        found = _checked(key, scratch)
+        if isinstance(found, Damage):
+            return found
+        for path in [*found.files, MANIFEST]:
+            sync_file(scratch / path)
+        for folder in _folders(scratch):
+            sync_folder(folder)
+        target = self.path(key)
+        self._make_shelf(target.parent)
+        if _moved(scratch, target):
+            return _sealed(found, target)
+        return _checked(key, target)
 
     def set_aside(self, damage: Damage) -> Path:
         """Move a damaged result out of the way, for a person to look at; its new folder."""
         self._quarantine.mkdir(parents=True, exist_ok=True)
-        damage.folder.chmod(0o755)  # a folder must be writable to get another parent
+        try:
+            damage.folder.chmod(0o755)  # a folder must be writable to get another parent
+        except PermissionError as error:
+            raise NepforgeError(
+                f"{damage.folder}: damaged ({damage.reason}) and owned by another user",
+                hint="ask the owner to remove it: nepforge cache verify shows it",
+            ) from error
         for number in range(1000):
             target = self._quarantine / f"{damage.key}-{number}"
             if not target.exists():
@@ -155,7 +178,7 @@ class Cache:
 
     def _make_shelf(self, folder: Path) -> None:
         if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             sync_folder(folder.parent)
 
 
@@ -191,6 +214,17 @@ def file_record(path: Path) -> FileRecord:
 def files_body(files: Mapping[str, FileRecord]) -> dict[str, Any]:
     """Name -> digest and size, as JSON."""
     return {name: {"sha256": record.sha256, "size": record.size} for name, record in files.items()}
+
+
+def _checked(key: str, folder: Path) -> Published | Damage:
+    try:
+        published = _read_manifest(folder)
+        if published.key != key or key_of(published.content) != key:
+            raise ValueError(f"{MANIFEST}: belongs to another key")
+        _check_files(published)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return Damage(key, folder, str(error))
+    return published
 
 
 def _moved(scratch: Path, target: Path) -> bool:

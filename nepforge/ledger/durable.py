@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 PROBE_BYTES = 1 << 18  # more than an entry or a manifest takes
@@ -37,6 +39,19 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         scratch.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and missing ones above it, with the permissions of the folder it lies in.
+
+    So that a store that a group may write stays so, whatever the umask of each member.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # made by another user at the same moment
+        path.chmod(stat.S_IMODE(path.parent.stat().st_mode))
 
 
 def probe_writable(folder: Path) -> None:

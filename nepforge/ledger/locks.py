@@ -49,9 +49,10 @@ def hold(
         InterruptedRunError: `cancelled` turned true.
         NepforgeError: The file system has no locks or refuses to write.
     """
-    lock = FileLock(path, on_acquired=_write_holder, poll_interval=POLL_SECONDS)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.parent.stat().st_mode & 0o666  # whoever may add locks may take this one
+        lock = FileLock(path, mode=mode, on_acquired=_write_holder, poll_interval=POLL_SECONDS)
         _acquire(lock, path, timeout, waiting, cancelled)
     except OSError as error:
         raise NepforgeError(

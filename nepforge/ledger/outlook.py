@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge.errors import StageError
+from nepforge.errors import StageError, UsageError
 from nepforge.events import PlannedStage
 from nepforge.ledger.cache import Cache, Damage, Published
 from nepforge.ledger.environment import numerics
@@ -25,6 +25,44 @@ class Outlook:
 
     planned: PlannedStage
     published: Published | None
+
+
+@frozen
+class Explanation:
+    """Why a stage will run or not, in full."""
+
+    planned: PlannedStage
+    content: Mapping[str, Any]  # what its key is made of; inputs that are known
+    last: LastResult | None
+    reasons: tuple[str, ...]
+
+
+def explain(
+    cache: Cache,
+    plan: Plan,
+    kinds: Mapping[str, StageKind],
+    last: Mapping[str, LastResult],
+    stage_name: str,
+) -> Explanation:
+    """Everything that decides whether a stage runs.
+
+    Raises:
+        UsageError: The plan has no such stage.
+    """
+    stage = next((stage for stage in plan.stages if stage.name == stage_name), None)
+    if stage is None:
+        names = ", ".join(stage.name for stage in plan.stages)
+        raise UsageError(f"no stage {stage_name!r} in {plan.name}", hint=f"stages: {names}")
+    outlooks = look_ahead(cache, plan, kinds, last)
+    done = {found.planned.name: found.published for found in outlooks if found.published}
+    (planned,) = (found.planned for found in outlooks if found.planned.name == stage_name)
+    content = stage_content(stage, done, kinds, plan.threads)
+    before = last.get(stage_name)
+    reasons = [planned.reason]
+    if before is not None and not planned.cached:
+        pending = [source for source in stage.inputs.values() if source.stage not in done]
+        reasons = _reasons(stage, plan, content, before, pending) or reasons
+    return Explanation(planned, content, before, tuple(reasons))
 
 
 def look_ahead(
@@ -97,13 +135,23 @@ def why(
         return f"the cached result is damaged ({damage.reason})"
     if last is None:
         return "no earlier result"
-    reasons = [*changes(last.content, content, stage, plan), *_waits(pending)]
-    reasons = list(dict.fromkeys(reasons))  # threads are in a table and in the numerics
+    reasons = _reasons(stage, plan, content, last, pending)
     if not reasons:
         return "its result is no longer in the cache"
     more = len(reasons) - _SHOWN_REASONS
     shown = "; ".join(reasons[:_SHOWN_REASONS])
     return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _reasons(
+    stage: Stage,
+    plan: Plan,
+    content: Mapping[str, Any],
+    last: LastResult,
+    pending: Sequence[Input],
+) -> list[str]:
+    reasons = [*changes(last.content, content, stage, plan), *_waits(pending)]
+    return list(dict.fromkeys(reasons))  # threads are in a table and in the numerics
 
 
 def _waits(pending: Sequence[Input]) -> Iterator[str]:
