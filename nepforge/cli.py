@@ -23,6 +23,7 @@ from nepforge.commands.cache import cache
 from nepforge.commands.data import data
 from nepforge.commands.diff import diff
 from nepforge.commands.ledger import ledger
+from nepforge.commands.model import convert, infer, inspect, test
 from nepforge.commands.options import (
     cache_option,
     here,
@@ -56,14 +57,29 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("name", default="recipe")
+@click.option(
+    "--from",
+    "settings",
+    type=click.Path(path_type=Path),
+    metavar="NEP_IN",
+    help="Take the settings of GPUMD's nep.in; NAME may then be the file of training data.",
+)
 @debug_option
-def init(name: str) -> None:
+def init(name: str, settings: Path | None) -> None:
     """Write NAME.toml, a recipe with every key explained."""
-    path = Path(f"{name}.toml")
+    from nepforge.recipe.nep_in import data_beside, recipe_from_nep_in
+
+    train = Path(name) if settings is not None and Path(name).exists() else None
+    path = Path(f"{'recipe' if train else name}.toml")
     text = resources.files(nepforge).joinpath(STARTER).read_text(encoding="utf-8")
+    if settings is None:
+        text = text.replace("@NAME@", path.stem)
+    else:
+        files = data_beside(settings, train)
+        text = recipe_from_nep_in(settings, text, path.stem, *files)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text.replace("@NAME@", path.stem))
+            file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nepforge init ANOTHER_NAME") from None
     click.echo(f"wrote {path}; name your data in it, then: nepforge check {path}")
@@ -263,6 +279,8 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
 
 
 commands.add_command(data)
+for command in (infer, test, convert, inspect):
+    commands.add_command(command)
 commands.add_command(ledger)
 commands.add_command(explain)
 commands.add_command(cache)

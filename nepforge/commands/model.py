@@ -1,0 +1,272 @@
+"""`nepforge infer`, `test`, `convert` and `inspect`: use and change model files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from nepforge.cli_errors import debug_option
+from nepforge.commands.options import json_option
+from nepforge.errors import UsageError
+
+if TYPE_CHECKING:
+    from nepforge.data.frame import Frame
+    from nepforge.inference import Predicted
+
+model_argument = click.argument("model", type=click.Path(path_type=Path))
+species_option = click.option(
+    "--species", default="", metavar="Hf,O", help="Elements of LAMMPS types 1, 2, ..."
+)
+from_option = click.option("--from", "file_format", default="", help="Format of the files read.")
+part_option = click.option(
+    "--part",
+    type=click.Choice(["train", "valid"]),
+    help="Of folders that have train/ and valid/ below them.",
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="OpenMP threads; 0 for as many as OMP_NUM_THREADS says.",
+)
+
+
+@click.command()
+@model_argument
+@click.argument("structures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "extxyz", "json"]),
+    default="table",
+    show_default=True,
+    help="Of what is written.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="File to write; else printed.")
+@from_option
+@species_option
+@part_option
+@threads_option
+@debug_option
+def infer(
+    model: Path,
+    structures: Sequence[Path],
+    output_format: str,
+    output: Path | None,
+    file_format: str,
+    species: str,
+    part: str | None,
+    threads: int,
+) -> None:
+    """Predict energy, forces and stress of STRUCTURES, which need no labels.
+
+    MODEL is nep_model.ckpt, GPUMD's nep.txt or nep_to_lmps.txt; structures come in every format
+    that `nepforge data` reads.
+    """
+    from nepforge.inference import infer as run_model
+
+    if output_format == "extxyz" and output is None:
+        raise UsageError("extended XYZ goes into a file", hint="--output predicted.xyz")
+    if output is not None and output.exists():
+        raise UsageError(f"{output}: exists", hint="name a new file")
+    frames = _frames(structures, file_format, species, part)
+    predicted = run_model(model, frames, threads=threads)
+    if output_format == "extxyz" and output is not None:
+        from nepforge.data.writers import write_frames
+
+        write_frames(output, "extxyz", [entry.as_frame() for entry in predicted])
+    else:
+        text = _json_text(predicted) if output_format == "json" else _table_text(predicted)
+        if output is None:
+            click.echo(text)
+            return
+        output.write_text(text + "\n", encoding="utf-8")
+    click.echo(f"wrote {len(predicted)} structures to {output}")
+
+
+def _frames(paths: Sequence[Path], file_format: str, species: str, part: str | None) -> list[Frame]:
+    from nepforge.datasets import Reading, load
+
+    symbols = tuple(word.strip() for word in species.split(",")) if species else ()
+    return load(paths, Reading(part or "", file_format, symbols))
+
+
+def _table_text(predicted: Sequence[Predicted]) -> str:
+    import numpy as np
+
+    from nepforge.ui.listings import columns
+
+    head = ["structure", "atoms", "energy (eV)", "eV/atom", "largest force (eV/Å)", "P (GPa)"]
+    rows = []
+    for entry in predicted:
+        stress = entry.stress_gpa
+        rows.append(
+            [
+                entry.frame.source,
+                str(entry.frame.n_atoms),
+                f"{entry.energy:.6f}",
+                f"{entry.energy / entry.frame.n_atoms:.6f}",
+                f"{float(np.linalg.norm(entry.forces, axis=1).max()):.6f}",
+                "-" if stress is None else f"{-float(np.trace(stress)) / 3.0:.4f}",
+            ]
+        )
+    return columns([head, *rows])
+
+
+def _json_text(predicted: Sequence[Predicted]) -> str:
+    """Energies in eV, forces in eV/Å, virial in eV, stress in GPa (ASE sign)."""
+    structures: list[dict[str, Any]] = []
+    for entry in predicted:
+        stress = entry.stress_gpa
+        structures.append(
+            {
+                "source": entry.frame.source,
+                "energy": entry.energy,
+                "energies": entry.energies.tolist(),
+                "forces": entry.forces.tolist(),
+                "virial": entry.virial.tolist(),
+                "stress_gpa": None if stress is None else stress.tolist(),
+            }
+        )
+    return json.dumps({"v": 1, "structures": structures})
+
+
+@click.command()
+@model_argument
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for metrics.json, frames.csv and parity plots.",
+)
+@from_option
+@species_option
+@part_option
+@threads_option
+@json_option
+@debug_option
+def test(
+    model: Path,
+    data: Sequence[Path],
+    output: Path | None,
+    file_format: str,
+    species: str,
+    part: str | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
+
+    Energies and virials are per atom. Labels that a frame lacks count nowhere.
+    """
+    from nepforge.inference import compare, write_comparison
+    from nepforge.inference import infer as run_model
+
+    frames = _frames(data, file_format, species, part)
+    comparison = compare(run_model(model, frames, threads=threads))
+    metrics = comparison.metrics()
+    if as_json:
+        click.echo(json.dumps({"v": 1, **metrics}))
+    else:
+        click.echo(_metrics_text(metrics))
+    if output is not None:
+        written = write_comparison(output, comparison)
+        click.echo(f"wrote {', '.join(map(str, written))}", err=as_json)
+
+
+def _metrics_text(metrics: dict[str, float]) -> str:
+    from nepforge.ui.listings import columns
+
+    units = {"energy": ("meV/atom", 1e3), "force": ("meV/Å", 1e3), "virial": ("meV/atom", 1e3)}
+    rows = [["", "RMSE", "MAE", ""]]
+    for name, (unit, factor) in units.items():
+        if f"{name}_rmse" in metrics:
+            values = [f"{factor * metrics[f'{name}_{error}']:.4g}" for error in ("rmse", "mae")]
+            rows.append([name, *values, unit])
+    return f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    type=click.Choice(["nep4", "nep5", "lammps", "ckpt"]),
+    help="Layout of OUT; a name like nep5.txt, nep_to_lmps.txt or X.ckpt tells it too.",
+)
+@click.option(
+    "--counts",
+    default="",
+    metavar="Hf=32,O=64",
+    help="Atoms of each species, for the one output bias of nep4.",
+)
+@debug_option
+def convert(source: Path, out: Path, to: str | None, counts: str) -> None:
+    """Write the model IN as OUT in another layout.
+
+    nep4 is GPUMD's format with one output bias for all species: total energies then hold for one
+    composition only. For nep4 and nep5 a nep.in for GPUMD is written beside OUT.
+    """
+    from nepforge.model_files import convert as convert_file
+
+    done = convert_file(source, out, to or "", _counts(counts))
+    click.echo(f"wrote {', '.join(map(str, done.written))}")
+    for warning in done.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _counts(text: str) -> dict[str, float]:
+    counts: dict[str, float] = {}
+    for word in text.split(",") if text else ():
+        symbol, _, number = word.partition("=")
+        if not number.strip().isdecimal():
+            raise UsageError(f'--counts: "{word}" is no count', hint="--counts Hf=32,O=64")
+        counts[symbol.strip()] = float(number)
+    return counts
+
+
+@click.command()
+@model_argument
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the radial functions."
+)
+@click.option("--species", default="", metavar="Hf,O", help="In the figure; the first of many.")
+@json_option
+@debug_option
+def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None:
+    """Show kind, species, cutoffs and sizes of MODEL, as a recipe would write them."""
+    from nepforge.model_files import inspect as inspect_file
+    from nepforge.model_files import plot_radial_functions
+
+    facts = inspect_file(model)
+    if as_json:
+        click.echo(json.dumps({"v": 1, **facts}))
+    else:
+        click.echo(_facts_text(facts))
+    if plot is not None:
+        plot_radial_functions(model, plot, [word for word in species.split(",") if word])
+        click.echo(f"wrote {plot}", err=as_json)
+
+
+def _facts_text(facts: dict[str, Any]) -> str:
+    from nepforge.ui.listings import columns
+
+    biases = ", ".join(f"{symbol} {-bias:.6g}" for symbol, bias in facts["output_bias"].items())
+    low, high = facts["q_scaler"]
+    rows = [["kind", facts["kind"]]]
+    for name in ("species", "cutoff", "n_max", "basis_size", "l_max", "invariants", "neurons"):
+        rows.append([name, json.dumps(facts[name])])
+    rows += [
+        ["zbl", facts["zbl"]],
+        ["descriptors", str(facts["n_descriptor"])],
+        ["parameters", str(facts["n_parameters"])],
+        ["energy of species", f"{biases} eV (minus the output bias)"],
+        ["q_scaler", f"{low:.4g} to {high:.4g}"],
+        ["most neighbors", "{} radial, {} angular".format(*facts["neighbors"])],
+    ]
+    return columns(rows)

@@ -1,0 +1,192 @@
+"""A model applied to structures: predictions, and errors against their labels.
+
+The functions behind `nepforge infer` and `nepforge test`. They run the C++ core, so every layout of
+a model is evaluated by the code that LAMMPS runs.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from attrs import evolve, frozen
+
+from nepforge.data.frame import FloatArray, Frame
+from nepforge.errors import DataError
+from nepforge.formats.model_file import model_text
+from nepforge.native import NativeModel
+from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
+
+# label -> its name and unit in figures; energies and virials are per atom
+QUANTITIES = {
+    "energy": ("Energy", "eV/atom"),
+    "forces": ("Force component", "eV/Å"),
+    "virial": ("Virial", "eV/atom"),
+}
+METRIC_NAMES = {"energy": "energy", "forces": "force", "virial": "virial"}
+
+
+@frozen(eq=False)
+class Predicted:
+    """What a model says of one structure; `frame` holds the structure and its labels."""
+
+    frame: Frame
+    energies: FloatArray  # [n_atoms] eV
+    forces: FloatArray  # [n_atoms, 3] eV/Å
+    virial: FloatArray  # [3, 3] eV, W = -dU/dstrain
+
+    @property
+    def energy(self) -> float:
+        """Total, eV."""
+        return float(self.energies.sum())
+
+    @property
+    def stress_gpa(self) -> FloatArray | None:
+        """-W/V in GPa (ASE sign), [3, 3]; None for a cell without volume."""
+        if self.frame.volume == 0.0:
+            return None
+        stress: FloatArray = stress_from_virial(self.virial, self.frame.volume) * EV_PER_A3_IN_GPA
+        return stress
+
+    def as_frame(self) -> Frame:
+        """The structure with the predictions as its labels."""
+        return evolve(self.frame, energy=self.energy, forces=self.forces, virial=self.virial)
+
+
+def infer(model: Path, frames: Sequence[Frame], *, threads: int = 1) -> list[Predicted]:
+    """Energy, forces and virial of every frame, in order. Labels are neither needed nor used.
+
+    Args:
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5) or the LAMMPS layout.
+        frames: Structures, as `nepforge.datasets.load` reads them.
+        threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
+
+    Raises:
+        ModelFileError: The model is missing, damaged, or of a kind that is not evaluated.
+        DataError: A frame has an element that the model does not know, or atoms at one place.
+    """
+    native = NativeModel(model, text=model_text(model))
+    predicted = []
+    for frame in frames:
+        try:
+            found = native.evaluate_structure(
+                frame.numbers, frame.positions, frame.cell, frame.pbc, n_threads=threads
+            )
+        except DataError as error:
+            raise DataError(f"{frame.source}: {error.message}", hint=error.hint) from error
+        virial = (found.virial + found.virial.T) / 2
+        predicted.append(Predicted(frame, found.energies, found.forces, virial))
+    return predicted
+
+
+@frozen(eq=False)
+class Comparison:
+    """Labels (nan where missing) and predictions; energies and virials per atom in eV."""
+
+    reference: dict[str, FloatArray]  # energy [n], forces [atoms of all, 3], virial [n, 3, 3]
+    prediction: dict[str, FloatArray]
+    rows: list[dict[str, float | int | str]]  # one a frame, in the order of the data
+
+    def metrics(self) -> dict[str, float]:
+        """energy_rmse (eV/atom), energy_mae, force_rmse (eV/Å), ... of the labels that exist."""
+        found: dict[str, float] = {"n_frames": len(self.rows)}
+        for label, name in METRIC_NAMES.items():
+            errors = self.prediction[label] - self.reference[label]
+            known = errors[~np.isnan(errors)]
+            if known.size:
+                found[f"{name}_rmse"] = float(np.sqrt(np.mean(known**2)))
+                found[f"{name}_mae"] = float(np.mean(np.abs(known)))
+        return found
+
+
+def compare(predicted: Sequence[Predicted]) -> Comparison:
+    """Predictions against the labels of their frames.
+
+    Raises:
+        DataError: No frame has any label.
+    """
+    frames = [entry.frame for entry in predicted]
+    if not any(
+        f.energy is not None or f.forces is not None or f.virial is not None for f in frames
+    ):
+        raise DataError(
+            "none of the frames has an energy, forces or a virial to compare with",
+            hint="nepforge infer MODEL STRUCTURE... needs no labels",
+        )
+    return Comparison(
+        {
+            "energy": np.array([_energy_label(frame) for frame in frames]),
+            "forces": np.concatenate([_forces_label(frame) for frame in frames]),
+            "virial": np.stack([_virial_label(frame) for frame in frames]),
+        },
+        {
+            "energy": np.array([entry.energy / entry.frame.n_atoms for entry in predicted]),
+            "forces": np.concatenate([entry.forces for entry in predicted]),
+            "virial": np.stack([entry.virial / entry.frame.n_atoms for entry in predicted]),
+        },
+        [_row(idx, entry) for idx, entry in enumerate(predicted)],
+    )
+
+
+def _energy_label(frame: Frame) -> float:
+    return math.nan if frame.energy is None else frame.energy / frame.n_atoms
+
+
+def _forces_label(frame: Frame) -> FloatArray:
+    return np.full((frame.n_atoms, 3), np.nan) if frame.forces is None else frame.forces
+
+
+def _virial_label(frame: Frame) -> FloatArray:
+    return np.full((3, 3), np.nan) if frame.virial is None else frame.virial / frame.n_atoms
+
+
+def _row(idx: int, entry: Predicted) -> dict[str, float | int | str]:
+    """One line of the table: energies in eV/atom, forces in eV/Å, virial in eV/atom."""
+    frame = entry.frame
+    force_error = entry.forces - _forces_label(frame)
+    virial_error = entry.virial / frame.n_atoms - _virial_label(frame)
+    return {
+        "frame": idx,
+        "source": frame.source,
+        "n_atoms": frame.n_atoms,
+        "energy": _energy_label(frame),
+        "energy_predicted": entry.energy / frame.n_atoms,
+        "energy_error": entry.energy / frame.n_atoms - _energy_label(frame),
+        "force_rmse": float(np.sqrt(np.mean(force_error**2))),
+        "force_largest_error": float(np.sqrt((force_error**2).sum(axis=1)).max()),
+        "virial_rmse": float(np.sqrt(np.mean(virial_error**2))),
+    }
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
+    """Write metrics.json, frames.csv (empty where a label is missing) and parity_*.png."""
+    from nepforge.plots.parity import ParitySet, parity  # noqa: PLC0415 - matplotlib is slow
+
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = folder / "metrics.json"
+    metrics.write_text(json.dumps(comparison.metrics(), indent=2) + "\n", encoding="utf-8")
+    table = folder / "frames.csv"
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(comparison.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_without_nan(row) for row in comparison.rows)
+    written = [metrics, table]
+    for label, (quantity, unit) in QUANTITIES.items():
+        reference, prediction = comparison.reference[label], comparison.prediction[label]
+        if np.isfinite(reference).any():
+            path = folder / f"parity_{label}.png"
+            sets = [ParitySet("test", reference.ravel(), prediction.ravel())]
+            parity(path, sets, quantity=quantity, unit=unit)
+            written.append(path)
+    return written
+
+
+def _without_nan(row: Mapping[str, float | int | str]) -> dict[str, float | int | str]:
+    return {
+        name: "" if isinstance(value, float) and math.isnan(value) else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,287 @@
+"""GPUMD's nep.in as the beginning of a recipe: each keyword is used, ignored or refused.
+
+Defaults are those of GPUMD (doc/nep/input_parameters, 2026-08). What GPUMD's evolution strategy
+needs and our optimizer does not is left out and said so in a comment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from attrs import define, field
+
+from nepforge.errors import DataError, UsageError
+from nepforge.recipe.limits import did_you_mean
+from nepforge.recipe.tables import SYMBOLS
+
+NEWER_INVARIANTS = ("222", "1111", "112", "123", "233", "134")  # flags behind l_max
+TYPE_WISE_FACTOR = 0.65  # of use_typewise_cutoff_zbl without a number
+IGNORED = {  # keyword -> why it has no counterpart
+    "generation": "optimizer.epochs says how long to train",
+    "population": "of the evolution strategy",
+    "batch": "optimizer.batch_size is the frames of one update",
+    "use_full_batch": "of the evolution strategy",
+    "lambda_1": "regularisation: the covariance of the Kalman filter does it",
+    "lambda_2": "regularisation: the covariance of the Kalman filter does it",
+    "lambda_shear": "all nine components of the virial weigh the same",
+    "force_delta": "small forces weigh as much as large ones",
+    "type_weight": "all species weigh the same",
+    "sigma0": "of the evolution strategy",
+    "initial_para": "of the evolution strategy; start_from names a first model",
+    "output_interval": "every epoch is reported",
+    "save_potential": "the best epoch is kept",
+    "output_descriptor": "nothing of the kind is written",
+    "atomic_v": "of tensor models",
+}
+SNES_WEIGHTS = {"lambda_e": "energy", "lambda_f": "force", "lambda_v": "virial"}
+
+
+@define
+class _Settings:
+    """What nep.in says, with GPUMD's defaults."""
+
+    values: dict[str, str] = field(factory=dict)  # key of the recipe -> TOML
+    comments: list[str] = field(factory=list)
+    weights_off: list[str] = field(factory=list)  # quantities with weight 0
+
+
+@define
+class _Line:
+    """One line: `words` after the keyword."""
+
+    path: Path
+    number: int
+    keyword: str
+    words: list[str]
+
+    def refused(self, text: str, hint: str = "") -> DataError:
+        return DataError(f"{self.path}:{self.number}: {self.keyword}: {text}", hint=hint)
+
+    def integers(self, least: int, most: int) -> list[int]:
+        if not least <= len(self.words) <= most or not all(
+            re.fullmatch(r"[+-]?\d{1,9}", word) for word in self.words
+        ):
+            count = str(least) if least == most else f"{least} to {most}"
+            raise self.refused(f"got {' '.join(self.words)!r}, expected {count} integers")
+        return [int(word) for word in self.words]
+
+    def numbers(self, least: int, most: int) -> list[float]:
+        if not least <= len(self.words) <= most or not all(
+            re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word) for word in self.words
+        ):
+            raise self.refused(f"got {' '.join(self.words)!r}, expected {least} or more numbers")
+        return [float(word) for word in self.words]
+
+
+def recipe_from_nep_in(
+    path: Path, starter: str, name: str, train: Sequence[str], validation: Sequence[str]
+) -> str:
+    """The text of a recipe with the settings of a nep.in.
+
+    Args:
+        path: nep.in.
+        starter: The recipe of `nepforge init`, whose values stand where nep.in says nothing.
+        name: Of the recipe.
+        train: Files of training data, as the recipe shall name them.
+        validation: Files of validation data; a share of the training data when empty.
+
+    Raises:
+        UsageError: The file cannot be read.
+        DataError: A keyword is unknown or asks for what we do not train; names the line.
+    """
+    settings = _Settings({"name": json.dumps(name), "train": json.dumps(list(train))})
+    if validation:
+        settings.values["validation"] = json.dumps(list(validation))
+    for key, value in GPUMD_DEFAULTS.items():
+        settings.values[key] = value
+    lines = _lines(path)
+    for line in lines:
+        _take(line, settings)
+    if "type" not in {line.keyword for line in lines}:
+        raise DataError(f"{path}: has no line 'type', which names the species")
+    return _filled(starter, settings, path)
+
+
+def data_beside(path: Path, train: Path | None = None) -> tuple[list[str], list[str]]:
+    """Files of training and of validation data: train.xyz and test.xyz beside nep.in, as GPUMD has
+    them, or `train` and a share of it."""
+    if train is not None:
+        return [train.as_posix()], []
+    test = path.parent / "test.xyz"
+    return [(path.parent / "train.xyz").as_posix()], [test.as_posix()] if test.exists() else []
+
+
+GPUMD_DEFAULTS = {
+    "cutoff": "[8.0, 4.0]",
+    "n_max": "[4, 4]",
+    "basis_size": "[8, 8]",
+    "l_max": "4",
+    "invariants": '["222"]',
+    "neurons": "30",
+}
+
+
+def _lines(path: Path) -> list[_Line]:
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    found = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        words = raw.partition("#")[0].split()
+        if words:
+            found.append(_Line(path, number, words[0], words[1:]))
+    return found
+
+
+def _take(line: _Line, settings: _Settings) -> None:
+    shown = " ".join([line.keyword, *line.words])
+    if line.keyword in USED:
+        USED[line.keyword](line, settings)
+        settings.comments.append(f"{shown}: used")
+    elif line.keyword in IGNORED:
+        settings.comments.append(f"{shown}: ignored, {IGNORED[line.keyword]}")
+    else:
+        known = [*USED, *IGNORED]
+        hint = did_you_mean(line.keyword, known) or "remove the line if GPUMD does not need it"
+        raise DataError(f"{line.path}:{line.number}: unknown keyword {line.keyword!r}", hint=hint)
+
+
+def _type(line: _Line, settings: _Settings) -> None:
+    symbols = line.words[1:]
+    if not line.words or line.words[0] != str(len(symbols)) or not symbols:
+        raise line.refused(f"got {' '.join(line.words)!r}, expected a count and as many species")
+    for symbol in symbols:
+        if symbol not in SYMBOLS:
+            raise line.refused(f"{symbol} is no chemical symbol")
+    settings.values["species"] = json.dumps(symbols)
+
+
+def _version(line: _Line, _settings: _Settings) -> None:
+    if line.integers(1, 1)[0] not in (3, 4):
+        raise line.refused("expected 3 or 4", "NEP4 is trained in either case")
+
+
+def _zero(what: str) -> Callable[[_Line, _Settings], None]:
+    """A keyword that may only say 0."""
+
+    def take(line: _Line, _settings: _Settings) -> None:
+        if any(line.integers(1, 4)):
+            raise line.refused(f"asks for {what}, which are not trained here", "GPUMD trains them")
+
+    return take
+
+
+def _prediction(line: _Line, _settings: _Settings) -> None:
+    if line.integers(1, 1) != [0]:
+        raise line.refused("asks for predictions", "nepforge test nep.txt train.xyz makes them")
+
+
+def _cutoff(line: _Line, settings: _Settings) -> None:
+    numbers = line.numbers(2, 2 * len(SYMBOLS))
+    pairs = [list(pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
+    if len(numbers) % 2:
+        raise line.refused("expected pairs of a radial and an angular cutoff")
+    settings.values["cutoff"] = json.dumps(pairs[0] if len(pairs) == 1 else pairs)
+
+
+def _pair(key: str) -> Callable[[_Line, _Settings], None]:
+    def take(line: _Line, settings: _Settings) -> None:
+        settings.values[key] = json.dumps(line.integers(2, 2))
+
+    return take
+
+
+def _l_max(line: _Line, settings: _Settings) -> None:
+    l_max, *flags = line.integers(1, 1 + len(NEWER_INVARIANTS))
+    names = [name for name, flag in zip(NEWER_INVARIANTS, flags, strict=False) if flag]
+    settings.values["l_max"] = str(l_max)
+    settings.values["invariants"] = json.dumps(names)
+
+
+def _neuron(line: _Line, settings: _Settings) -> None:
+    first, *second = line.integers(1, 2)
+    if any(second):
+        raise line.refused("two hidden layers are not trained here", "neuron with one number")
+    settings.values["neurons"] = str(first)
+
+
+def _zbl(line: _Line, settings: _Settings) -> None:
+    if line.words in (["0"], ["0", "0"]):
+        raise line.refused("a flexible ZBL is in a file of its own", "write it into model.zbl")
+    outer = line.numbers(1, 1)[0]
+    typewise = settings.values.get("zbl", "")
+    settings.values["zbl"] = typewise.replace("OUTER", repr(outer)) or repr(outer)
+
+
+def _typewise_zbl(line: _Line, settings: _Settings) -> None:
+    factor = (line.numbers(0, 1) or [TYPE_WISE_FACTOR])[0]
+    outer = settings.values.get("zbl", "OUTER")
+    settings.values["zbl"] = f"{{ outer = {outer}, factor = {factor!r} }}"
+
+
+def _weight(line: _Line, settings: _Settings) -> None:
+    """Weights of the evolution strategy have other units; only a zero says the same."""
+    if line.numbers(1, 1) == [0.0]:
+        settings.weights_off.append(SNES_WEIGHTS[line.keyword])
+
+
+def _fine_tune(line: _Line, settings: _Settings) -> None:
+    if not line.words:
+        raise line.refused("expected a model file")
+    settings.values["start_from"] = json.dumps(line.words[0])
+
+
+USED: Mapping[str, Callable[[_Line, _Settings], None]] = {
+    "type": _type,
+    "version": _version,
+    "model_type": _zero("dipoles, polarizabilities or temperatures"),
+    "mode": _zero("dipoles, polarizabilities or temperatures"),
+    "charge_mode": _zero("charges"),
+    "prediction": _prediction,
+    "cutoff": _cutoff,
+    "n_max": _pair("n_max"),
+    "basis_size": _pair("basis_size"),
+    "l_max": _l_max,
+    "neuron": _neuron,
+    "zbl": _zbl,
+    "use_typewise_cutoff_zbl": _typewise_zbl,
+    "lambda_e": _weight,
+    "lambda_f": _weight,
+    "lambda_v": _weight,
+    "fine_tune": _fine_tune,
+}
+
+
+def _filled(starter: str, settings: _Settings, path: Path) -> str:
+    """The starter with values replaced, after the comments on every keyword."""
+    values = dict(settings.values)
+    if "OUTER" in values.get("zbl", ""):
+        raise DataError(f"{path}: use_typewise_cutoff_zbl without a line zbl")
+    added = [f"{key} = {values.pop(key)}" for key in ("zbl", "start_from") if key in values]
+    text = starter
+    for key, value in values.items():
+        text = _replaced(text, key, value)
+    for quantity in settings.weights_off:
+        text = re.sub(rf"(^weights = .*\b{quantity} = )[\d.]+", r"\g<1>0.0", text, flags=re.M)
+    more = "".join(f"{line}\n" for line in added)
+    text = re.sub(r"^neurons = .*\n", lambda match: match[0] + more, text, flags=re.M)
+    comments = "".join(f"#   {comment}\n" for comment in settings.comments)
+    return f"# From {path.name} of GPUMD:\n{comments}{text}"
+
+
+def _replaced(text: str, key: str, value: str) -> str:
+    """The line `key = value  # comment` with another value, the comment in its column."""
+
+    def line(match: re.Match[str]) -> str:
+        start = f"{key} = {value}"
+        comment = match["comment"] or ""
+        return f"{start:<32} {comment}".rstrip() if comment else start
+
+    pattern = rf"^{key} = (?P<value>\"[^\"]*\"|\[.*?\]|[^#\n]*?)\s*(?P<comment>#.*)?$"
+    replaced, count = re.subn(pattern, line, text, count=1, flags=re.M)
+    assert count == 1, key
+    return replaced
