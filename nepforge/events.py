@@ -34,6 +34,7 @@ class RunStarted:
     parameters: Mapping[
         str, str | int | float | bool
     ]  # the resolved recipe, flattened by dotted key
+    experiment: str = ""  # what runs are collected under; the name when empty
 
 
 @frozen

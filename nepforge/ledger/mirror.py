@@ -50,7 +50,7 @@ def writer_command(workspace: Path) -> list[str]:
 
 
 class MlflowMirror:
-    """A listener that copies a run into the MLflow store of its workspace."""
+    """A listener that copies runs, one after the other, into the MLflow store of a workspace."""
 
     def __init__(
         self,
@@ -61,16 +61,18 @@ class MlflowMirror:
         self._workspace = workspace
         self._command = command
         self._longest_wait = longest_wait
-        self._before_start: list[dict[str, Any]] = []
         self._writer: subprocess.Popen[str] | None = None
+        self._before_start: list[dict[str, Any]] = []  # of a run that has computed nothing yet
+        self._is_told = False  # whether the store is told of the run in progress
         self._computed: list[StageFinished] = []
 
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
+                self._before_start, self._computed, self._is_told = [], [], False
                 self._send(_header(event))
-            case StageStarted() if self._writer is None:
-                self._start_writer()
+            case StageStarted() if not self._is_told:
+                self._tell()
             case EpochFinished():
                 self._send(_epoch(event))
             case StageFinished():
@@ -100,6 +102,25 @@ class MlflowMirror:
             return f"it took longer than {self._longest_wait:g} s"
         return "" if status == 0 else self._last_words()
 
+    def add_comparison(self, experiment: str, metrics: Mapping[str, float], folder: Path) -> None:
+        """Add a run that compares those before it; nothing when none of them computed anything."""
+        if self._writer is None:
+            return
+        self._is_told = True
+        self._send(_comparison_header(experiment))
+        self._send(_metrics(metrics, 0))
+        self._send(_artifacts(folder, ""))
+        self._send({"do": "end", "time": _now(), "status": _STATUS["finished"], "tags": {}})
+
+    def _tell(self) -> None:
+        """Begin the run in the store, with everything that was kept back so far."""
+        self._is_told = True
+        if self._writer is None:
+            self._start_writer()
+        waiting, self._before_start = self._before_start, []
+        for record in waiting:
+            self._send(record)
+
     def _start_writer(self) -> None:
         log = self._workspace / HIDDEN / LOG_FILE
         with log.open("w", encoding="utf-8") as log_file:
@@ -113,12 +134,9 @@ class MlflowMirror:
                 start_new_session=True,  # Ctrl-C in the terminal is not meant for it
                 env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
             )
-        waiting, self._before_start = self._before_start, []
-        for record in waiting:
-            self._send(record)
 
     def _send(self, record: dict[str, Any]) -> None:
-        if self._writer is None:
+        if not self._is_told or self._writer is None:
             self._before_start.append(record)
             return
         pipe = self._writer.stdin
@@ -149,10 +167,21 @@ def _header(event: RunStarted) -> dict[str, Any]:
     return {
         "do": "start",
         "time": _now(),
-        "experiment": event.name,
+        "experiment": event.experiment or event.name,
         "run_name": f"{event.name}-{event.recipe_hash[:SHOWN_DIGITS]}",
         "params": {_param_name(name): str(value) for name, value in event.parameters.items()},
         "tags": {"nepforge.recipe_hash": event.recipe_hash, "mlflow.source.name": "nepforge run"},
+    }
+
+
+def _comparison_header(experiment: str) -> dict[str, Any]:
+    return {
+        "do": "start",
+        "time": _now(),
+        "experiment": experiment,
+        "run_name": f"{experiment}-comparison",
+        "params": {},
+        "tags": {"mlflow.source.name": "nepforge run"},
     }
 
 

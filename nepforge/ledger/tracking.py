@@ -1,4 +1,4 @@
-"""The only importer of MLflow: a process that writes one run into the store.
+"""The only importer of MLflow: a process that writes runs into the store, one after the other.
 
     python -m nepforge.ledger.tracking .nepforge  < records
 
@@ -79,11 +79,14 @@ class TrackedRun:
         return str(self._client.create_experiment(name, (artifacts / name).as_uri()))
 
 
-def write(hidden: Path, records: Iterator[list[Record]]) -> TrackedRun:
-    """Carry out records, which come in lists of what was sent meanwhile; the finished run."""
-    header, *rest = next(records)
-    run = TrackedRun(hidden, header)
-    for record in _with_joined_metrics([rest], records):
+def write(hidden: Path, records: Iterator[list[Record]]) -> None:
+    """Carry out records, which come in lists of what was sent meanwhile."""
+    run: TrackedRun | None = None
+    for record in _with_joined_metrics(records):
+        if record["do"] == "start":
+            run = TrackedRun(hidden, record)
+        if run is None:
+            continue  # between two runs
         match record["do"]:
             case "metrics":
                 run.log_metrics(record["metrics"])
@@ -91,24 +94,23 @@ def write(hidden: Path, records: Iterator[list[Record]]) -> TrackedRun:
                 run.log_folder(Path(record["folder"]), record["place"])
             case "end":
                 run.end(record["status"], record["tags"], record["time"])
-                return run
-    run.end(KILLED, {}, None)  # MLflow takes the time of now
-    return run
+                run = None
+    if run is not None:
+        run.end(KILLED, {}, None)  # MLflow takes the time of now
 
 
-def _with_joined_metrics(*sources: Iterable[list[Record]]) -> Iterator[Record]:
+def _with_joined_metrics(source: Iterable[list[Record]]) -> Iterator[Record]:
     """The same records in the same order, metrics that follow each other in one."""
-    for source in sources:
-        for records in source:
-            rows: list[Any] = []
-            for record in records:
-                if record["do"] == "metrics":
-                    rows += record["metrics"]
-                    continue
-                yield {"do": "metrics", "metrics": rows}
-                rows = []
-                yield record
+    for records in source:
+        rows: list[Any] = []
+        for record in records:
+            if record["do"] == "metrics":
+                rows += record["metrics"]
+                continue
             yield {"do": "metrics", "metrics": rows}
+            rows = []
+            yield record
+        yield {"do": "metrics", "metrics": rows}
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

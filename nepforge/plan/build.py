@@ -50,6 +50,7 @@ def build(loaded: LoadedRecipe) -> Plan:
         positions=loaded.positions,
         overrides=loaded.overrides,
         recipe_path=loaded.path,
+        experiment="" if loaded.place is None else loaded.place.name,
     )
 
 

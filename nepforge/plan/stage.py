@@ -125,3 +125,4 @@ class Plan:
     positions: Mapping[str, tuple[int, int]]  # dotted recipe key -> line, column (1-based)
     overrides: tuple[str, ...] = ()  # --set texts that were applied to the text
     recipe_path: Path | None = None
+    experiment: str = ""  # what its runs are collected under; the name when empty
