@@ -25,7 +25,7 @@ PLAIN_COLUMNS = "species:S:1:pos:R:3"
 SAME_VIRIAL = 1.0e-3  # relative; a stress and a virial that are both given agree better than this
 
 _QUOTED = r'"(?:\\.|[^"\\])*"|\'[^\']*\'|\{[^}]*\}|\[[^\]]*\]'
-_ITEM = re.compile(rf'(?P<key>"[^"]*"|[^\s="]+)(?:\s*=\s*(?P<value>{_QUOTED}|[^\s"]\S*))?')
+_ITEM = re.compile(rf'(?P<key>"[^"]*"|[^\s="]+)(?:\s*=\s*(?P<value>{_QUOTED}|[^\s"]+))?')
 _BETWEEN_NUMBERS = re.compile(r"[\s,\[\]{}]+")
 _TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
 
@@ -52,7 +52,8 @@ def _read_frame(count: str, stream: Iterator[str], source: str, options: ReadOpt
         raise DataError(
             f"{source}: ends after {found} of {n_atoms} atoms", hint="the file may be cut"
         )
-    items = parse_comment(comment)
+    pairs = parse_comment(comment, source)
+    items = {key.lower(): value for key, value in pairs.items()}
     table = _table(lines, items.get("properties", PLAIN_COLUMNS), source)
     cell = _cell(items, source)
     virial = _virial(items, cell, source)
@@ -65,26 +66,35 @@ def _read_frame(count: str, stream: Iterator[str], source: str, options: ReadOpt
         energy=None if energy is None else float(_values("energy", energy, (1,), source)[0]),
         forces=_forces(table),
         virial=virial,
-        group=_group(comment, options.group_by),
+        group=pairs.get(options.group_by, ""),
         source=source,
         weight=float(_values("weight", items.get("weight", "1"), (1,), source)[0]),
     )
 
 
-def parse_comment(comment: str) -> dict[str, str]:
-    """key=value pairs of a comment line: keys in lower case, values without quotes."""
-    return {key.lower(): value for key, value in _pairs(comment)}
+def parse_comment(comment: str, source: str) -> dict[str, str]:
+    """The key=value pairs of a comment line, values without their quotes.
 
-
-def _pairs(comment: str) -> Iterator[tuple[str, str]]:
+    Raises:
+        DataError: Something stands between the pairs, as after a wrong quotation mark. A comment
+            without any pair is free text.
+    """
+    pairs: dict[str, str] = {}
+    end, stray = 0, ""
     for match in _ITEM.finditer(comment):
-        value = match["value"]
-        if value is not None:
-            yield match["key"].strip('"'), value.strip("\"'")
-
-
-def _group(comment: str, key: str) -> str:
-    return dict(_pairs(comment)).get(key, "") if key else ""
+        between = comment[end : match.start()]
+        if between.strip() or (end and not between):
+            stray = stray or comment[end:]
+        end = match.end()
+        if match["value"] is not None:
+            pairs[match["key"].strip('"')] = match["value"].strip("\"'")
+    stray = stray or comment[end:].strip()
+    if pairs and stray:
+        raise DataError(
+            f"{source}: the comment line cannot be understood from here on: {stray[:60]}",
+            hint="look for a quotation mark that is not closed",
+        )
+    return pairs
 
 
 @frozen

@@ -47,12 +47,18 @@ def _snapshots(
     titles: dict[str, str] = {}
     sections: dict[str, list[str]] = {}
     current: list[str] | None = None
+    n_snapshots = 0
     for line in stream:
         if line.startswith("ITEM:"):
             name, rest = _item(line)
             if name in ("TIMESTEP", "UNITS") and "ATOMS" in sections:
                 yield titles, sections
-                titles, sections = {}, {}
+                titles, sections, n_snapshots = {}, {}, n_snapshots + 1
+            elif name in sections:
+                raise DataError(
+                    f"{path}: snapshot {n_snapshots} has ITEM: {name} twice",
+                    hint="a line ITEM: TIMESTEP may be lost",
+                )
             titles[name], sections[name] = rest, (current := [])
         elif current is not None:
             current.append(line)

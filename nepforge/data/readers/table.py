@@ -69,7 +69,8 @@ def read_frames(
         raise DataMissingError(f"{path}: does not exist")
     options = ReadOptions(label, part, group_by, species)
     try:
-        frames = READERS[file_format](path, options)
+        with np.errstate(all="ignore"):  # what is not finite in the end is refused below
+            frames = READERS[file_format](path, options)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}", hint="the file may be cut") from error
     if not frames:

@@ -18,6 +18,9 @@ from nepforge.errors import DataError
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
+MOST_DIGITS = 9  # of a number of atoms
+
+
 def open_text(path: Path) -> IO[str]:
     """A file as text; `.gz`, `.xz` and `.bz2` are decompressed on the way.
 
@@ -31,24 +34,23 @@ def to_floats(words: Sequence[str], where: str) -> FloatArray:
     """Decimal numbers, shape [len(words)]; an underscore is no digit here.
 
     Raises:
-        DataError: One of the words is no number.
+        DataError: One of the words is no finite number.
     """
     try:
         numbers = np.array([float(word) for word in words])
     except ValueError:
         numbers = None
-    if numbers is None or "_" in "".join(words):
+    if numbers is None or "_" in "".join(words) or not np.isfinite(numbers).all():
         wrong = next(word for word in words if not _is_number(word))
-        raise DataError(f'{where}: found "{wrong}", expected a number')
+        raise DataError(f'{where}: found "{wrong}", expected a finite number')
     return numbers
 
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        return bool(np.isfinite(float(word))) and "_" not in word
     except ValueError:
         return False
-    return "_" not in word
 
 
 def to_count(word: str, where: str) -> int:
@@ -57,7 +59,7 @@ def to_count(word: str, where: str) -> int:
     Raises:
         DataError: It is no integer, or below 1.
     """
-    if not (word.isascii() and word.isdigit()):
+    if not (word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS):
         raise DataError(f'{where}: found "{word}", expected a number of atoms')
     if int(word) < 1:
         raise DataError(f"{where}: has no atoms")

@@ -1,0 +1,241 @@
+"""Readers on damaged files: a frame that an independent reader confirms, or a DataError.
+
+The default run tries a few hundred inputs of each format; `-m slow` more. As many as wanted:
+
+    NEPFORGE_FUZZ_INPUTS=100000 pytest -m slow tests/data/test_fuzz.py
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import ase
+import ase.io
+import numpy as np
+import pytest
+
+from nepforge.data.frame import Frame
+from nepforge.data.readers import read_frames
+from nepforge.data.writers import write_frames
+from nepforge.errors import DataError
+
+FILES = Path(__file__).parent / "files"
+FEW_INPUTS = 300
+MANY_INPUTS = int(os.environ.get("NEPFORGE_FUZZ_INPUTS", "5000"))
+SPECIES = ("H", "Si")
+
+EXTXYZ = b"""3
+energy=-1.5 Lattice="4 0 0 1 4 0 0 0 4" pbc="T T F" Properties=species:S:1:pos:R:3:forces:R:3 a=b
+O 0.1 0.2 0.3 0.1 0.2 0.3
+Hf 2 2 2 -0.1 -0.2 -0.3
+O -1.25e-1 3.5 1 0.0 1.0 -2.0
+2
+energy=-2.5 virial="1 2 3 2 5 6 3 6 9" Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3
+O 0.5 0.25 0.75
+H 2 2 2
+"""
+WORDS = [b"nan", b"inf", b"1e999", b"-0", b"1_0", b"", b" ", b"\n", b"\n\n", b"\x00", b"\xff"]
+WORDS += [b"99999999999999999999", b"-1", b"0x10", "٣".encode(), b'"', b"=", b":", b"T", b"3"]
+
+
+def mutated(rng: np.random.Generator, content: bytes) -> bytes:
+    """One to three of: cut, drop, repeat or swap a part; replace a byte or a word."""
+    for _ in range(rng.integers(1, 4)):
+        first, second = sorted(rng.integers(0, len(content) + 1, 2).tolist())
+        last = min(second, first + int(rng.integers(1, 40)))
+        word = WORDS[rng.integers(len(WORDS))]
+        lines = content.split(b"\n")
+        match rng.integers(8):
+            case 0:
+                content = content[:second]
+            case 1:
+                content = content[:first] + content[last:]
+            case 2:
+                content = content[:last] + content[first:last] + content[last:]
+            case 3:
+                content = content[:first] + bytes([rng.integers(256)]) + content[first + 1 :]
+            case 4:
+                content = content[:first] + word + content[last:]
+            case 5:
+                del lines[rng.integers(len(lines))]
+                content = b"\n".join(lines)
+            case 6:
+                lines.insert(rng.integers(len(lines)), lines[rng.integers(len(lines))])
+                content = b"\n".join(lines)
+            case 7:
+                words = re.split(rb"(\s+)", content)
+                words[rng.integers(len(words))] = word
+                content = b"".join(words)
+    return content
+
+
+def frames_or_none(path: Path, file_format: str) -> list[Frame] | None:
+    """What the reader gives; any other exception than DataError fails the test."""
+    try:
+        return read_frames(path, file_format, species=SPECIES)
+    except DataError:
+        return None
+
+
+def ase_images(content: bytes, ase_format: str, **options: object) -> list[ase.Atoms]:
+    """What ASE reads, nothing where it gives up."""
+    images: list[ase.Atoms] = []
+    text = content.decode(errors="replace")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            stream = io.StringIO(text, newline=None)
+            images.extend(ase.io.iread(stream, index=":", format=ase_format, **options))
+        except Exception:
+            return []
+    return images
+
+
+def confirm_extxyz(content: bytes, frames: Sequence[Frame]) -> None:
+    """ASE agrees, as far as it reads: it ends at an empty line, wants its own spelling, and loses
+    what follows an apostrophe."""
+    text = content.decode(errors="replace")
+    if re.search(r"\n\s*\n", text.strip()) or re.search("lattice|properties|PBC|Energy|'", text):
+        return
+    for frame, atoms in zip(frames, ase_images(content, "extxyz"), strict=False):
+        if not atoms.numbers.all():  # ASE's answer to columns that it does not know
+            continue
+        assert atoms.numbers.tolist() == frame.numbers.tolist()
+        np.testing.assert_array_equal(atoms.positions, frame.positions)
+        np.testing.assert_array_equal(atoms.cell.array, frame.cell)
+        if atoms.calc is not None and "forces" in atoms.calc.results:
+            np.testing.assert_array_equal(atoms.calc.results["forces"], frame.forces)
+        energy = None if atoms.calc is None else atoms.calc.results.get("energy")
+        if isinstance(energy, float):  # a key without a value is True for ASE
+            assert energy == frame.energy
+
+
+def confirm_dump(content: bytes, frames: Sequence[Frame]) -> None:
+    """ASE agrees on elements, cell and forces, and on positions up to the origin of the box.
+
+    (It adds the origin to coordinates in Å, and not to fractions.)
+    """
+    images = ase_images(content, "lammps-dump-text", specorder=list(SPECIES))
+    if len(images) != len(frames) or b"\n\n" in content:
+        return  # ASE drops a snapshot that is cut, and counts empty lines as atoms
+    for frame, atoms in zip(frames, images, strict=True):
+        assert atoms.numbers.tolist() == frame.numbers.tolist()
+        np.testing.assert_allclose(atoms.cell.array, frame.cell, rtol=1e-9, atol=1e-9)
+        origin = np.asarray(atoms.get_celldisp()).ravel()
+        shift = atoms.positions - frame.positions
+        small = 1e-9 * (1.0 + abs(atoms.positions).max())
+        assert (abs(shift) < small).all() or (abs(shift - origin) < small).all()
+        if frame.forces is not None:
+            np.testing.assert_array_equal(atoms.get_forces(), frame.forces)
+
+
+def confirm_movement(content: bytes, frames: Sequence[Frame]) -> None:
+    """The numbers stand below their titles, looked up by line number."""
+    lines = content.decode(errors="replace").split("\n")
+    starts = [idx for idx, line in enumerate(lines) if re.match(r"\s*\d+\s+atoms", line, re.I)]
+    if len(starts) != len(frames):
+        return
+    for frame, start, stop in zip(frames, starts, [*starts[1:], len(lines)], strict=True):
+        section = lines[start:stop]
+        at = [i for i, line in enumerate(section) if line.lower().lstrip().startswith("force")]
+        if len(at) == 1 and frame.forces is not None:
+            rows = [line.split() for line in section[at[0] + 1 : at[0] + 1 + frame.n_atoms]]
+            expected = [[-float(word) for word in row[1:4]] for row in rows]
+            np.testing.assert_array_equal(frame.forces, expected)
+            assert [float(row[0]) for row in rows] == frame.numbers.tolist()
+
+
+TEXT_FORMATS: dict[str, tuple[bytes, Callable[[bytes, Sequence[Frame]], None]]] = {
+    "extxyz": (EXTXYZ, confirm_extxyz),
+    "movement": ((FILES / "MOVEMENT").read_bytes(), confirm_movement),
+    "lammps-dump": ((FILES / "slab.dump").read_bytes(), confirm_dump),
+}
+
+
+def fuzz_text(file_format: str, n_inputs: int, folder: Path) -> tuple[int, int]:
+    """Numbers of inputs that were read and that were refused."""
+    content, confirm = TEXT_FORMATS[file_format]
+    rng = np.random.default_rng(n_inputs)
+    path = folder / "damaged"
+    n_read = 0
+    for idx in range(n_inputs):
+        damaged = mutated(rng, content)
+        path.write_bytes(damaged)
+        try:
+            frames = frames_or_none(path, file_format)
+            if frames is not None:
+                confirm(damaged, frames)
+                n_read += 1
+        except Exception as error:
+            raise AssertionError(f"input {idx}: {damaged!r}") from error
+    return n_read, n_inputs - n_read
+
+
+def fuzz_pwdata(n_inputs: int, folder: Path, frames: Sequence[Frame]) -> tuple[int, int]:
+    """One array of the folder is damaged at a time; numpy confirms what is read."""
+    write_frames(folder / "set", "pwdata", frames)
+    (leaf,) = (folder / "set").iterdir()
+    contents = {path: path.read_bytes() for path in sorted(leaf.glob("*.npy"))}
+    rng = np.random.default_rng(n_inputs)
+    n_read = 0
+    for _ in range(n_inputs):
+        path = list(contents)[rng.integers(len(contents))]
+        path.write_bytes(mutated(rng, contents[path]))
+        found = frames_or_none(leaf, "pwdata")
+        if found is not None:
+            confirm_pwdata(leaf, found)
+            n_read += 1
+        path.write_bytes(contents[path])
+    return n_read, n_inputs - n_read
+
+
+def confirm_pwdata(leaf: Path, frames: Sequence[Frame]) -> None:
+    """Energies, forces and elements are the arrays' rows."""
+    arrays = {name: np.load(leaf / f"{name}.npy") for name in ("energies", "forces", "image_type")}
+    assert [frame.energy for frame in frames] == arrays["energies"].ravel().tolist()
+    for frame, row in zip(frames, arrays["forces"], strict=True):
+        np.testing.assert_array_equal(np.ravel(frame.forces), np.ravel(row))
+        np.testing.assert_array_equal(frame.numbers, arrays["image_type"].ravel())
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.mark.parametrize("file_format", TEXT_FORMATS)
+def test_damaged_text_is_read_right_or_refused(file_format: str, scratch: Path) -> None:
+    """No crash, no number that stands elsewhere in the file; some of both outcomes."""
+    n_read, n_refused = fuzz_text(file_format, FEW_INPUTS, scratch)
+    assert min(n_read, n_refused) > FEW_INPUTS // 50
+
+
+def test_damaged_arrays_are_read_right_or_refused(
+    random_frame: Callable[..., Frame], scratch: Path
+) -> None:
+    """Headers, lengths and bytes of the .npy files."""
+    frames = [random_frame(1, 3), random_frame(1, 3)]
+    n_read, n_refused = fuzz_pwdata(FEW_INPUTS, scratch, frames)
+    assert min(n_read, n_refused) > FEW_INPUTS // 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("file_format", TEXT_FORMATS)
+def test_much_damaged_text(file_format: str, scratch: Path) -> None:
+    """The same, longer."""
+    print(file_format, *fuzz_text(file_format, MANY_INPUTS, scratch))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_many_damaged_arrays(random_frame: Callable[..., Frame], scratch: Path) -> None:
+    """The same, longer."""
+    print("pwdata", *fuzz_pwdata(MANY_INPUTS, scratch, [random_frame(1, 3), random_frame(1, 3)]))
