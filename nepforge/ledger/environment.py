@@ -51,10 +51,12 @@ def pin_threads(threads: int) -> None:
     """Fix the thread count of numerical libraries that are loaded after this call.
 
     One matrix product has other bits with another number of threads. Libraries that are loaded
-    already do not look again, so stages call torch.set_num_threads too.
+    already do not look again, so stages call torch.set_num_threads too. Threads that wait for
+    others sleep instead of spinning: on a shared machine spinning took several times the CPU.
     """
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def numerics(packages: Sequence[str], threads: int) -> dict[str, str | int]:
