@@ -23,6 +23,7 @@ from nepforge.commands.cache import cache
 from nepforge.commands.data import data
 from nepforge.commands.diff import diff
 from nepforge.commands.ledger import ledger
+from nepforge.commands.matrix import run_matrix
 from nepforge.commands.model import convert, infer, inspect, test
 from nepforge.commands.options import (
     cache_option,
@@ -31,7 +32,7 @@ from nepforge.commands.options import (
     remote_option,
     workspace_option,
 )
-from nepforge.commands.recipes import explain, load, recipe_argument, set_option
+from nepforge.commands.recipes import explain, load_all, recipe_argument, set_option
 from nepforge.commands.reproduce import reproduce
 from nepforge.errors import NepforgeError, UsageError
 
@@ -93,11 +94,13 @@ def check(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Check a recipe and the files that it names; all problems at once."""
     from nepforge.ui.listings import data_text
 
-    loaded = load(recipe, overrides)
-    plan = _plan(loaded)
-    click.echo(f"{recipe}: OK, {len(plan.stages)} stages")
-    click.echo(f"recipe {loaded.hash}")
-    click.echo(data_text(loaded.sources))
+    runs = load_all(recipe, overrides)
+    counted = f"{len(runs)} runs, " if runs[0].place else ""
+    click.echo(f"{recipe}: OK, {counted}{len(_plan(runs[0]).stages)} stages")
+    for loaded in runs:
+        label = f"  {loaded.recipe.name}" if loaded.place else ""
+        click.echo(f"recipe {loaded.hash}{label}")
+    click.echo(data_text(runs[0].sources))
 
 
 @commands.command()
@@ -124,6 +127,8 @@ def run(
 ) -> None:
     """Run a recipe: compute what is not cached, record it in the ledger.
 
+    A recipe with a [matrix] is several runs, compared at the end.
+
     Ctrl-C finishes the step in progress and stops; the same command goes on from there.
     """
     from nepforge.engine import find_workspace
@@ -131,16 +136,24 @@ def run(
     from nepforge.ui.mode import choose_mode
 
     mode = choose_mode(sys.stderr, os.environ, json_lines=as_json, quiet=quiet, plain=plain)
-    plan = _plan(load(recipe, overrides))
+    runs = load_all(recipe, overrides)
     root = (workspace or find_workspace(recipe)).resolve()
     mirror = None if no_mlflow else MlflowMirror(root)
-    try:
-        again = _typed_again(recipe, overrides, workspace)
-        finished = _run(root, plan, mode, mirror, again, store, remote)
+    again = _typed_again(recipe, overrides, workspace)
+
+    def run_one(loaded: LoadedRecipe) -> RunFinished:
+        finished = _run(root, _plan(loaded), mode, mirror, again, store, remote)
         if mode == "live":
             click.echo(err=True)
-        if mode in ("live", "plain"):
-            _print_report(finished, plan, recipe)
+        return finished
+
+    try:
+        if runs[0].place is not None:
+            run_matrix(runs, run_one, workspace=root, mirror=mirror, mode=mode)
+        else:
+            finished = run_one(runs[0])
+            if mode in ("live", "plain"):
+                _print_report(finished, runs[0].recipe.name, recipe)
     finally:
         if mirror is not None and mirror.is_writing:
             _wait_for(mirror, mode)
@@ -190,11 +203,11 @@ class _LedgerEntry:
             self.text = f"recorded: run {event.run_hash[:12]}, ledger entry {event.ledger_seq}"
 
 
-def _print_report(finished: RunFinished, plan: Plan, recipe: Path) -> None:
+def _print_report(finished: RunFinished, name: str, recipe: Path) -> None:
     from nepforge.ui.mode import console_for
     from nepforge.ui.report import print_report
 
-    print_report(console_for(sys.stdout, os.environ), finished, plan.name, recipe)
+    print_report(console_for(sys.stdout, os.environ), finished, name, recipe)
 
 
 def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:
@@ -232,13 +245,14 @@ def plan(
     from nepforge.engine import find_workspace, plan_run
     from nepforge.ui.listings import plan_text
 
-    built = _plan(load(recipe, overrides))
-    stages = plan_run(workspace or find_workspace(recipe), built, store=store)
-    if as_json:
-        content = {"v": 1, "name": built.name, "recipe_hash": built.recipe_hash}
-        click.echo(json.dumps({**content, "stages": [attrs.asdict(stage) for stage in stages]}))
-    else:
-        click.echo(plan_text(built.name, built.recipe_hash, stages))
+    for loaded in load_all(recipe, overrides):
+        built = _plan(loaded)
+        stages = plan_run(workspace or find_workspace(recipe), built, store=store)
+        if as_json:  # one line a run
+            content = {"v": 1, "name": built.name, "recipe_hash": built.recipe_hash}
+            click.echo(json.dumps({**content, "stages": [attrs.asdict(stage) for stage in stages]}))
+        else:
+            click.echo(plan_text(built.name, built.recipe_hash, stages))
 
 
 @commands.command()

@@ -41,8 +41,12 @@ ROOMS: dict[str, set[str]] = {
     "reproduce": {"recipe", "plan", "engine", "ledger", "diff", "interrupt", "events", "errors"},
     "bundle": {"recipe", "ledger", "reproduce", "errors"},
     "installation": {"ledger", "lammps", "native", "errors"},
-    "ui": {"recipe", "plan", "ledger", "diff", "reproduce", "events", "errors", "units"},
+    "ui": {
+        *("recipe", "plan", "ledger", "diff", "reproduce", "comparison"),
+        *LEAVES,
+    },
     "cli_errors": {"errors"},
+    "comparison": {"plots", "events", "errors"},
     "commands": {"cli_errors", "errors"},
     "cli": {"cli_errors", "commands", "recipe", "plan", "ui", "errors"},
     "__main__": {"cli"},
@@ -53,6 +57,7 @@ LATER: dict[str, set[str]] = {
     "cli": {"engine", "ledger", "installation", "events"},
     "commands": {
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
+        "comparison",
         *("data", "datasets", "inference", "model_files"),
     },
 }

@@ -153,7 +153,7 @@ def test_every_error_has_its_exit_status(
     def fail(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("nepforge.recipe.load.load_recipe", fail)
+    monkeypatch.setattr("nepforge.recipe.load.load_recipes", fail)
     answer = _nepforge("check", str(recipe))
     assert answer.exit_code == status
     assert "Traceback" not in answer.stderr
@@ -166,7 +166,7 @@ def test_debug_shows_the_traceback(recipe: Path, monkeypatch: pytest.MonkeyPatch
     def fail(*_arguments: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("nepforge.recipe.load.load_recipe", fail)
+    monkeypatch.setattr("nepforge.recipe.load.load_recipes", fail)
     answer = _nepforge("check", str(recipe), "--debug")
     assert "ValueError: a bug" in answer.stderr
     assert "Traceback" in answer.stderr

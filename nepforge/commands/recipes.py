@@ -24,12 +24,12 @@ set_option = click.option(
 )
 
 
-def load(recipe: Path, overrides: tuple[str, ...]) -> LoadedRecipe:
-    """Load a recipe; its problems come with the lines of its source."""
-    from nepforge.recipe.load import format_problems, load_recipe
+def load_all(recipe: Path, overrides: tuple[str, ...]) -> tuple[LoadedRecipe, ...]:
+    """Load the runs of a recipe; its problems come with the lines of its source."""
+    from nepforge.recipe.load import format_problems, load_recipes
 
     try:
-        return load_recipe(recipe, overrides)
+        return load_recipes(recipe, overrides)
     except RecipeError as error:
         text = recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else ""
         raise UsageError(format_problems(error, text, recipe), hint=error.hint) from error
@@ -54,6 +54,9 @@ def explain(
     from nepforge.plan.build import build
     from nepforge.ui.cache import explanation_text
 
-    plan = build(load(recipe, overrides))
     root = workspace or find_workspace(recipe)
-    click.echo(explanation_text(stage, explain_stage(root, plan, stage, store=store)))
+    for loaded in load_all(recipe, overrides):
+        if loaded.place is not None:
+            click.echo(f"{loaded.recipe.name}:")
+        explained = explain_stage(root, build(loaded), stage, store=store)
+        click.echo(explanation_text(stage, explained))

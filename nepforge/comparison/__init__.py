@@ -1,0 +1,1 @@
+"""The runs of a [matrix] side by side: mean and spread over seeds, curves of all."""

@@ -1,0 +1,173 @@
+"""Mean and spread of the validation errors of every variant."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from nepforge.events import RunFinished
+
+# metric of the stage evaluate, on validation data -> column of epoch_valid.dat
+ERRORS = {
+    "valid_energy_rmse": "energy_rmse",  # eV/atom
+    "valid_force_rmse": "force_rmse",  # eV/Å
+    "valid_virial_rmse": "virial_rmse",  # eV/atom
+}
+HISTORY = Path("train") / "epoch_valid.dat"
+
+
+@frozen(eq=False)
+class ComparedRun:
+    """A finished run: final errors of its best model, and errors after every epoch."""
+
+    label: str  # "lkf, seed 2"
+    variant: str  # "lkf"
+    optimizer: str  # kind
+    run_hash: str
+    errors: Mapping[str, float]  # names of ERRORS
+    history: Mapping[str, NDArray[np.float64]]  # columns of epoch_valid.dat
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history["epoch"])
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of training, validation excluded."""
+        return float(self.history["seconds"][-1])
+
+
+@frozen
+class Spread:
+    """Mean and sample standard deviation (None for a single value)."""
+
+    mean: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        several = len(values) > 1
+        return cls(statistics.fmean(values), statistics.stdev(values) if several else None)
+
+
+@frozen
+class Row:
+    """The runs of one variant; `errors` only for what all of them have."""
+
+    variant: str
+    optimizer: str
+    n_runs: int
+    epochs: Spread
+    seconds: Spread
+    errors: Mapping[str, Spread]
+
+
+@frozen
+class Lead:
+    """The variant with the lowest error, and its ratio to the next one."""
+
+    metric: str
+    variant: str
+    second: str
+    ratio: float
+
+
+def compared_run(
+    label: str, variant: str, optimizer: str, finished: RunFinished, folder: Path
+) -> ComparedRun:
+    """Read what a finished run left in its run folder."""
+    path = folder / HISTORY
+    header = path.read_text(encoding="ascii").partition("\n")[0].lstrip("# ").split()
+    columns = np.loadtxt(path, ndmin=2).T
+    values = {name: finished.metrics.get(f"evaluate.{name}", math.nan) for name in ERRORS}
+    return ComparedRun(
+        label=label,
+        variant=variant,
+        optimizer=optimizer,
+        run_hash=finished.run_hash,
+        errors={name: value for name, value in values.items() if math.isfinite(value)},
+        history=dict(zip(header, columns, strict=True)),
+    )
+
+
+def rows_of(runs: Sequence[ComparedRun]) -> list[Row]:
+    """One row a variant, in the order of the matrix."""
+    members: dict[str, list[ComparedRun]] = {}
+    for run in runs:
+        members.setdefault(run.variant, []).append(run)
+    return [
+        Row(
+            variant=variant,
+            optimizer=group[0].optimizer,
+            n_runs=len(group),
+            epochs=Spread.of([run.epochs for run in group]),
+            seconds=Spread.of([run.seconds for run in group]),
+            errors={
+                name: Spread.of([run.errors[name] for run in group])
+                for name in ERRORS
+                if all(name in run.errors for run in group)
+            },
+        )
+        for variant, group in members.items()
+    ]
+
+
+def leads_of(rows: Sequence[Row]) -> list[Lead]:
+    """Who is ahead in every error that at least two variants have."""
+    leads = []
+    for name in ERRORS:
+        ranked = sorted(
+            (row for row in rows if name in row.errors), key=lambda row: row.errors[name].mean
+        )
+        if len(ranked) > 1:
+            first, second = ranked[:2]
+            ratio = first.errors[name].mean / second.errors[name].mean
+            leads.append(Lead(name, first.variant, second.variant, ratio))
+    return leads
+
+
+@frozen(eq=False)
+class Comparison:
+    """What was compared, and where its files are."""
+
+    runs: tuple[ComparedRun, ...]
+    rows: tuple[Row, ...]
+    leads: tuple[Lead, ...]
+    folder: Path
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """ "lkf/valid_force_rmse" -> mean; ".../valid_force_rmse_deviation" where there is one."""
+        metrics: dict[str, float] = {}
+        for row in self.rows:
+            for name, spread in row.errors.items():
+                metrics[f"{row.variant}/{name}"] = spread.mean
+                if spread.deviation is not None:
+                    metrics[f"{row.variant}/{name}_deviation"] = spread.deviation
+        return metrics
+
+    def to_json(self) -> dict[str, Any]:
+        """Energies and virials per atom in eV, forces in eV/Å, times in s."""
+        return {
+            "variants": [attrs.asdict(row) for row in self.rows],
+            "leads": [attrs.asdict(lead) for lead in self.leads],
+            "runs": [
+                {
+                    "label": run.label,
+                    "variant": run.variant,
+                    "run_hash": run.run_hash,
+                    "epochs": run.epochs,
+                    "seconds": run.seconds,
+                    "errors": dict(run.errors),
+                }
+                for run in self.runs
+            ],
+        }

@@ -1,0 +1,105 @@
+"""Validation errors of several runs against epoch and against training time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+from nepforge.plots.figure import BLUE, GREEN, GREY, ORANGE, PINK, drawing
+
+FloatArray = NDArray[np.float64]
+COLORS = (BLUE, ORANGE, GREEN, PINK, GREY, "#56B4E9", "#E69F00")  # the last two of Okabe and Ito
+LONG_AXIS = 6.0  # ratio of the longest to the shortest run from which the axis is logarithmic
+
+
+@frozen(eq=False)
+class Curve:
+    """Validation errors of one run after each epoch, all of shape [n_epochs]."""
+
+    variant: str  # runs of one variant share colour and label
+    epochs: FloatArray
+    seconds: FloatArray  # of training so far
+    energy: FloatArray  # RMSE in eV/atom, nan where there are no labels
+    force: FloatArray  # RMSE in eV/Å
+    has_floor: bool = False  # whether its lowest error is drawn as a dashed line
+
+
+def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
+    """Write energy and force errors (rows) against epoch and training time (columns).
+
+    Args:
+        path: PNG file to write.
+        curves: The runs; the lowest error of those with a floor is a dashed line over all panels.
+
+    Raises:
+        ValueError: No curve has a finite error.
+    """
+    variants = list(dict.fromkeys(curve.variant for curve in curves))
+    rows = [
+        (title, factor, name)
+        for title, factor, name in (
+            ("Energy RMSE (meV/atom)", 1.0e3, "energy"),
+            ("Force RMSE (eV/Å)", 1.0, "force"),
+        )
+        if any(np.isfinite(getattr(curve, name)).any() for curve in curves)
+    ]
+    if not rows:
+        raise ValueError("no finite error to plot")
+    with drawing(path, 6.6, 0.6 + 2.1 * len(rows)) as figure:
+        axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False)
+        for (title, factor, name), panels in zip(rows, axes, strict=True):
+            for panel, x_name in zip(panels, ("epochs", "seconds"), strict=True):
+                for curve in curves:
+                    color = COLORS[variants.index(curve.variant) % len(COLORS)]
+                    _draw(panel, curve, x_name, name, factor=factor, color=color)
+            panels[0].set_ylabel(title)
+            _logarithmic(panels[0])
+        for panel, x_name, label in zip(
+            axes[-1], ("epochs", "seconds"), ("Epoch", "Training time (s)"), strict=True
+        ):
+            panel.set_xlabel(label)
+            ends = [float(getattr(curve, x_name)[-1]) for curve in curves]
+            if max(ends) > LONG_AXIS * min(ends):
+                panel.set_xscale("log")
+                panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                panel.xaxis.set_minor_formatter(NullFormatter())
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        unique = dict(zip(labels, handles, strict=True))
+        figure.legend(
+            unique.values(), unique.keys(), loc="outside upper center", ncols=min(len(unique), 4)
+        )
+        figure.align_ylabels(axes[:, 0])
+
+
+def _draw(panel: Any, curve: Curve, x_name: str, name: str, *, factor: float, color: str) -> None:
+    values = factor * np.asarray(getattr(curve, name), dtype=np.float64)
+    kept = np.isfinite(values)
+    if not kept.any():
+        return
+    marker = "o" if kept.sum() <= 12 else None
+    x = np.asarray(getattr(curve, x_name), dtype=np.float64)[kept]
+    panel.plot(
+        x, values[kept], color=color, label=curve.variant, linewidth=1.1, marker=marker, ms=2.5
+    )
+    if curve.has_floor:
+        panel.axhline(
+            float(values[kept].min()),
+            color=color,
+            linestyle="--",
+            linewidth=0.9,
+            label=f"lowest of {curve.variant}",
+        )
+
+
+def _logarithmic(axes: Any) -> None:
+    """Logarithmic errors with plain numbers: 0.05, not 5 x 10^-2."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
