@@ -49,7 +49,7 @@ def test_the_stages_come_in_an_order_that_satisfies_their_inputs() -> None:
         ('data.species=["O", "Hf"]', {"data", "train", "md:nvt-300K", "md:npt-300K"}),
         ('export.layouts=["lammps"]', {"export", "verify"}),
         ("md[1].steps=10", {"md:npt-300K"}),
-        ("threads=1", {"train", "evaluate"}),
+        ("threads=3", {"train", "evaluate"}),
         ("seed=1", {"data", "train", "md:nvt-300K", "md:npt-300K"}),
         ("tolerances.valid_force_rmse.relative=0.1", set()),
         ('description="other"', set()),
