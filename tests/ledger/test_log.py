@@ -175,7 +175,7 @@ def test_entry_of_a_newer_version_is_refused_with_advice(ledger: Ledger) -> None
 
 def test_find_takes_any_unique_beginning(ledger: Ledger) -> None:
     """Unknown, ambiguous and malformed beginnings are usage errors."""
-    fill(ledger, 300)
+    fill(ledger, 60)
     entries = list(ledger.entries())
     assert ledger.find(entries[7].hash[:12].upper()) == entries[7]
     for prefix, text in [("f" * 64, "no entry"), ("xyz!", "not the beginning"), ("a", "at least")]:
@@ -187,7 +187,7 @@ def test_ambiguous_beginning_lists_the_candidates(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With every entry it could mean."""
-    fill(ledger, 300)
+    fill(ledger, 60)
     monkeypatch.setattr("nepforge.ledger.log.SHORTEST_PREFIX", 1)
     with pytest.raises(UsageError, match=r"a is ambiguous: a[0-9a-f]{11} \(seq \d+\), "):
         ledger.find("a")
