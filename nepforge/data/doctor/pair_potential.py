@@ -18,6 +18,7 @@ from nepforge.data.pairs import find_pairs
 
 CUTOFF = 6.0  # Å
 N_FUNCTIONS = 12  # radial functions for each pair of elements
+SHORTEST_DISTANCE = 1.0e-3  # Å
 RIDGE = 1.0e-6  # relative to the largest diagonal element
 
 
@@ -52,7 +53,8 @@ def fit_pair_potential(frames: Sequence[Frame]) -> PairPotential:
 def _design(frame: Frame, elements: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
     """Forces [3 n_atoms, n] and virial [9, n] for each coefficient being one."""
     pairs = find_pairs(frame, CUTOFF)
-    unit = pairs.vectors / pairs.distances[:, None]
+    lengths = np.maximum(pairs.distances, SHORTEST_DISTANCE)[:, None]
+    unit = pairs.vectors / lengths  # zero for two atoms on one place
     kinds = {pair: idx for idx, pair in enumerate(combinations_with_replacement(elements, 2))}
     numbers = np.sort(
         np.column_stack([frame.numbers[pairs.first], frame.numbers[pairs.second]]), axis=1

@@ -63,11 +63,11 @@ def frame_from_atoms(atoms: ase.Atoms, source: str) -> Frame:
     forces = _result(atoms, "forces")
     return Frame(
         numbers=atoms.numbers.astype(np.int64),
-        positions=np.asarray(atoms.positions, dtype=np.float64),
-        cell=np.asarray(atoms.cell.array, dtype=np.float64),
+        positions=np.array(atoms.positions, dtype=np.float64),
+        cell=np.array(atoms.cell.array, dtype=np.float64),
         pbc=(bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2])),
         energy=None if energy is None else float(energy),
-        forces=None if forces is None else np.asarray(forces, dtype=np.float64),
+        forces=None if forces is None else np.array(forces, dtype=np.float64),
         virial=_virial(atoms),
         source=source,
     )
