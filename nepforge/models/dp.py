@@ -14,7 +14,7 @@ Equal to DeePMD-kit with `set_davg_zero` and `resnet_dt = false`; n_neighbors is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from attrs import field, frozen
@@ -199,23 +199,17 @@ class DP:
         """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""
         return self.linearise(parameters, scaler, batch).prediction
 
+    def predictor(self, scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
+        """`predict` of one batch as a function of the parameters; its environment is found once."""
+        environment = self._environment(scaler, batch)
+        return lambda parameters: linearise(self, parameters, scaler, environment).prediction
+
     def linearise(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> LinearisedDP:
         """The same, with rows of the Jacobian."""
-        environment = Environment.of(batch, scaler, self.smooth_cutoff, self.cutoff)
-        weights = self.own_networks.weights(self.own_parameters(parameters))
-        states = [
-            type_state(self, weights, scaler, environment, type_idx)
-            for type_idx in range(self.n_types)
-        ]
-        return LinearisedDP(
-            model=self,
-            parameters=parameters,
-            scaler=scaler,
-            environment=environment,
-            weights=weights,
-            states=states,
-            prediction=_prediction(environment, scaler, states),
-        )
+        return linearise(self, parameters, scaler, self._environment(scaler, batch))
+
+    def _environment(self, scaler: Tensor, batch: Batch) -> Environment:
+        return Environment.of(batch, scaler, self.smooth_cutoff, self.cutoff)
 
 
 @frozen(eq=False)
@@ -238,6 +232,26 @@ def _with_constant_input(layers: Sequence[Layer], constant: Tensor) -> list[Tens
     for layer in others:
         parts += [layer.weight.flatten(), layer.bias]
     return parts
+
+
+def linearise(
+    model: DP, parameters: Tensor, scaler: Tensor, environment: Environment
+) -> LinearisedDP:
+    """Evaluate a batch, given its environment matrix."""
+    weights = model.own_networks.weights(model.own_parameters(parameters))
+    states = [
+        type_state(model, weights, scaler, environment, type_idx)
+        for type_idx in range(model.n_types)
+    ]
+    return LinearisedDP(
+        model=model,
+        parameters=parameters,
+        scaler=scaler,
+        environment=environment,
+        weights=weights,
+        states=states,
+        prediction=_prediction(environment, scaler, states),
+    )
 
 
 @frozen(eq=False)

@@ -216,6 +216,10 @@ class NEP:
         """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""
         return predict(self, parameters, scaler, batch)
 
+    def predictor(self, scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
+        """`predict` of one batch as a function of the parameters; its moments are found once."""
+        return predictor(self, scaler, batch)
+
     def linearise(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> LinearisedNEP:
         """The same, with rows of the Jacobian."""
         kernels = self.pair_kernels(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -81,5 +81,24 @@ class Potential(Protocol):
     def predict(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> Prediction:
         """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""
 
+    def predictor(self, scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
+        """`predict` of one batch as a function of the parameters; the rest is found once."""
+
     def linearise(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> Linearised:
         """The same, with rows of the Jacobian."""
+
+
+class TrainedPotential(Protocol):
+    """A potential with its numbers."""
+
+    @property
+    def model(self) -> Potential:
+        """The sizes."""
+
+    @property
+    def parameters(self) -> Tensor:
+        """[n_parameters]."""
+
+    @property
+    def scaler(self) -> Tensor:
+        """Of the shape that the model says."""

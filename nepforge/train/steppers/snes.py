@@ -9,8 +9,7 @@ from attrs import frozen
 from torch import Tensor
 
 from nepforge.data.batch import Batch
-from nepforge.models.nep import NEP, predictor
-from nepforge.models.potential import Prediction
+from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.snes import SNES
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import ObservationWeights, refuse_not_finite
@@ -37,7 +36,7 @@ class SNESStepper:
     advice = "lower optimizer.sigma"
 
     def __init__(
-        self, model: NEP, parameters: Tensor, scaler: Tensor, settings: SNESSettings
+        self, model: Potential, parameters: Tensor, scaler: Tensor, settings: SNESSettings
     ) -> None:
         self.model = model
         self.parameters = parameters
@@ -46,7 +45,7 @@ class SNESStepper:
         self.search = SNES(parameters, torch.full_like(parameters, settings.sigma))
 
     def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
-        predict = predictor(self.model, self.scaler, batch)
+        predict = self.model.predictor(self.scaler, batch)
         prediction = predict(self.parameters)
         refuse_not_finite(batch, prediction)
         noise = self.search.draw(self.settings.population, rng)
