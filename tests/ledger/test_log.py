@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -175,7 +176,7 @@ def test_entry_of_a_newer_version_is_refused_with_advice(ledger: Ledger) -> None
 
 def test_find_takes_any_unique_beginning(ledger: Ledger) -> None:
     """Unknown, ambiguous and malformed beginnings are usage errors."""
-    fill(ledger, 60)
+    fill(ledger, 20)
     entries = list(ledger.entries())
     assert ledger.find(entries[7].hash[:12].upper()) == entries[7]
     for prefix, text in [("f" * 64, "no entry"), ("xyz!", "not the beginning"), ("a", "at least")]:
@@ -186,11 +187,13 @@ def test_find_takes_any_unique_beginning(ledger: Ledger) -> None:
 def test_ambiguous_beginning_lists_the_candidates(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With every entry it could mean."""
-    fill(ledger, 60)
+    """With every entry it could mean; of 17 hashes two begin with the same digit."""
+    fill(ledger, 17)
     monkeypatch.setattr("nepforge.ledger.log.SHORTEST_PREFIX", 1)
-    with pytest.raises(UsageError, match=r"a is ambiguous: a[0-9a-f]{11} \(seq \d+\), "):
-        ledger.find("a")
+    (digit, _), *_ = Counter(entry.hash[0] for entry in ledger.entries()).most_common(1)
+    expected = rf"{digit} is ambiguous: {digit}[0-9a-f]{{11}} \(seq \d+\), "
+    with pytest.raises(UsageError, match=expected):
+        ledger.find(digit)
 
 
 def test_line_that_does_not_fit_is_taken_back(
