@@ -1,5 +1,5 @@
-// Evaluation of a NEP model on the CPU in double precision: energies, forces and virials of any set
-// of atoms with full neighbour lists. Knows nothing of cells: a caller gives periodic images as
+// Evaluation of a NEP model on the CPU: energies, forces and virials of any set of atoms with full
+// neighbour lists. Knows nothing of cells: a caller gives periodic images as
 // further atoms.
 #pragma once
 
@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "nep_kernel.h"
 #include "nep_model.h"
 
 namespace nepforge {
@@ -26,6 +25,7 @@ struct NeighborView {
   const int* n_neighbors;       // [atom]
   const int* const* neighbors;  // [atom][n_neighbors]
   int index_mask;               // bits of a neighbour entry that are the atom index
+  bool changed = true;          // whether anything above differs from the last call
 };
 
 /// What evaluate() adds to. Optional arrays are null when not wanted.
@@ -49,11 +49,16 @@ class NonFiniteEnergy : public std::runtime_error {
 /// Names of the instruction sets that this machine can run, the fastest first.
 std::vector<std::string> instruction_sets();
 
+/// Type of the numbers in the formulas. Positions come in, and energies, forces and virials are
+/// added up, in double precision in either case.
+enum class Precision { full, mixed };
+
 class NepCpu {
  public:
   /// `instruction_set` is one of instruction_sets(), or "" for the fastest.
   /// Throws std::invalid_argument for another name.
-  explicit NepCpu(const NepModel& model, const std::string& instruction_set = "");
+  explicit NepCpu(const NepModel& model, const std::string& instruction_set = "",
+                  Precision precision = Precision::full);
   ~NepCpu();
   NepCpu(const NepCpu&) = delete;
   NepCpu& operator=(const NepCpu&) = delete;
@@ -61,20 +66,19 @@ class NepCpu {
   /// The same model with buffers of its own, for use at the same time in another thread.
   std::unique_ptr<NepCpu> for_another_thread() const;
 
-  const char* instruction_set() const { return instructions_->name; }
+  const char* instruction_set() const;
 
   /// Adds energy, forces and virials of all centers to `totals`. Throws NonFiniteEnergy.
   void evaluate(const AtomsView& atoms, const NeighborView& neighbors, Totals& totals);
 
  private:
-  struct Parameters;
-  struct Workspace;
+  class Evaluator;
+  template <class Real>
+  class EvaluatorOf;
 
-  NepCpu(const InstructionSet* instructions, std::shared_ptr<const Parameters> parameters);
+  explicit NepCpu(std::unique_ptr<Evaluator> evaluator);
 
-  const InstructionSet* instructions_;
-  std::shared_ptr<const Parameters> parameters_;
-  std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<Evaluator> evaluator_;
 };
 
 }  // namespace nepforge

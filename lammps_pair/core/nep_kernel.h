@@ -7,30 +7,34 @@
 
 namespace nepforge {
 
-/// All arrays that a kernel walks over in vectors are padded to this many doubles, the widest of
-/// the instruction sets.
-constexpr int padding = 8;
+/// Lanes of the widest vectors.
+constexpr int most_lanes = 16;
 
-constexpr int padded(int count) {
-  return (count + padding - 1) / padding * padding;
+/// `count` rounded up to whole vectors: the length of an array that a kernel walks over.
+constexpr int padded(int count, int lanes) {
+  return (count + lanes - 1) / lanes * lanes;
 }
 
 /// g_n of one part in the form that the kernels use: with x = 2 (r/cutoff - 1)^2 - 1,
 /// g_n = f_c sum_k value[n][k] T_k(x) and dg_n/dx without f_c' = f_c sum_k slope[n][k] T_k(x).
+template <class Real>
 struct KernelExpansion {
   int n_functions;
   int n_basis;
-  int stride;            // of n in the two arrays: n_basis padded
+  int stride;            // of n in value and slope: n_basis padded
+  int row_stride;        // of k in rows: 2 n_functions padded
   const double* cutoff;  // [pair] Å
-  const double* value;   // [pair][n][stride]
-  const double* slope;   // [pair][n][stride]
+  const Real* value;     // [pair][n][stride]
+  const Real* slope;     // [pair][n][stride]
+  const Real* rows;      // [pair][k][row_stride], value[n] of all n, then slope[n] of all n
 };
 
 /// A NepModel laid out for the kernels; pair = t_i * n_species + t_j.
+template <class Real>
 struct KernelModel {
   int n_species;
-  KernelExpansion radial;
-  KernelExpansion angular;
+  KernelExpansion<Real> radial;
+  KernelExpansion<Real> angular;
   int l_max;
   int n_moments;
   int moment_stride;  // of a in the moments: number of angular functions, padded
@@ -38,62 +42,87 @@ struct KernelModel {
   int n_invariants;
   int n_descriptor;
   int neuron_stride;   // n_neurons padded
-  const double* w0;    // [species][descriptor][neuron_stride], q_scaler multiplied in
-  const double* b0;    // [species][neuron_stride]
-  const double* w1;    // [species][neuron_stride]
+  const Real* w0;      // [species][descriptor][neuron_stride], q_scaler multiplied in
+  const Real* b0;      // [species][neuron_stride]
+  const Real* w1;      // [species][neuron_stride]
   const double* bias;  // [species]
 };
 
-/// Neighbours of one species in slots first .. first + n_slots, a multiple of the lanes; those
-/// inside the angular cutoff come first.
+/// Whole vectors of slots, first .. first + n_slots; those inside the angular cutoff come first.
 struct NeighborGroup {
-  int species_idx;
   int first;
-  int n_slots;
-  int n_angular;  // a multiple of the lanes, at most n_slots
+  int n_slots;    // a multiple of the lanes
+  int n_angular;  // the same, at most n_slots
 };
 
-/// Arrays of one atom's neighbours and sums. [slot] arrays are filled by the caller up to z.
+/// Neighbours of one species in slots first .. first + count, padding left out.
+struct NeighborRun {
+  int species_idx;
+  int first;
+  int count;
+};
+
+/// Arrays of one atom's neighbours and sums. [slot] arrays marked "in" are filled by the
+/// caller.
+template <class Real>
 struct KernelWorkspace {
-  const NeighborGroup* groups;
+  const NeighborGroup* groups;  // of one species each, or a single one of all species mixed
   int n_groups;
-  double *x, *y, *z;                      // [slot] in: r_j - r_i, Å
-  double *distance, *inverse_distance;    // [slot]
-  double *unit_x, *unit_y, *unit_z;       // [slot]
-  double *cutoff_value, *cutoff_slope;    // [slot] f_c and df_c/dr of the radial part
-  double* argument_slope;                 // [slot] f_c dx/dr of the radial part
-  double* polynomials;                    // [slot / lanes][radial n_basis][lane] T_k(x)
-  double* local_polynomials;              // [angular n_basis][lane]
-  double *angular_value, *angular_slope;  // [angular slot / lanes][angular n_functions][lane]
-  double* moment_values;                  // [angular slot / lanes][n_moments][lane] B_a
-  double* radial_sums;                    // [group][radial stride] sums of f_c T_k
-  double *radial_force_value, *radial_force_slope;  // [radial stride] dU/dq contracted with c
-  double *moments, *moment_forces;                  // [n_moments][moment_stride] s and dU/ds
-  double *descriptor, *descriptor_forces;           // [n_descriptor + padding] q and dU/dq
-  double* neuron_forces;                            // [neuron_stride] dU/d(input of a neuron)
-  double *force_x, *force_y, *force_z;              // [slot] out: p_ij = dU_i/dr_ij, eV/Å
+  const NeighborRun* runs;  // one for each group; if mixed, first those inside the angular cutoff
+  int n_runs;
+  int n_angular_runs;  // if mixed
+  bool mixed;
+  Real *x, *y, *z;                       // [slot] in: r_j - r_i, Å
+  double* square;                        // [slot] in: square of the distance, Å²
+  double *radial_scale, *angular_scale;  // [slot] in, if mixed: 1/cutoff of its pair, 1/Å
+  double* distance;                      // [slot]
+  Real* inverse_distance;                // [slot]
+  Real *unit_x, *unit_y, *unit_z;        // [slot]
+  Real *cutoff_value, *cutoff_slope;     // [slot] f_c and df_c/dr of the radial part
+  Real* argument_slope;                  // [slot] f_c dx/dr of the radial part
+  Real* polynomials;                     // [slot / lanes][radial n_basis][lane] T_k(x)
+  Real* angular_polynomials;             // [angular n_basis][lane]; if mixed, as polynomials
+  Real *radial_rows, *angular_rows;      // if mixed: [slot][row_stride] sum_k rows[k] T_k
+  Real* row_weights;                     // if mixed: [2][radial row_stride] dU/dq of value, slope
+  Real* columns;                         // if mixed: [angular row_stride][lane]
+  Real *angular_value, *angular_slope;   // [angular slot / lanes][angular n_functions][lane]
+  Real* moment_values;                   // [angular slot / lanes][n_moments][lane] B_a
+  Real* partial_sums;                    // [row][lane] sums over neighbours, a row for each sum
+  Real* sums;                            // [row] the same added up over the lanes
+  Real *radial_force_value, *radial_force_slope;  // [radial stride] dU/dq contracted with c
+  Real *moments, *moment_forces;                  // [n_moments][moment_stride] s and dU/ds
+  Real *contracted_value, *contracted_slope;      // [n_moments][lane] dU/ds summed over n
+  Real *descriptor, *descriptor_forces;           // [n_descriptor + lanes] q and dU/dq
+  Real* neuron_forces;                            // [neuron_stride] dU/d(input of a neuron)
+  Real *force_x, *force_y, *force_z;              // [slot] out: p_ij = dU_i/dr_ij, eV/Å
 };
 
 /// Energy U_i in eV of an atom of species `center` and, in force_*, its derivatives.
-using Kernel = double (*)(const KernelModel& model, int center, const KernelWorkspace& work);
+template <class Real>
+using Kernel = double (*)(const KernelModel<Real>& model, int center,
+                          const KernelWorkspace<Real>& work);
 
 /// A way to run the kernel.
+template <class Real>
 struct InstructionSet {
   const char* name;
   int lanes;
-  Kernel kernel;
+  Kernel<Real> kernel;
 };
 
-namespace baseline {
-extern const InstructionSet instruction_set;
-}
+// One namespace for each compilation of nep_kernel.cpp.
+#define NEPFORGE_DECLARE_KERNEL(set)                     \
+  namespace set##_double {                               \
+    extern const InstructionSet<double> instruction_set; \
+  }                                                      \
+  namespace set##_float {                                \
+    extern const InstructionSet<float> instruction_set;  \
+  }
+NEPFORGE_DECLARE_KERNEL(baseline)
 #ifdef NEPFORGE_X86
-namespace avx2 {
-extern const InstructionSet instruction_set;
-}
-namespace avx512 {
-extern const InstructionSet instruction_set;
-}
+NEPFORGE_DECLARE_KERNEL(avx2)
+NEPFORGE_DECLARE_KERNEL(avx512)
 #endif
+#undef NEPFORGE_DECLARE_KERNEL
 
 }  // namespace nepforge

@@ -2,6 +2,8 @@
 // a SIMD vector of the CPU kernels, or a CUDA thread's scalar. No memory is allocated here.
 #pragma once
 
+#include <type_traits>
+
 #include "nep_model.h"
 
 #ifdef __CUDACC__
@@ -15,41 +17,80 @@ namespace nepforge {
 
 constexpr double pi = 3.14159265358979323846;
 
-/// What a number type must offer beside arithmetic: specialised for double here and for the SIMD
-/// vectors in simd.h.
+/// What a number type must offer: `Scalar`, the type of its elements, and the two functions that
+/// tanh_of() calls. Specialised for the SIMD vectors in simd.h and for scalars in scalar.h.
 template <class V>
 struct Lanes;
 
+template <class V>
+using ScalarOf = typename Lanes<V>::Scalar;
+
+/// Calls body(std::integral_constant<int, i>) for i = first .. end-1: a loop whose index is a
+/// constant, so that the tables that it indexes become numbers in the code.
+template <int first, int end, class Body>
+NEP_HD void unrolled(const Body& body) {
+  if constexpr (first < end) {
+    body(std::integral_constant<int, first>{});
+    unrolled<first + 1, end>(body);
+  }
+}
+
+/// sum_i terms[i] x^i.
+template <class V, int n>
+NEP_HD V polynomial(V x, const ScalarOf<V> (&terms)[n]) {
+  V sum = x * terms[n - 1] + terms[n - 2];
+  for (int idx = n - 3; idx >= 0; --idx) sum = sum * x + terms[idx];
+  return sum;
+}
+
+/// sin(t) and cos(t) for |t| <= pi/4: Taylor series, cut where the next term is below the
+/// resolution of the scalar.
+template <class V>
+NEP_HD void sine_cosine(V t, V& sine, V& cosine) {
+  using S = ScalarOf<V>;
+  const V square = t * t;
+  if constexpr (sizeof(S) == sizeof(double)) {
+    constexpr S sine_terms[] = {
+        -1.0 / 6,        1.0 / 120,          -1.0 / 5040,           1.0 / 362880,
+        -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0};
+    constexpr S cosine_terms[] = {1.0,
+                                  -1.0 / 2,
+                                  1.0 / 24,
+                                  -1.0 / 720,
+                                  1.0 / 40320,
+                                  -1.0 / 3628800,
+                                  1.0 / 479001600.0,
+                                  -1.0 / 87178291200.0,
+                                  1.0 / 20922789888000.0};
+    sine = polynomial(square, sine_terms) * square * t + t;
+    cosine = polynomial(square, cosine_terms);
+  } else {
+    constexpr S sine_terms[] = {S(-1.0 / 6), S(1.0 / 120), S(-1.0 / 5040), S(1.0 / 362880)};
+    constexpr S cosine_terms[] = {S(1.0), S(-1.0 / 2), S(1.0 / 24), S(-1.0 / 720), S(1.0 / 40320)};
+    sine = polynomial(square, sine_terms) * square * t + t;
+    cosine = polynomial(square, cosine_terms);
+  }
+}
+
 /// f_c(x) = (1 + cos(pi x)) / 2 = cos^2(pi x / 2) and its slope df_c/dx, for 0 <= x < 1.
 ///
-/// sin and cos are Taylor series of t = pi (x - 1/2) / 2, |t| <= pi/4, cut where the next term is
-/// below 1e-16; cos(pi x / 2) = (cos t - sin t) / sqrt 2.
+/// With t = pi (x - 1/2) / 2, cos(pi x / 2) = (cos t - sin t) / sqrt 2.
 template <class V>
 NEP_HD void cutoff_function(V x, V& value, V& slope) {
-  constexpr double sine_terms[] = {
-      -1.0 / 6,        1.0 / 120,          -1.0 / 5040,           1.0 / 362880,
-      -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0};
-  constexpr double cosine_terms[] = {
-      -1.0 / 2,       1.0 / 24,          -1.0 / 720,           1.0 / 40320,
-      -1.0 / 3628800, 1.0 / 479001600.0, -1.0 / 87178291200.0, 1.0 / 20922789888000.0};
-  const V t = (x - 0.5) * (pi / 2);
-  const V square = t * t;
-  V sine = square * sine_terms[6] + sine_terms[5];
-  for (int idx = 4; idx >= 0; --idx) sine = sine * square + sine_terms[idx];
-  sine = sine * square * t + t;
-  V cosine = square * cosine_terms[7] + cosine_terms[6];
-  for (int idx = 5; idx >= 0; --idx) cosine = cosine * square + cosine_terms[idx];
-  cosine = cosine * square + 1.0;
+  using S = ScalarOf<V>;
+  V sine, cosine;
+  sine_cosine<V>((x - S(0.5)) * S(pi / 2), sine, cosine);
   const V half_cosine = cosine - sine;  // sqrt 2 cos(pi x / 2)
-  value = half_cosine * half_cosine * 0.5;
-  slope = half_cosine * (cosine + sine) * (-pi / 2);
+  value = half_cosine * half_cosine * S(0.5);
+  slope = half_cosine * (cosine + sine) * S(-pi / 2);
 }
 
 /// Chebyshev polynomials of the first kind: calls put(k, T_k(x)) for k = 0 .. n_basis-1.
 template <class V, class Put>
 NEP_HD void chebyshev(V x, int n_basis, const Put& put) {
+  using S = ScalarOf<V>;
   V lower = x;  // T_{-1} = T_1
-  V value = x * 0.0 + 1.0;
+  V value = x * S(0) + S(1);
   const V twice = x + x;
   for (int k = 0; k < n_basis; ++k) {
     put(k, value);
@@ -59,25 +100,34 @@ NEP_HD void chebyshev(V x, int n_basis, const Put& put) {
   }
 }
 
-/// tanh(x) from expm1: no cancellation at small x, relative error about 1e-15.
+/// tanh(x) from expm1: no cancellation at small x, a relative error of a few roundings.
 template <class V>
 NEP_HD V tanh_of(V x) {
-  constexpr double log2_e = 1.44269504088896340736;
-  constexpr double ln2_high = 6.93147180369123816490e-01;  // ln 2 in two parts: k ln 2 is exact
-  constexpr double ln2_low = 1.90821492927058770002e-10;
-  constexpr double factorial_inverse[] = {1.0 / 2,        1.0 / 6,           1.0 / 24,
-                                          1.0 / 120,      1.0 / 720,         1.0 / 5040,
-                                          1.0 / 40320,    1.0 / 362880,      1.0 / 3628800,
-                                          1.0 / 39916800, 1.0 / 479001600.0, 1.0 / 6227020800.0};
-  const V clamped = Lanes<V>::clamp(x + x, -44.0, 44.0);  // tanh(22) is 1 in double
-  V power;                                                // k of exp(2x) = 2^k exp(remainder)
+  using S = ScalarOf<V>;
+  constexpr bool is_double = sizeof(S) == sizeof(double);
+  constexpr S log2_e = S(1.44269504088896340736);
+  // ln 2 in two parts: k times the high one is exact.
+  constexpr S ln2_high = is_double ? S(6.93147180369123816490e-01) : S(0.693359375);
+  constexpr S ln2_low = is_double ? S(1.90821492927058770002e-10) : S(-2.12194440054690583e-4);
+  constexpr S largest = is_double ? S(44.0) : S(20.0);  // tanh(22), tanh(10) round to 1
+  const V clamped = Lanes<V>::clamp(x + x, -largest, largest);
+  V power;  // k of exp(2x) = 2^k exp(remainder)
   const V two_to_power = Lanes<V>::power_of_two(clamped * log2_e, power);
   const V remainder = (clamped - power * ln2_high) - power * ln2_low;
-  V series = remainder * factorial_inverse[11] + factorial_inverse[10];
-  for (int idx = 9; idx >= 0; --idx) series = series * remainder + factorial_inverse[idx];
-  series = series * remainder * remainder + remainder;  // expm1(remainder)
-  const V expm1 = two_to_power * series + (two_to_power - 1.0);
-  return expm1 / (expm1 + 2.0);
+  V series;  // (expm1(remainder) / remainder - 1) / remainder
+  if constexpr (is_double) {
+    constexpr S terms[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,          1.0 / 120,
+                           1.0 / 720,     1.0 / 5040,     1.0 / 40320,       1.0 / 362880,
+                           1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600.0, 1.0 / 6227020800.0};
+    series = polynomial(remainder, terms);
+  } else {
+    constexpr S terms[] = {S(1.0 / 2),   S(1.0 / 6),   S(1.0 / 24),
+                           S(1.0 / 120), S(1.0 / 720), S(1.0 / 5040)};
+    series = polynomial(remainder, terms);
+  }
+  const V expm1_remainder = series * remainder * remainder + remainder;
+  const V expm1 = two_to_power * expm1_remainder + (two_to_power - S(1));
+  return expm1 / (expm1 + S(2));
 }
 
 constexpr int max_moment_l = 8;
@@ -146,27 +196,32 @@ constexpr ZonalTable zonal_table = make_zonal_table();
 
 /// Moment functions of a unit vector, B_{l,2m-1}, B_{l,2m} = Z_lm(z) Re, Im (x + i y)^m: calls
 /// put(a, B_a) for every a.
-template <class V, class Put>
-NEP_HD void moment_functions(int l_max, V x, V y, V z, const Put& put) {
-  V real = x * 0.0 + 1.0;
-  V imaginary = x * 0.0;
-  for (int m = 0; m <= l_max; ++m) {
-    V lower = x * 0.0;
-    V zonal = lower + 1.0;
-    for (int l = m; l <= l_max; ++l) {
-      if (l > m) {
-        const V next = zonal_table.rise[l][m] * z * zonal - zonal_table.fall[l][m] * lower;
+template <int l_max, class V, class Put>
+NEP_HD void moment_functions(V x, V y, V z, const Put& put) {
+  using S = ScalarOf<V>;
+  V real = x * S(0) + S(1);
+  V imaginary = x * S(0);
+  unrolled<0, l_max + 1>([&](auto order) {
+    constexpr int m = decltype(order)::value;
+    V lower = x * S(0);
+    V zonal = lower + S(1);
+    unrolled<m, l_max + 1>([&](auto degree) {
+      constexpr int l = decltype(degree)::value;
+      if constexpr (l > m) {
+        constexpr S rise = S(zonal_table.rise[l][m]), fall = S(zonal_table.fall[l][m]);
+        const V next = rise * z * zonal - fall * lower;
         lower = zonal;
         zonal = next;
       }
-      if (l == 0) continue;
-      put(moment_index(l, m), zonal * real);
-      if (m > 0) put(moment_index(l, m) + 1, zonal * imaginary);
-    }
+      if constexpr (l > 0) {
+        put(moment_index(l, m), zonal * real);
+        if constexpr (m > 0) put(moment_index(l, m) + 1, zonal * imaginary);
+      }
+    });
     const V next_real = real * x - imaginary * y;
     imaginary = real * y + imaginary * x;
     real = next_real;
-  }
+  });
 }
 
 /// Sums over all moment functions of a unit vector (x, y, z).
@@ -179,26 +234,28 @@ struct MomentGradient {
 /// Contracts the moment functions and their gradients with two sets of numbers.
 ///
 /// `contract(a, value, slope)` sets value_a = sum_n g_n dU/ds_na and slope_a = sum_n g_n' dU/ds_na.
-template <class V, class Contract>
-NEP_HD MomentGradient<V> moment_gradient(int l_max, V x, V y, V z, const Contract& contract) {
-  const V zero = x * 0.0;
+template <int l_max, class V, class Contract>
+NEP_HD MomentGradient<V> moment_gradient(V x, V y, V z, const Contract& contract) {
+  using S = ScalarOf<V>;
+  const V zero = x * S(0);
   MomentGradient<V> total{zero, zero, zero, zero};
-  V real = zero + 1.0;
+  V real = zero + S(1);
   V imaginary = zero;
   V lower_real = zero;  // Re, Im (x + i y)^(m-1)
   V lower_imaginary = zero;
-  for (int m = 0; m <= l_max; ++m) {
+  unrolled<0, l_max + 1>([&](auto order) {
+    constexpr int m = decltype(order)::value;
     // Sums over l of Z_lm or its derivative times the contracted numbers; _re and _im go with the
     // real and the imaginary function.
     V value_re = zero, value_im = zero;
     V derivative_re = zero, derivative_im = zero;
     V slope_re = zero, slope_im = zero;
-    V lower = zero, zonal = zero + 1.0;
+    V lower = zero, zonal = zero + S(1);
     V lower_derivative = zero, derivative = zero;
-    for (int l = m; l <= l_max; ++l) {
-      if (l > m) {
-        const double rise = zonal_table.rise[l][m];
-        const double fall = zonal_table.fall[l][m];
+    unrolled<m, l_max + 1>([&](auto degree) {
+      constexpr int l = decltype(degree)::value;
+      if constexpr (l > m) {
+        constexpr S rise = S(zonal_table.rise[l][m]), fall = S(zonal_table.fall[l][m]);
         const V next_derivative = rise * (z * derivative + zonal) - fall * lower_derivative;
         const V next = rise * z * zonal - fall * lower;
         lower_derivative = derivative;
@@ -206,29 +263,32 @@ NEP_HD MomentGradient<V> moment_gradient(int l_max, V x, V y, V z, const Contrac
         lower = zonal;
         zonal = next;
       }
-      if (l == 0) continue;
-      V value, slope;
-      contract(moment_index(l, m), value, slope);
-      value_re += zonal * value;
-      derivative_re += derivative * value;
-      slope_re += zonal * slope;
-      if (m == 0) continue;
-      contract(moment_index(l, m) + 1, value, slope);
-      value_im += zonal * value;
-      derivative_im += derivative * value;
-      slope_im += zonal * slope;
-    }
+      if constexpr (l > 0) {
+        V value, slope;
+        contract(moment_index(l, m), value, slope);
+        value_re += zonal * value;
+        derivative_re += derivative * value;
+        slope_re += zonal * slope;
+        if constexpr (m > 0) {
+          contract(moment_index(l, m) + 1, value, slope);
+          value_im += zonal * value;
+          derivative_im += derivative * value;
+          slope_im += zonal * slope;
+        }
+      }
+    });
     total.along += slope_re * real + slope_im * imaginary;
     total.z += derivative_re * real + derivative_im * imaginary;
-    const double order = m;
-    total.x += order * (value_re * lower_real + value_im * lower_imaginary);
-    total.y += order * (value_im * lower_real - value_re * lower_imaginary);
+    if constexpr (m > 0) {
+      total.x += S(m) * (value_re * lower_real + value_im * lower_imaginary);
+      total.y += S(m) * (value_im * lower_real - value_re * lower_imaginary);
+    }
     lower_real = real;
     lower_imaginary = imaginary;
     const V next_real = real * x - imaginary * y;
     imaginary = real * y + imaginary * x;
     real = next_real;
-  }
+  });
   return total;
 }
 
@@ -325,7 +385,7 @@ NEP_HD V invariant_value(const InvariantTable& table, V zero, const Moment& mome
   V total = zero;
   for (int idx = 0; idx < table.n_monomials; ++idx) {
     const Monomial& term = table.monomials[idx];
-    V product = term.coefficient * moment(term.moments[0]) * moment(term.moments[1]) *
+    V product = ScalarOf<V>(term.coefficient) * moment(term.moments[0]) * moment(term.moments[1]) *
                 moment(term.moments[2]);
     if (term.moments[3] >= 0) product *= moment(term.moments[3]);
     total += product;
@@ -342,7 +402,7 @@ NEP_HD void invariant_gradient(const InvariantTable& table, V factor, const Mome
     const V first = moment(term.moments[0]);
     const V second = moment(term.moments[1]);
     const V third = moment(term.moments[2]);
-    V scale = factor * term.coefficient;
+    V scale = factor * ScalarOf<V>(term.coefficient);
     if (term.moments[3] >= 0) {
       add(term.moments[3], scale * first * second * third);
       scale *= moment(term.moments[3]);

@@ -23,6 +23,8 @@ struct Expansion {
   int n_basis = 0;                   // basis_size + 1
   std::vector<double> cutoff;        // [n_species] Å; of a pair: the mean of the two
   std::vector<double> coefficients;  // c[n][k][t_i][t_j], t_j fastest
+
+  double pair_cutoff(int first, int second) const { return (cutoff[first] + cutoff[second]) / 2; }
 };
 
 /// U = w1 . tanh(w0 q - b0) - bias for the scaled descriptor q of one species.
@@ -69,9 +71,7 @@ struct NepModel {
   double max_cutoff() const;
 
   /// Radial cutoff of a pair of species in Å; the angular one is not above it.
-  double cutoff(int first, int second) const {
-    return (radial.cutoff[first] + radial.cutoff[second]) / 2;
-  }
+  double cutoff(int first, int second) const { return radial.pair_cutoff(first, second); }
 };
 
 /// The content of a model file. Throws ModelFileError when it cannot be read.
