@@ -140,12 +140,20 @@ def convert(
     file_format = output_format(out, to)
     frames = load(paths, reading)
     if drop_copies:
-        frames = list({frame_digest(frame): frame for frame in reversed(frames)}.values())[::-1]
+        frames = _different(frames)
     if shuffle_seed is not None:
         order = np.random.default_rng(shuffle_seed).permutation(len(frames))
         frames = [frames[idx] for idx in order]
     write_frames(out, file_format, frames)
     return frames
+
+
+def _different(frames: Sequence[Frame]) -> list[Frame]:
+    """The first of the frames that are one structure, in order."""
+    first: dict[str, Frame] = {}
+    for frame in frames:
+        first.setdefault(frame_digest(frame), frame)
+    return list(first.values())
 
 
 def split(
