@@ -34,9 +34,9 @@ def head() -> list[str]:
 
 
 def spread_text(spread: Spread, factor: float) -> str:
-    """ "0.0912 ± 0.0021", with three digits of the mean."""
+    """ "0.0912 ± 0.0021", with three digits of the mean; without a spread "0.0912"."""
     mean = _three_digits(factor * spread.mean)
-    if spread.deviation is None:
+    if not spread.deviation:
         return mean
     decimals = len(mean.partition(".")[2])
     return f"{mean} ± {factor * spread.deviation:.{decimals}f}"
@@ -58,6 +58,6 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _three_digits(value: float) -> str:
-    if value >= 100:
+    if value >= 100 or value.is_integer():
         return f"{value:.0f}"
     return f"{value:#.3g}".rstrip(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from nepforge.plots.figure import BLUE, GREEN, GREY, ORANGE, PINK, drawing
 
 FloatArray = NDArray[np.float64]
 COLORS = (BLUE, ORANGE, GREEN, PINK, GREY, "#56B4E9", "#E69F00")  # the last two of Okabe and Ito
+FEW_EPOCHS = 12  # up to here each is marked
 LONG_AXIS = 6.0  # ratio of the longest to the shortest run from which the axis is logarithmic
 
 
@@ -55,9 +57,10 @@ def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
         axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False)
         for (title, factor, name), panels in zip(rows, axes, strict=True):
             for panel, x_name in zip(panels, ("epochs", "seconds"), strict=True):
-                for curve in curves:
-                    color = COLORS[variants.index(curve.variant) % len(COLORS)]
-                    _draw(panel, curve, x_name, name, factor=factor, color=color)
+                for idx, variant in enumerate(variants):
+                    color = COLORS[idx % len(COLORS)]
+                    members = [curve for curve in curves if curve.variant == variant]
+                    _draw(panel, members, x_name, name, factor=factor, color=color)
             panels[0].set_ylabel(title)
             _logarithmic(panels[0])
         for panel, x_name, label in zip(
@@ -77,24 +80,25 @@ def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
         figure.align_ylabels(axes[:, 0])
 
 
-def _draw(panel: Any, curve: Curve, x_name: str, name: str, *, factor: float, color: str) -> None:
-    values = factor * np.asarray(getattr(curve, name), dtype=np.float64)
-    kept = np.isfinite(values)
-    if not kept.any():
-        return
-    marker = "o" if kept.sum() <= 12 else None
-    x = np.asarray(getattr(curve, x_name), dtype=np.float64)[kept]
-    panel.plot(
-        x, values[kept], color=color, label=curve.variant, linewidth=1.1, marker=marker, ms=2.5
-    )
-    if curve.has_floor:
-        panel.axhline(
-            float(values[kept].min()),
-            color=color,
-            linestyle="--",
-            linewidth=0.9,
-            label=f"lowest of {curve.variant}",
+def _draw(
+    panel: Any, members: Sequence[Curve], x_name: str, name: str, *, factor: float, color: str
+) -> None:
+    """The curves of one variant, and its floor."""
+    lowest = math.inf
+    for curve in members:
+        values = factor * np.asarray(getattr(curve, name), dtype=np.float64)
+        kept = np.isfinite(values)
+        if not kept.any():
+            continue
+        lowest = min(lowest, float(values[kept].min()))
+        marker = "o" if kept.sum() <= FEW_EPOCHS else None
+        x = np.asarray(getattr(curve, x_name), dtype=np.float64)[kept]
+        panel.plot(
+            x, values[kept], color=color, label=curve.variant, linewidth=1.1, marker=marker, ms=2.5
         )
+    if members[0].has_floor and math.isfinite(lowest):
+        label = f"lowest of {members[0].variant}"
+        panel.axhline(lowest, color=color, linestyle="--", linewidth=0.9, label=label)
 
 
 def _logarithmic(axes: Any) -> None:

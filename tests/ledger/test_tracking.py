@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from nepforge.events import (
     EpochFinished,
@@ -155,6 +156,38 @@ def test_a_run_from_the_cache_starts_no_process(tmp_path: Path) -> None:
     mirror(_finished(tmp_path))
     assert not mirror.is_writing
     assert mirror.close() == ""
+
+
+def test_runs_of_a_matrix_share_an_experiment(
+    workspace: Path, client: MlflowClient, run_folder: Path
+) -> None:
+    """One process writes all that computed something, and their comparison; a cached run none."""
+    mirror = MlflowMirror(workspace)
+    for name in ("a", "b"):
+        mirror(evolve(_started(f"matrix-{name}", workspace), experiment="matrix"))
+        mirror(StageStarted("train", "train", KEY, ""))
+        mirror(_epoch(1))
+        mirror(_finished(run_folder))
+    mirror(evolve(_started("matrix-cached", workspace), experiment="matrix"))
+    mirror(_stage_finished(run_folder, cached=True))
+    mirror(_finished(run_folder))
+    mirror.add_comparison("matrix", {"a/valid_force_rmse": 0.5}, run_folder)
+    assert mirror.close() == ""
+    experiment = client.get_experiment_by_name("matrix")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    names = {f"matrix-{name}-{RECIPE_HASH[:12]}" for name in ("a", "b")}
+    assert set(runs) == {*names, "matrix-comparison"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert runs["matrix-comparison"].data.metrics == {"a/valid_force_rmse": 0.5}
+    for name in names:
+        assert len(client.get_metric_history(runs[name].info.run_id, "train/valid_force_rmse")) == 1
+
+
+def test_a_comparison_of_cached_runs_starts_no_process(tmp_path: Path) -> None:
+    """It is in the store already."""
+    mirror = MlflowMirror(tmp_path, command=lambda _: pytest.fail("a process was started"))
+    mirror.add_comparison("matrix", {}, tmp_path)
+    assert not mirror.is_writing
 
 
 def _broken(code: str, workspace: Path, longest_wait: float = 30.0) -> MlflowMirror:
