@@ -37,6 +37,14 @@ def test_keys_are_found_in_any_case(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frame.virial, [[1, 2, 3], [2, 5, 6], [3, 6, 9]])
 
 
+def test_lists_may_stand_in_brackets(tmp_path: Path) -> None:
+    """As other writers have it: nested rows, commas, braces."""
+    text = GPUMD.replace('"4 0 0 1 4 0 0 0 4"', '"[[4, 0, 0], [1, 4, 0], [0, 0, 4]]"')
+    (frame,) = read_text(tmp_path, text.replace('"1 2 3 2 5 6 3 6 9"', "{1 2 3 2 5 6 3 6 9}"))
+    np.testing.assert_array_equal(frame.cell, [[4, 0, 0], [1, 4, 0], [0, 0, 4]])
+    np.testing.assert_array_equal(frame.virial, [[1, 2, 3], [2, 5, 6], [3, 6, 9]])
+
+
 def test_an_empty_line_does_not_end_the_file(tmp_path: Path) -> None:
     """ASE's reader stops there and says nothing."""
     assert len(read_text(tmp_path, f"{GPUMD}\n{GPUMD}\n\n")) == 2
@@ -70,6 +78,7 @@ def test_every_digit_survives_a_round_trip(
         (("O 0 0 0", "O 0 0 1_0"), 'found "1_0", expected a finite number'),
         (("Energy=-1.5", "Energy=-1.5x"), 'energy: found "-1.5x"'),
         (("Energy=-1.5", "Energy=nan"), 'energy: found "nan"'),
+        (("Energy=-1.5", "Energy=-1.["), 'energy: found "-1.["'),
         (('"4 0 0 1 4 0 0 0 4"', '"4 0 0 1 4 0 0 0"'), "Lattice has 8 numbers, expected 9"),
         (('6 3 6 9"', "6 3 6 9"), "cannot be understood from here on"),
         (("force:R:3", "force:R"), "expected name:type:columns"),

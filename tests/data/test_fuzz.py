@@ -99,9 +99,11 @@ def ase_images(content: bytes, ase_format: str, **options: object) -> list[ase.A
 
 def confirm_extxyz(content: bytes, frames: Sequence[Frame]) -> None:
     """ASE agrees, as far as it reads: it ends at an empty line, wants its own spelling, and loses
-    what follows an apostrophe."""
+    what follows an apostrophe or a bracket."""
     text = content.decode(errors="replace")
-    if re.search(r"\n\s*\n", text.strip()) or re.search("lattice|properties|PBC|Energy|'", text):
+    if re.search(r"\n\s*\n", text.strip()) or re.search(
+        "lattice|properties|PBC|Energy|['[{]", text
+    ):
         return
     for frame, atoms in zip(frames, ase_images(content, "extxyz"), strict=False):
         if not atoms.numbers.all():  # ASE's answer to columns that it does not know

@@ -26,7 +26,8 @@ SAME_VIRIAL = 1.0e-3  # relative; a stress and a virial that are both given agre
 
 _QUOTED = r'"(?:\\.|[^"\\])*"|\'[^\']*\'|\{[^}]*\}|\[[^\]]*\]'
 _ITEM = re.compile(rf'(?P<key>"[^"]*"|[^\s="]+)(?:\s*=\s*(?P<value>{_QUOTED}|[^\s"]+))?')
-_BETWEEN_NUMBERS = re.compile(r"[\s,\[\]{}]+")
+_BETWEEN_WORDS = re.compile(r"[\s,]+")
+_BRACKETS = str.maketrans("[]{}", "    ")
 _TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
 
 
@@ -154,8 +155,14 @@ def _forces(table: _Table) -> FloatArray | None:
     return None if name is None else table.floats(name, 3)
 
 
+def _words(text: str) -> list[str]:
+    """Words between blanks or commas; brackets count as such in a value that begins with one."""
+    inside = text.translate(_BRACKETS) if text.startswith(("[", "{")) else text
+    return [word for word in _BETWEEN_WORDS.split(inside) if word]
+
+
 def _values(name: str, text: str, sizes: tuple[int, ...], source: str) -> FloatArray:
-    words = [word for word in _BETWEEN_NUMBERS.split(text) if word]
+    words = _words(text)
     if len(words) not in sizes:
         expected = " or ".join(map(str, sizes))
         raise DataError(f"{source}: {name} has {len(words)} numbers, expected {expected}")
@@ -171,8 +178,7 @@ def _cell(items: Mapping[str, str], source: str) -> FloatArray | None:
 def _pbc(items: Mapping[str, str], cell: FloatArray | None, source: str) -> tuple[bool, bool, bool]:
     if "pbc" not in items:
         return (cell is not None,) * 3
-    words = [word for word in _BETWEEN_NUMBERS.split(items["pbc"]) if word]
-    flags = [_TRUTH.get(word.lower()) for word in words]
+    flags = [_TRUTH.get(word.lower()) for word in _words(items["pbc"])]
     match flags:
         case [bool(a), bool(b), bool(c)]:
             return a, b, c
