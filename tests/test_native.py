@@ -357,3 +357,10 @@ def test_a_kept_neighbor_list_is_never_out_of_date(tmp_path: Path) -> None:
         scale = max(1.0, float(np.abs(fresh.forces).max()))
         np.testing.assert_allclose(kept.forces, fresh.forces, rtol=0, atol=EXACT * scale)
         np.testing.assert_allclose(kept.virial, fresh.virial, rtol=0, atol=10 * EXACT * scale)
+
+
+def test_a_cell_far_thinner_than_the_cutoff_is_refused(tmp_path: Path) -> None:
+    """Not a machine without memory."""
+    native = NativeModel(KINDS["nep4"].write(tmp_path / "nep.txt"))
+    with pytest.raises(DataError, match="far thinner than the cutoff"):
+        native.evaluate([14], np.zeros((1, 3)), 1e-3 * np.eye(3))

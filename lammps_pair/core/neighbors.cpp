@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <string>
+#include <utility>
 
 namespace nepforge {
 namespace {
@@ -13,6 +15,8 @@ using Vector = std::array<double, 3>;
 
 constexpr double coincident = 1e-6;      // Å: no potential has a meaning below
 constexpr double flat = 1e-9;            // volume of a cell in units of the product of its edges
+constexpr double most_images = 1e8;      // a few gigabytes; no structure of matter needs them
+constexpr double bins_per_cutoff = 2.0;  // thinner bins hold fewer atoms in vain, but are more
 constexpr double n_bins_per_atom = 8.0;  // at most, so that a sparse system does not fill memory
 
 double dot(const Vector& a, const Vector& b) {
@@ -112,6 +116,13 @@ class Images {
 
   /// Adds every image within `cutoff` of the cell, direction after direction.
   void replicate(double cutoff) {
+    double n_images = static_cast<double>(list.owner.size());
+    for (int axis = 0; axis < 3; ++axis) {
+      if (cell_.periodic[axis]) n_images *= 1.0 + 2.0 * cutoff / lattice_.thickness[axis];
+    }
+    if (!(n_images < most_images)) {
+      throw StructureError("the periodic cell is far thinner than the cutoff");
+    }
     for (int axis = 0; axis < 3; ++axis) {
       if (!cell_.periodic[axis]) continue;
       const double reach = cutoff / lattice_.thickness[axis];
@@ -151,10 +162,13 @@ class Images {
   const Lattice& lattice_;
 };
 
-/// Bins in fractional coordinates, no thinner than the cutoff.
+/// Bins in fractional coordinates, about half a cutoff thick. The atoms of the bins along the last
+/// axis lie one after the other in memory, so that a row of bins is searched as one run.
 class Bins {
  public:
-  Bins(const std::vector<Vector>& fractions, const Lattice& lattice, double cutoff) {
+  Bins(const Images& images, const Lattice& lattice, double cutoff) {
+    const std::vector<Vector>& fractions = images.fractions;
+    Vector n_wanted, thickness;
     for (int axis = 0; axis < 3; ++axis) {
       double low = std::numeric_limits<double>::infinity();
       double high = -low;
@@ -164,40 +178,65 @@ class Bins {
       }
       low_[axis] = low;
       extent_[axis] = std::max(high - low, std::numeric_limits<double>::min());
-      n_wanted_[axis] = std::max(1.0, std::floor(extent_[axis] * lattice.thickness[axis] / cutoff));
+      thickness[axis] = extent_[axis] * lattice.thickness[axis];
+      n_wanted[axis] = std::max(1.0, std::floor(bins_per_cutoff * thickness[axis] / cutoff));
     }
     const double most = n_bins_per_atom * static_cast<double>(fractions.size());
-    while (n_wanted_[0] * n_wanted_[1] * n_wanted_[2] > most) {
-      double& largest = *std::max_element(n_wanted_.begin(), n_wanted_.end());
+    while (n_wanted[0] * n_wanted[1] * n_wanted[2] > most) {
+      double& largest = *std::max_element(n_wanted.begin(), n_wanted.end());
       largest = std::max(1.0, std::floor(largest / 2));
     }
-    for (int axis = 0; axis < 3; ++axis) n_bins_[axis] = static_cast<int>(n_wanted_[axis]);
-    members_.resize(static_cast<std::size_t>(n_bins_[0]) * n_bins_[1] * n_bins_[2]);
-    for (std::size_t atom = 0; atom < fractions.size(); ++atom) {
-      members_[index(place(fractions[atom]))].push_back(static_cast<int>(atom));
+    for (int axis = 0; axis < 3; ++axis) {
+      n_bins_[axis] = static_cast<int>(n_wanted[axis]);
+      const double reach = std::ceil(cutoff * n_wanted[axis] / thickness[axis]);
+      reach_[axis] = static_cast<int>(std::min(reach, n_wanted[axis]));
     }
+    sort_atoms(images);
   }
 
-  /// Calls body(atom) for the atoms of the 27 bins around a fractional position.
+  /// Calls body(first, last) for runs of sorted atoms that hold all within the cutoff of a
+  /// position.
   template <class Body>
   void visit(const Vector& fraction, const Body& body) const {
     const std::array<int, 3> home = place(fraction);
     std::array<int, 3> first, last;
     for (int axis = 0; axis < 3; ++axis) {
-      first[axis] = std::max(home[axis] - 1, 0);
-      last[axis] = std::min(home[axis] + 1, n_bins_[axis] - 1);
+      first[axis] = std::max(home[axis] - reach_[axis], 0);
+      last[axis] = std::min(home[axis] + reach_[axis], n_bins_[axis] - 1);
     }
-    std::array<int, 3> bin;
-    for (bin[0] = first[0]; bin[0] <= last[0]; ++bin[0]) {
-      for (bin[1] = first[1]; bin[1] <= last[1]; ++bin[1]) {
-        for (bin[2] = first[2]; bin[2] <= last[2]; ++bin[2]) {
-          for (const int atom : members_[index(bin)]) body(atom);
-        }
+    for (int x = first[0]; x <= last[0]; ++x) {
+      for (int y = first[1]; y <= last[1]; ++y) {
+        body(first_of_bin_[index({x, y, first[2]})], first_of_bin_[index({x, y, last[2]}) + 1]);
       }
     }
   }
 
+  std::vector<int> order;                            // [n_total] atoms, bin after bin
+  std::vector<double> sorted_x, sorted_y, sorted_z;  // their positions, Å
+
  private:
+  void sort_atoms(const Images& images) {
+    const std::size_t n_total = images.fractions.size();
+    std::vector<std::size_t> bin_of_atom(n_total);
+    first_of_bin_.assign(static_cast<std::size_t>(n_bins_[0]) * n_bins_[1] * n_bins_[2] + 1, 0);
+    for (std::size_t atom = 0; atom < n_total; ++atom) {
+      bin_of_atom[atom] = index(place(images.fractions[atom]));
+      ++first_of_bin_[bin_of_atom[atom] + 1];
+    }
+    std::partial_sum(first_of_bin_.begin(), first_of_bin_.end(), first_of_bin_.begin());
+    std::vector<int> next(first_of_bin_.begin(), first_of_bin_.end() - 1);
+    order.resize(n_total);
+    for (std::vector<double>* axis : {&sorted_x, &sorted_y, &sorted_z}) axis->resize(n_total);
+    for (std::size_t atom = 0; atom < n_total; ++atom) {
+      const int slot = next[bin_of_atom[atom]]++;
+      const double* position = images.list.positions.data() + 3 * atom;
+      order[slot] = static_cast<int>(atom);
+      sorted_x[slot] = position[0];
+      sorted_y[slot] = position[1];
+      sorted_z[slot] = position[2];
+    }
+  }
+
   std::array<int, 3> place(const Vector& fraction) const {
     std::array<int, 3> bin;
     for (int axis = 0; axis < 3; ++axis) {
@@ -211,29 +250,43 @@ class Bins {
     return (static_cast<std::size_t>(bin[0]) * n_bins_[1] + bin[1]) * n_bins_[2] + bin[2];
   }
 
-  Vector low_, extent_, n_wanted_;
-  std::array<int, 3> n_bins_;
-  std::vector<std::vector<int>> members_;
+  Vector low_, extent_;
+  std::array<int, 3> n_bins_, reach_;
+  std::vector<int> first_of_bin_;  // [n_bins + 1]
 };
+
+[[noreturn]] void refuse_coincident(int first, int second) {
+  throw StructureError("atoms " + std::to_string(first) + " and " + std::to_string(second) +
+                       " are at the same place");
+}
 
 void find_pairs(const Images& images, const Bins& bins, int n_atoms, double cutoff,
                 NeighborList& list) {
+  const double cutoff_square = cutoff * cutoff;
+  std::size_t n_found = 0;
   for (int atom = 0; atom < n_atoms; ++atom) {
-    const double* origin = list.positions.data() + 3 * static_cast<std::size_t>(atom);
-    std::vector<int>& found = list.neighbors[atom];
-    bins.visit(images.fractions[atom], [&](int other) {
-      if (other == atom) return;
-      const double* position = list.positions.data() + 3 * static_cast<std::size_t>(other);
-      double square = 0.0;
-      for (int axis = 0; axis < 3; ++axis) square += std::pow(position[axis] - origin[axis], 2);
-      if (square < coincident * coincident) {
-        throw StructureError("atoms " + std::to_string(atom) + " and " +
-                             std::to_string(list.owner[other]) + " are at the same place");
+    list.first[atom] = n_found;
+    const double* origin = images.list.positions.data() + 3 * static_cast<std::size_t>(atom);
+    bins.visit(images.fractions[atom], [&](int begin, int end) {
+      if (list.entries.size() < n_found + (end - begin)) {
+        list.entries.resize(2 * list.entries.size() + (end - begin));
       }
-      if (square < cutoff * cutoff) found.push_back(other);
+      int* entries = list.entries.data();
+      for (int slot = begin; slot < end; ++slot) {
+        const double x = bins.sorted_x[slot] - origin[0];
+        const double y = bins.sorted_y[slot] - origin[1];
+        const double z = bins.sorted_z[slot] - origin[2];
+        const double square = x * x + y * y + z * z;
+        const int other = bins.order[slot];
+        if (square < coincident * coincident && other != atom) {
+          refuse_coincident(atom, images.list.owner[other]);
+        }
+        // Without a branch: which atoms are inside cannot be predicted.
+        entries[n_found] = other;
+        n_found += (square < cutoff_square) & (other != atom) ? 1 : 0;
+      }
     });
-    std::sort(found.begin(), found.end());
-    list.n_neighbors[atom] = static_cast<int>(found.size());
+    list.n_neighbors[atom] = static_cast<int>(n_found - list.first[atom]);
   }
 }
 
@@ -246,14 +299,14 @@ NeighborList find_neighbors(int n_atoms, const double* positions, const Cell& ce
   const Lattice lattice = complete(cell);
   Images images(n_atoms, positions, cell, lattice);
   images.replicate(cutoff);
-  NeighborList list = std::move(images.list);
+  NeighborList& list = images.list;
   list.n_neighbors.assign(n_atoms, 0);
-  list.neighbors.resize(n_atoms);
+  list.first.assign(n_atoms, 0);
   if (n_atoms > 0) {
-    const Bins bins(images.fractions, lattice, cutoff);
+    const Bins bins(images, lattice, cutoff);
     find_pairs(images, bins, n_atoms, cutoff, list);
   }
-  return list;
+  return std::move(list);
 }
 
 }  // namespace nepforge

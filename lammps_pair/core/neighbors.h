@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <stdexcept>
 #include <vector>
 
@@ -21,10 +22,11 @@ struct Cell {
 /// Atoms 0 .. n_atoms-1 wrapped into the cell, then the images within the cutoff of it, and the
 /// neighbours of each of the first n_atoms.
 struct NeighborList {
-  std::vector<double> positions;            // [n_total][3] Å
-  std::vector<int> owner;                   // [n_total] the atom that an image is of
-  std::vector<int> n_neighbors;             // [n_atoms]
-  std::vector<std::vector<int>> neighbors;  // [n_atoms]
+  std::vector<double> positions;   // [n_total][3] Å
+  std::vector<int> owner;          // [n_total] the atom that an image is of
+  std::vector<int> n_neighbors;    // [n_atoms]
+  std::vector<std::size_t> first;  // [n_atoms] place of an atom's neighbours in entries
+  std::vector<int> entries;        // neighbours of all atoms, and unused room
 };
 
 /// Every pair closer than `cutoff` in Å, images of an atom itself included.

@@ -19,7 +19,8 @@ namespace {
 constexpr int max_functions = 1000;
 constexpr int max_neurons = 100000;
 constexpr int max_l = 8;
-constexpr int n_zbl_numbers = 10;  // of one pair in the table of a flexible ZBL
+constexpr double longest_cutoff = 100.0;  // Å
+constexpr int n_zbl_numbers = 10;         // of one pair in the table of a flexible ZBL
 
 constexpr double coulomb_constant = 14.399645;   // e^2 / (4 pi eps0) in eV Å, as GPUMD has it
 constexpr double zbl_inverse_length = 2.134563;  // 1/Å
@@ -63,6 +64,19 @@ class ModelFile {
     fail(next_, "found '" + shortened(lines_[next_ - 1]) + "', expected " + expected);
   }
 
+  /// Printable beginning of a text of the file: a binary file must not reach the terminal.
+  static std::string shortened(const std::string& line) {
+    constexpr std::size_t longest = 60;
+    std::string text = line.substr(0, longest);
+    while (!text.empty() && text.back() == '\r') text.pop_back();
+    for (char& letter : text) {
+      if (static_cast<unsigned char>(letter) < 32 || static_cast<unsigned char>(letter) > 126) {
+        letter = '?';
+      }
+    }
+    return line.size() > longest ? text + "..." : text;
+  }
+
   std::size_t line() const { return next_; }
   std::size_t lines_left() const { return lines_.size() - next_; }
 
@@ -77,19 +91,6 @@ class ModelFile {
       begin = line.find_first_not_of(blanks, end);
     }
     return words;
-  }
-
-  /// Printable beginning of a line: a binary file must not reach the terminal.
-  static std::string shortened(const std::string& line) {
-    constexpr std::size_t longest = 60;
-    std::string text = line.substr(0, longest);
-    while (!text.empty() && text.back() == '\r') text.pop_back();
-    for (char& letter : text) {
-      if (static_cast<unsigned char>(letter) < 32 || static_cast<unsigned char>(letter) > 126) {
-        letter = '?';
-      }
-    }
-    return line.size() > longest ? text + "..." : text;
   }
 
   std::string path_;
@@ -149,7 +150,7 @@ void read_token(ModelFile& file, NepModel& model, Header& header) {
   const std::string token = words.empty() ? "" : words[0];
   for (const RefusedKind& kind : refused_kinds) {
     if (token.rfind("nep", 0) == 0 && token.find(kind.word) != std::string::npos) {
-      file.fail(file.line(), "found '" + token + "', " + kind.meaning +
+      file.fail(file.line(), "found '" + ModelFile::shortened(token) + "', " + kind.meaning +
                                  " that is not evaluated, expected nep3, nep4 or nep5, plain or "
                                  "with _zbl");
     }
@@ -169,7 +170,10 @@ void read_token(ModelFile& file, NepModel& model, Header& header) {
   model.species.assign(words.begin() + 2, words.end());
   for (const std::string& symbol : model.species) {
     const int number = atomic_number_of(symbol);
-    if (number == 0) file.fail(file.line(), "found '" + symbol + "', expected an element H..Pu");
+    if (number == 0) {
+      file.fail(file.line(),
+                "found '" + ModelFile::shortened(symbol) + "', expected an element H..Pu");
+    }
     if (std::find(model.atomic_numbers.begin(), model.atomic_numbers.end(), number) !=
         model.atomic_numbers.end()) {
       file.fail(file.line(), "found '" + symbol + "' twice, expected distinct elements");
@@ -203,8 +207,9 @@ void read_cutoff(ModelFile& file, NepModel& model) {
   }
   for (std::size_t idx = 0; idx < 2 * n_species; ++idx) {
     double cutoff = 0.0;
-    if (!parse_number(words[type_wise ? idx : idx % 2], cutoff) || cutoff <= 0.0) {
-      file.fail_here("cutoffs above 0 Å");
+    if (!parse_number(words[type_wise ? idx : idx % 2], cutoff) || cutoff <= 0.0 ||
+        cutoff > longest_cutoff) {
+      file.fail_here("cutoffs above 0 and at most 100 Å");
     }
     (idx % 2 == 0 ? model.radial : model.angular).cutoff.push_back(cutoff);
   }

@@ -101,7 +101,7 @@ void StructureEvaluator::build_list(const Structure& structure, double skin) {
   neighbors_.resize(n_atoms);
   for (int atom = 0; atom < n_atoms; ++atom) {
     centers_[atom] = atom;
-    neighbors_[atom] = list_.neighbors[atom].data();
+    neighbors_[atom] = list_.entries.data() + list_.first[atom];
   }
   species_.assign(structure.species, structure.species + n_atoms);
   built_at_.assign(structure.positions, structure.positions + 3 * n_atoms);

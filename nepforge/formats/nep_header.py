@@ -30,6 +30,7 @@ FLEXIBLE = ZBL()  # announced by "zbl 0 0": its rows stand at the end of the fil
 # Sizes beyond these are damage: every published model is far below.
 LARGEST_SIZE = 1000
 MOST_NEURONS = 100_000
+LONGEST_CUTOFF = 100.0  # Å
 LARGEST_COUNT = 2**31 - 1
 REFUSED_KINDS = {  # word of the token -> what it means
     "charge": "a model with charges (qNEP)",
@@ -153,7 +154,9 @@ def _token(text: TextLines) -> tuple[int, bool, tuple[str, ...]]:
     token = words[0] if words else ""
     for word, meaning in REFUSED_KINDS.items():
         if token.startswith("nep") and word in token:
-            text.fail(f"found '{token}', {meaning} that is not evaluated, expected {KINDS}")
+            text.fail(
+                f"found '{_printable(token)}', {meaning} that is not evaluated, expected {KINDS}"
+            )
     match = re.fullmatch(r"nep([345])(_zbl)?", token)
     if not match:
         text.fail_here(KINDS)
@@ -163,7 +166,7 @@ def _token(text: TextLines) -> tuple[int, bool, tuple[str, ...]]:
     species = tuple(words[2:])
     for idx, symbol in enumerate(species):
         if symbol not in RADII:
-            text.fail(f"found '{symbol}', expected an element H..Pu")
+            text.fail(f"found '{_printable(symbol)}', expected an element H..Pu")
         if symbol in species[:idx]:
             text.fail(f"found '{symbol}' twice, expected distinct elements")
     return int(match[1]), bool(match[2]), species
@@ -193,9 +196,9 @@ def _cutoff(
             f"two cutoffs (or two for each of the {n_species} species) and two neighbour counts"
         )
     numbers = [parse_number(word) for word in words[:-2]]
-    known = [number for number in numbers if number is not None and number > 0.0]
+    known = [n for n in numbers if n is not None and 0.0 < n <= LONGEST_CUTOFF]
     if len(known) != len(numbers):
-        text.fail_here("cutoffs above 0 Å")
+        text.fail_here(f"cutoffs above 0 and at most {LONGEST_CUTOFF:g} Å")
     pairs = tuple(zip(known[::2], known[1::2], strict=True))
     if any(angular > radial for radial, angular in pairs):
         text.fail_here("an angular cutoff not above the radial one")
