@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -226,3 +227,51 @@ def test_a_format_is_told_by_name_or_first_lines(
     else:
         path.write_text(content)
     assert file_format(path) == expected
+
+
+def test_an_outcar_has_the_numbers_that_vasp_printed(shared: Path) -> None:
+    """Free energy TOTEN, TOTAL-FORCE, `in kB` (positive when compressed) of the first step."""
+    frames = read_frames(shared / "data" / "samples" / "OUTCAR_WH-AIMD", "outcar")
+    assert [frame.energy for frame in frames] == [-3283.96931324, -3297.08424477, -3310.05614492]
+    first = frames[0]
+    assert (first.n_atoms, first.forces is None, first.virial is None) == (391, False, False)
+    np.testing.assert_array_equal(np.asarray(first.forces)[0], [-0.336839, -0.137489, -0.154907])
+    np.testing.assert_allclose(first.positions[0], [1.61852, 1.55752, 1.58416], rtol=0, atol=1e-5)
+    pressure = np.asarray(first.virial) / first.volume / GPA * 10.0  # kbar
+    np.testing.assert_allclose(np.diag(pressure), [174.07483, 165.86202, 175.81563], rtol=1e-6)
+    np.testing.assert_allclose(pressure[0, 1], -2.76694, rtol=1e-6)
+
+
+def test_a_step_that_an_outcar_does_not_finish_is_left_out(shared: Path, tmp_path: Path) -> None:
+    """As of a run that was killed: the steps before it stay."""
+    text = (shared / "data" / "samples" / "OUTCAR_WH-AIMD").read_text()
+    (tmp_path / "OUTCAR").write_text(text[: int(0.7 * len(text))])
+    frames = read_frames(tmp_path / "OUTCAR", "outcar")
+    assert [frame.energy for frame in frames] == [-3283.96931324]
+
+
+def test_a_movement_file_goes_with_the_work_of_its_forces(shared: Path) -> None:
+    """dEp = -F · dr along PWmat's own trajectory, to half a percent: sign, unit, kind of energy."""
+    frames = read_frames(shared / "data" / "samples" / "EC_MOVEMENT", "movement")
+    assert len(frames) == 200
+    work, change = [], []
+    for first, second in pairwise(frames):
+        moves = second.positions - first.positions
+        forces = 0.5 * (np.asarray(first.forces) + np.asarray(second.forces))
+        work.append(-np.sum(forces * moves))
+        change.append(np.subtract(second.energy, first.energy))
+    slope = np.dot(work, change) / np.dot(work, work)
+    assert slope == pytest.approx(1.0, abs=5e-3)
+
+
+def test_pressure_and_stress_of_a_movement_file_agree(shared: Path) -> None:
+    """`Pressure Internal` (hartree/bohr³) times the volume is +W, the block `stress (eV)` is -W."""
+    frame = read_frames(shared / "data" / "samples" / "MOVEMENT", "movement")[0]
+    printed = np.array(
+        [
+            [-0.1217734407e-05, -0.4974115276e-05, 0.5128330329e-05],
+            [-0.4974115276e-05, -0.2542552022e-05, -0.2274989099e-05],
+            [0.5128330329e-05, -0.2274989099e-05, -0.1910669456e-05],
+        ]
+    )
+    np.testing.assert_allclose(frame.virial, printed * HARTREE / BOHR**3 * 1000.0, rtol=1e-4)

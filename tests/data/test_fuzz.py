@@ -27,7 +27,7 @@ from nepforge.errors import DataError
 
 FILES = Path(__file__).parent / "files"
 FEW_INPUTS = 300
-MANY_INPUTS = int(os.environ.get("NEPFORGE_FUZZ_INPUTS", "5000"))
+MANY_INPUTS = int(os.environ.get("NEPFORGE_FUZZ_INPUTS", "1500"))
 SPECIES = ("H", "Si")
 
 EXTXYZ = b"""3
