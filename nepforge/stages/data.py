@@ -11,6 +11,7 @@ import numpy as np
 
 from nepforge.data.doctor import DataSet, Finding, examine
 from nepforge.data.frame import Frame, save_frames
+from nepforge.data.frame_list import FRAMES_FILE, write_frame_list
 from nepforge.data.prepare import (
     Split,
     composition,
@@ -27,7 +28,7 @@ from nepforge.stages.outputs import write_json, write_metrics
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write train.npz, valid.npz, report.json.
+    """Write train.npz, valid.npz, frames.txt, report.json.
 
     Raises:
         DataError: A file cannot be read, the doctor finds errors, or a set would be empty.
@@ -44,6 +45,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         split = split_by_fraction(train, data["validation"], rng)
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
+    write_frame_list(ctx.out / FRAMES_FILE, split)
     report = _report(split, data["species"])
     report["findings"] = [attrs.asdict(finding) for finding in findings]
     write_json(ctx.out / "report.json", report)

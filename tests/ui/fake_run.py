@@ -38,6 +38,8 @@ def fake_run(
     *,
     command: str,
     stop: engine.StopFlag,
+    store: Path | None,  # noqa: ARG001 - it keeps nothing
+    remote: str,  # noqa: ARG001
 ) -> RunFinished:
     """A run of one stage, as the engine tells it."""
 
