@@ -139,7 +139,7 @@ def run(
     runs = load_all(recipe, overrides)
     root = (workspace or find_workspace(recipe)).resolve()
     mirror = None if no_mlflow else MlflowMirror(root)
-    again = _typed_again(recipe, overrides, workspace)
+    again = _typed_again(recipe, overrides, workspace, store, remote)
 
     def run_one(loaded: LoadedRecipe) -> RunFinished:
         finished = _run(root, _plan(loaded), mode, mirror, again, store, remote)
@@ -324,13 +324,23 @@ def _plan(loaded: LoadedRecipe) -> Plan:
     return build(loaded)
 
 
-def _typed_again(recipe: Path, overrides: tuple[str, ...], workspace: Path | None) -> str:
+def _typed_again(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    workspace: Path | None,
+    store: Path | None,
+    remote: str,
+) -> str:
     """The command that resumes this run."""
     words = ["nepforge", "run", str(recipe)]
     for override in overrides:
         words += ["--set", override]
     if workspace is not None:
         words += ["--workspace", str(workspace)]
+    if store is not None:
+        words += ["--cache", str(store)]
+    if remote:
+        words += ["--remote", remote]
     return shlex.join(words)
 
 
