@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nepforge.errors import DataMissingError
-from nepforge.recipe.load import load_recipe, load_recipes
+from nepforge.recipe.load import load_recipes
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
