@@ -1,6 +1,7 @@
-"""Measure the pair style: NVE of a replicated cell on one rank.
+"""Measure the pair style: NVE of a replicated cell.
 
-    tools/bench_md.py --model MODEL --data LAMMPS_DATA --atoms N [--json]
+    tools/bench_md.py --model MODEL --data LAMMPS_DATA --atoms N [--precision mixed]
+                      [--ranks R] [--threads T] [--json]
 
 Prints the speed of LAMMPS's time loop, setup excluded. CPU seconds are user plus system time of the
 loop, as LAMMPS itself accounts for them: loop wall clock times its "% CPU use".
@@ -67,7 +68,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="LAMMPS data file, style atomic")
     parser.add_argument("--atoms", type=int, required=True, help="replicate to about this many")
     parser.add_argument("--species", nargs="+", help="of types 1, 2, ...; else found out")
-    parser.add_argument("--precision", choices=["double"], default="double")
+    parser.add_argument("--precision", choices=["double", "mixed"], default="double")
+    parser.add_argument("--ranks", type=int, default=1, help="MPI processes")
+    parser.add_argument("--threads", type=int, default=1, help="OpenMP threads of each rank")
     parser.add_argument("--steps", type=int, help=f"default: {ATOM_STEPS} atom-steps")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
     return parser.parse_args()
@@ -95,13 +98,15 @@ def _bench(arguments: argparse.Namespace) -> dict[str, str | int | float]:
         steps=arguments.steps or max(MIN_STEPS, ATOM_STEPS // n_atoms),
         thermo_every=100,
         seed=1,
+        precision=arguments.precision,
     )
-    timing = _run(settings, atoms, arguments.model)
+    timing = _run(settings, atoms, arguments)
     return {
         "atoms": timing.n_atoms,
         "steps": timing.steps,
         "precision": arguments.precision,
-        "ranks": 1,
+        "ranks": arguments.ranks,
+        "threads": arguments.threads,
         "seconds": timing.seconds,
         "cpu_seconds": timing.cpu_seconds,
         "atom_steps_per_s": timing.atom_steps_per_s,
@@ -109,16 +114,17 @@ def _bench(arguments: argparse.Namespace) -> dict[str, str | int | float]:
     }
 
 
-def _run(settings: MdRun, atoms: ase.Atoms, model: Path) -> Timing:
+def _run(settings: MdRun, atoms: ase.Atoms, arguments: argparse.Namespace) -> Timing:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / MODEL_FILE).write_bytes(model.read_bytes())
+        (folder / MODEL_FILE).write_bytes(arguments.model.read_bytes())
         write_data(folder / DATA_FILE, atoms, settings.species)
         (folder / SCRIPT_FILE).write_text(md_script(settings), encoding="utf-8")
         return run_lammps(
             find_lammps(),
             folder,
-            ranks=1,
+            ranks=arguments.ranks,
+            threads=arguments.threads,
             timeout_seconds=TIMEOUT_SECONDS,
             stopping=lambda: False,
             watch=lambda _line: None,

@@ -144,6 +144,7 @@ class NepCpu::Evaluator {
   virtual ~Evaluator() = default;
   virtual std::unique_ptr<Evaluator> for_another_thread() const = 0;
   virtual const char* instruction_set() const = 0;
+  virtual double memory_usage() const = 0;
   virtual void evaluate(const AtomsView& atoms, const NeighborView& neighbors, Totals& totals) = 0;
 };
 
@@ -163,6 +164,8 @@ class NepCpu::EvaluatorOf : public NepCpu::Evaluator {
   }
 
   const char* instruction_set() const override { return instructions_->name; }
+
+  double memory_usage() const override { return sorted_.memory_usage(); }
 
   void evaluate(const AtomsView& atoms, const NeighborView& neighbors, Totals& totals) override {
     sorted_.update(atoms, neighbors);
@@ -227,6 +230,10 @@ std::unique_ptr<NepCpu> NepCpu::for_another_thread() const {
 
 const char* NepCpu::instruction_set() const {
   return evaluator_->instruction_set();
+}
+
+double NepCpu::memory_usage() const {
+  return evaluator_->memory_usage();
 }
 
 void NepCpu::evaluate(const AtomsView& atoms, const NeighborView& neighbors, Totals& totals) {

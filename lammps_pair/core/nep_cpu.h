@@ -68,6 +68,9 @@ class NepCpu {
 
   const char* instruction_set() const;
 
+  /// Bytes of the kept neighbour lists.
+  double memory_usage() const;
+
   /// Adds energy, forces and virials of all centers to `totals`. Throws NonFiniteEnergy.
   void evaluate(const AtomsView& atoms, const NeighborView& neighbors, Totals& totals);
 

@@ -5,8 +5,10 @@
 namespace nepforge {
 
 void SortedNeighbors::update(const AtomsView& atoms, const NeighborView& neighbors) {
+  const bool same_list =
+      !neighbors.changed && first_.size() == static_cast<std::size_t>(neighbors.n_centers);
   // Monte Carlo moves exchange the types of atoms without a new list.
-  if (!neighbors.changed && std::equal(types_.begin(), types_.end(), atoms.types)) return;
+  if (same_list && std::equal(types_.begin(), types_.end(), atoms.types)) return;
   count(atoms, neighbors);
   sort(atoms, neighbors);
 }
@@ -55,6 +57,12 @@ void SortedNeighbors::sort(const AtomsView& atoms, const NeighborView& neighbors
       if (species >= 0) sorted[next_[species]++] = atom;
     }
   }
+}
+
+double SortedNeighbors::memory_usage() const {
+  return static_cast<double>(
+      first_.capacity() * sizeof(std::size_t) +
+      (types_.capacity() + neighbors_.capacity() + n_of_species_.capacity()) * sizeof(int));
 }
 
 }  // namespace nepforge

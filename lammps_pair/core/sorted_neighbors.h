@@ -25,6 +25,9 @@ class SortedNeighbors {
 
   int longest() const { return longest_; }
 
+  /// Bytes.
+  double memory_usage() const;
+
  private:
   void count(const AtomsView& atoms, const NeighborView& neighbors);
   void sort(const AtomsView& atoms, const NeighborView& neighbors);

@@ -6,14 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "nep_cpu.h"
+#include "deviation.h"
 #include "nep_model.h"
+#include "nep_threads.h"
 #include "pair.h"
 
 namespace LAMMPS_NS {
 
-/// pair_style nepforge MODEL
+/// pair_style nepforge MODEL... [precision double|mixed] [out_freq N out_file FILE]
 /// pair_coeff * * SPECIES...     one chemical symbol, atomic number or NULL for each LAMMPS type
+///
+/// The first model drives. With several, every N steps the others are evaluated too, and a line of
+/// FILE says how far they disagree.
 class PairNepforge : public Pair {
  public:
   explicit PairNepforge(LAMMPS* lmp);
@@ -24,20 +28,37 @@ class PairNepforge : public Pair {
   void init_style() override;
   double init_one(int first_type, int second_type) override;
   void compute(int eflag, int vflag) override;
+  int pack_reverse_comm(int n, int first, double* buffer) override;
+  void unpack_reverse_comm(int n, int* list, double* buffer) override;
   double memory_usage() override;
 
  private:
-  void load_model(const std::string& path);
-  int species_index(const std::string& word) const;
+  /// One model of the committee.
+  struct Member {
+    nepforge::NepModel model;
+    std::unique_ptr<nepforge::NepThreads> evaluator;
+    std::vector<int> species_of_type;  // [type], -1 for NULL
+    std::vector<double> forces;        // [n_local + n_ghost][3] eV/Å, on steps with deviation
+    bigint list_version = -1;          // of the neighbour list of the last evaluation
+  };
+
+  Member load_member(const std::string& path, nepforge::Precision precision);
+  std::string read_on_all_ranks(const std::string& path);
+  int species_index(const nepforge::NepModel& model, const std::string& word) const;
+  void allocate();
+  void evaluate(Member& member, nepforge::Totals& totals);
+  void write_deviation(nepforge::Totals& totals);
   void tally_atomic_virial();
 
-  nepforge::NepModel model_;
-  std::unique_ptr<nepforge::NepCpu> evaluator_;
-  std::vector<int> species_of_type_;   // [type], -1 for NULL
+  std::vector<Member> members_;
   std::vector<double> atomic_virial_;  // [n_local + n_ghost][9] eV, row-major
+  int deviation_every_ = 0;            // steps, 0 for a single model
+  bigint last_deviation_ = -1;         // step of the last line
+  bigint list_version_ = 0;            // rises with each new neighbour list
+  DeviationFile deviation_file_;       // open on rank 0
 };
 
-/// pair_style pwmlff 1 MODEL, as the PWMLFF manual writes it.
+/// pair_style pwmlff N MODEL..., as the PWMLFF manual writes it; N is the number of models.
 class PairPwmlff : public PairNepforge {
  public:
   using PairNepforge::PairNepforge;

@@ -23,14 +23,14 @@ class Lammps:
     mpi_libraries: Path  # folder of the MPI that the executable is linked against
     plugins: Path  # folder that LAMMPS loads the pair style from
 
-    def environment(self) -> dict[str, str]:
-        """Environment variables of a LAMMPS process: one thread a rank, our plugin loaded."""
+    def environment(self, threads: int = 1) -> dict[str, str]:
+        """Environment variables of a LAMMPS process: `threads` for each rank, our plugin loaded."""
         variables = dict(os.environ)
         known = variables.get("LD_LIBRARY_PATH")
         libraries = [known] if known else []
         variables["LD_LIBRARY_PATH"] = os.pathsep.join([*libraries, str(self.mpi_libraries)])
         variables["LAMMPS_PLUGIN_PATH"] = str(self.plugins)
-        variables["OMP_NUM_THREADS"] = "1"
+        variables["OMP_NUM_THREADS"] = str(threads)
         return variables
 
     def command(self, ranks: int) -> list[str]:

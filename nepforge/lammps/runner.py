@@ -60,7 +60,7 @@ class Timing:
     """What LAMMPS reports about its time loop."""
 
     seconds: float  # wall clock
-    cpu_seconds: float  # of all ranks: wall clock times ranks times its "% CPU use"
+    cpu_seconds: float  # of all ranks and threads: wall clock times ranks times its "% CPU use"
     steps: int
     n_atoms: int
 
@@ -70,7 +70,8 @@ class Timing:
 
     @property
     def atom_steps_per_cpu_s(self) -> float:
-        return self.n_atoms * self.steps / self.cpu_seconds
+        """Zero where the loop was too short for LAMMPS to measure its CPU time."""
+        return self.n_atoms * self.steps / self.cpu_seconds if self.cpu_seconds else 0.0
 
 
 @frozen(eq=False)
@@ -86,6 +87,7 @@ def run_lammps(
     folder: Path,
     *,
     ranks: int,
+    threads: int = 1,
     timeout_seconds: float,
     stopping: Callable[[], bool],
     watch: Callable[[ThermoLine], None],
@@ -96,6 +98,7 @@ def run_lammps(
         lammps: The installation.
         folder: Holds the script and the files it names; the log is written here.
         ranks: MPI processes.
+        threads: OpenMP threads of each rank.
         timeout_seconds: Wall clock limit.
         stopping: Asked often; LAMMPS is ended when it turns true.
         watch: Called with each new line of thermodynamic output; what it raises ends LAMMPS too.
@@ -109,7 +112,7 @@ def run_lammps(
     screen = folder / SCREEN_FILE
     deadline = time.monotonic() + timeout_seconds
     n_seen = 0
-    with _started(command, folder, lammps.environment(), screen) as process:
+    with _started(command, folder, lammps.environment(threads), screen) as process:
         while True:
             ended = process.poll() is not None
             lines = thermo_lines(_text(log))

@@ -52,6 +52,7 @@ class MdRun:
     steps: int
     thermo_every: int  # steps between two lines of thermodynamic output
     seed: int  # of the initial velocities
+    precision: Literal["double", "mixed"] = "double"
 
 
 def write_data(path: Path, atoms: ase.Atoms, species: Sequence[str]) -> None:
@@ -101,7 +102,7 @@ def md_script(run: MdRun) -> str:
         "boundary p p p",
         f"read_data {DATA_FILE}",
         f"replicate {' '.join(str(count) for count in run.replicate)}",
-        f"pair_style nepforge {MODEL_FILE}",
+        f"pair_style nepforge {MODEL_FILE}{_precision(run)}",
         f"pair_coeff * * {' '.join(run.species)}",
         f"neighbor {NEIGHBOR_SKIN!r} bin",
         "neigh_modify every 1 delay 0 check yes",
@@ -117,6 +118,11 @@ def md_script(run: MdRun) -> str:
         "format float %.12g",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _precision(run: MdRun) -> str:
+    """The pair style's keyword, left out where it would say what is usual."""
+    return "" if run.precision == "double" else f" precision {run.precision}"
 
 
 def _integrator(run: MdRun, timestep: float) -> str:

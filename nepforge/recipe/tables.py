@@ -212,7 +212,8 @@ class Md:
     timestep: Positive  # fs
     steps: Count
     ranks: Count  # MPI processes
-    precision: Literal["double"] = "double"
+    threads: Count | None = None  # OpenMP threads of each rank; one when not given
+    precision: Literal["double", "mixed"] = "double"
     timeout_minutes: Positive = 60.0
 
 

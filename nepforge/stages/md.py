@@ -73,6 +73,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         lammps,
         ctx.out,
         ranks=md["ranks"],
+        threads=md["threads"] or 1,
         timeout_seconds=md["timeout_minutes"] * SECONDS_PER_MINUTE,
         stopping=ctx.stopping,
         watch=watch,
@@ -80,7 +81,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     _write_thermo(ctx.out / "thermo.csv", result)
     _write_final(ctx.out, settings)
     _write_json(ctx.out / "metrics.json", _metrics(settings, result))
-    _write_json(ctx.out / "timing.json", _timing(result.timing, md["ranks"]))
+    _write_json(ctx.out / "timing.json", _timing(result.timing, md))
     _plot(ctx.out / "md.png", settings, result)
     speed = result.timing.atom_steps_per_cpu_s
     ctx.emit(Message("info", f"{speed:.3g} atom-steps per CPU second", ctx.stage))
@@ -99,6 +100,7 @@ def _settings(table: Mapping[str, Any]) -> MdRun:
         steps=steps,
         thermo_every=max(1, steps // N_THERMO_LINES),
         seed=int(table["seed"]),
+        precision=md["precision"],
     )
 
 
@@ -181,9 +183,10 @@ def _metrics(settings: MdRun, result: LammpsResult) -> dict[str, float]:
     return metrics
 
 
-def _timing(timing: Timing, ranks: int) -> dict[str, float]:
+def _timing(timing: Timing, md: Mapping[str, Any]) -> dict[str, float]:
     return {
-        "ranks": ranks,
+        "ranks": md["ranks"],
+        "threads": md["threads"] or 1,
         "seconds": timing.seconds,
         "cpu_seconds": timing.cpu_seconds,
         "atom_steps_per_s": timing.atom_steps_per_s,

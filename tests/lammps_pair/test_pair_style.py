@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from attrs import frozen
 
-from nepforge.data.frame import FloatArray
-from nepforge.lammps.plugin import find_lammps
 from nepforge.native import NativeModel
 from nepforge.units import BAR_PER_GPA, EV_PER_A3_IN_GPA
-from tests.nep_files import KINDS, NUMBERS, SPECIES, Structure, random_structure
+from tests.lammps_pair.running import (
+    PAIR,
+    PREAMBLE,
+    REPORT,
+    run,
+    simple,
+    standard,
+    types_of,
+    write_data,
+)
+from tests.nep_files import NUMBERS, SPECIES, Structure
 
 pytestmark = pytest.mark.lammps
 
@@ -23,107 +29,6 @@ EXACT_ENERGY = 1.0e-10  # eV
 EXACT_VIRIAL = 1.0e-9  # eV
 BAR = 1.0e4 * EV_PER_A3_IN_GPA  # of 1 eV/Å³
 LAMMPS_BAR = 1.6021765e6  # LAMMPS's own factor in units metal
-TIME_LIMIT = 60.0  # s
-
-
-@frozen(eq=False)
-class Output:
-    """What a LAMMPS run left behind."""
-
-    status: int
-    text: str  # screen
-    atoms: FloatArray  # rows of the dump, [n_atoms, n_columns]
-
-    def value(self, name: str) -> float:
-        """A number that the script printed as `name = value`."""
-        lines = [line for line in self.text.splitlines() if line.startswith(f"{name} = ")]
-        return float(lines[-1].split(" = ")[1])
-
-
-def write_data(path: Path, structure: Structure, types: list[int], n_types: int) -> None:
-    (lx, _, _), (xy, ly, _), (xz, yz, lz) = structure.cell.tolist()
-    header = [
-        "",
-        f"{len(types)} atoms",
-        f"{n_types} atom types",
-        f"0.0 {lx!r} xlo xhi",
-        f"0.0 {ly!r} ylo yhi",
-        f"0.0 {lz!r} zlo zhi",
-        f"{xy!r} {xz!r} {yz!r} xy xz yz",
-        "\nAtoms # atomic\n",
-    ]
-    rows = [
-        f"{idx + 1} {kind} {x!r} {y!r} {z!r}"
-        for idx, (kind, (x, y, z)) in enumerate(
-            zip(types, structure.positions.tolist(), strict=True)
-        )
-    ]
-    path.write_text("\n".join([*header, *rows]) + "\n")
-
-
-PREAMBLE = """
-units metal
-atom_style atomic
-newton on
-read_data data.lmp
-mass * 20.0
-"""
-PAIR = """
-pair_style nepforge nep.txt
-pair_coeff * * {species}
-"""
-REPORT = """
-neighbor 0.5 bin
-compute energy all pe/atom
-compute stress all stress/atom NULL virial
-compute centroid all centroid/stress/atom NULL virial
-thermo_style custom step pe pxx pyy pzz pxy pxz pyz vol
-run {steps}
-variable energy equal pe
-variable pressure equal press
-variable volume equal vol
-print "energy = $(pe:%.17g)"
-print "pxx = $(pxx:%.17g)"
-print "pxy = $(pxy:%.17g)"
-write_dump all custom dump id fx fy fz c_energy c_stress[*] c_centroid[*] &
-    modify sort id format float %.17g
-"""
-
-
-def run(folder: Path, script: str, ranks: int = 1) -> Output:
-    (folder / "in.lmp").write_text(script)
-    (folder / "dump").unlink(missing_ok=True)
-    lammps = find_lammps()
-    done = subprocess.run(
-        [*lammps.command(ranks), "-in", "in.lmp", "-log", "none", "-nocite"],
-        cwd=folder,
-        env=lammps.environment(),
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        check=False,
-    )
-    atoms = np.zeros((0, 0))
-    if (folder / "dump").exists():
-        atoms = np.loadtxt(folder / "dump", skiprows=9, ndmin=2)
-    return Output(done.returncode, done.stdout + done.stderr, atoms)
-
-
-def types_of(structure: Structure, order: tuple[int, ...]) -> list[int]:
-    """1-based LAMMPS types when type t is the element with atomic number order[t - 1]."""
-    return [order.index(number) + 1 for number in structure.numbers.tolist()]
-
-
-def standard(folder: Path, kind: str = "nep4", seed: int = 1) -> Structure:
-    """Model and data file of one small structure in `folder`."""
-    KINDS[kind].write(folder / "nep.txt")
-    structure = random_structure(seed)
-    write_data(folder / "data.lmp", structure, types_of(structure, NUMBERS), 2)
-    return structure
-
-
-def simple(species: str = "Si O", steps: int = 0) -> str:
-    return PREAMBLE + PAIR.format(species=species) + REPORT.format(steps=steps)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +183,7 @@ SCRIPT = PREAMBLE + PAIR.format(species="Si O")
 REFUSED = {
     "units": (SCRIPT.replace("metal", "real") + "run 0\n", "found units real, expected units m"),
     "newton": (SCRIPT.replace("newton on", "newton off") + "run 0\n", "expected newton on"),
-    "no model": (SCRIPT.replace("nep.txt", ""), "expected one model file"),
+    "no model": (SCRIPT.replace("nep.txt", ""), "found no model file, expected one or more"),
     "absent model": (SCRIPT.replace("nep.txt", "no.txt"), "no.txt: found no file that can be read"),
     "broken model": (SCRIPT.replace("nep.txt", "cut.txt"), "cut.txt:41: found 34 numbers after"),
     "too few": (PREAMBLE + PAIR.format(species="Si"), "a species or NULL for each of the 2 atom"),
@@ -287,7 +192,15 @@ REFUSED = {
     "all NULL": (PREAMBLE + PAIR.format(species="NULL NULL"), "pair_coeff maps no atom type"),
     "one NULL": (PREAMBLE + PAIR.format(species="Si NULL") + "run 0\n", "pair coeffs are not set"),
     "pair_write": (SCRIPT + "pair_write 1 1 10 r 1 2 f x\n", "does not support pair_write"),
-    "pwmlff": (SCRIPT.replace("nepforge nep", "pwmlff 2 nep"), "expected '1 MODEL'"),
+    "pwmlff": (SCRIPT.replace("nepforge nep", "pwmlff 2 nep"), "expected 'N MODEL...'"),
+    "precision": (SCRIPT.replace("p.txt", "p.txt precision half"), "expected double or mixed"),
+    "keyword": (SCRIPT.replace("p.txt", "p.txt precision mixed a b"), "found 'a' after the key"),
+    "no value": (SCRIPT.replace("p.txt", "p.txt precision"), "nothing follows the keyword prec"),
+    "no second": (SCRIPT.replace("p.txt", "p.txt out_freq 5"), "compare several models, found one"),
+    "no output": (SCRIPT.replace("p.txt", "p.txt nep.txt"), "found 2 models, expected 'out_freq N"),
+    "no folder": (SCRIPT.replace("p.txt", "p.txt nep.txt out_freq 1 out_file no/no"),
+                  "out_file no/no cannot be written"),
+    "respa": (SCRIPT + "run_style respa 2 2 pair 1\nrun 0\n", "found run_style respa"),
     "coincident": (SCRIPT + "set atom 2 x 1.0 y 1.0 z 1.0\nset atom 1 x 1.0 y 1.0 z 1.0\nrun 0\n",
                    "the energy of atom [12] is not finite at step 0"),
 }  # fmt: skip

@@ -59,7 +59,7 @@ WRONG_VALUES = [
     ('ensemble = "nve"', 'ensemble = "nvt "', "md[0].ensemble", 'did you mean "nvt"?'),
     ('ensemble = "nve"', 'ensemble = "npt"', "md[0].pressure", "missing"),
     ("steps = 100", "steps = 100\npressure = 0", "md[0].pressure", "not used"),
-    ("steps = 100", 'steps = 100\nprecision = "mixed"', "md[0].precision", 'expected "double"'),
+    ("steps = 100", 'steps = 100\nprecision = "half"', "md[0].precision", 'expected "double" or "mixed"'),
     ('from = "data"', 'from = "file"', "md[0].structure.from", 'expected "data"'),
     ("ranks = 1", "ranks = 1\n[tolerances]\nvalid_force_rmse = 0.1",
      "tolerances.valid_force_rmse", "expected a table"),

@@ -58,6 +58,7 @@ def table(**changes: Any) -> dict[str, Any]:
         "timestep": 0.2,
         "steps": STEPS,
         "ranks": 1,
+        "threads": None,
         "precision": "double",
         "timeout_minutes": 1.0,
     }
