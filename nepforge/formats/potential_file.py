@@ -5,18 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from torch import Tensor
+
 from nepforge.formats import checkpoint_file, dp_file
 from nepforge.formats.archive import Archive, read_archive
-from nepforge.models.potential import TrainedPotential
+from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
+from nepforge.formats.dp_file import DPModel, write_dp
+from nepforge.models.dp import DP
+from nepforge.models.nep import NEP
 
-READERS: Mapping[str, Callable[[Archive, Path], TrainedPotential]] = {
+Trained = NEPModel | DPModel
+
+READERS: Mapping[str, Callable[[Archive, Path], Trained]] = {
     checkpoint_file.FORMAT: checkpoint_file.nep_of,
     dp_file.FORMAT: dp_file.dp_of,
 }
 
 
-def read_potential(path: Path) -> TrainedPotential:
-    """Read `nep_model.ckpt` or `dp_model.ckpt`, told by what is in the file.
+def with_numbers(model: NEP | DP, parameters: Tensor, scaler: Tensor) -> Trained:
+    """The model with its numbers."""
+    if isinstance(model, DP):
+        return DPModel(model, parameters, scaler)
+    return NEPModel(model, parameters, scaler)
+
+
+def write_potential(path: Path, trained: Trained) -> None:
+    """Write `nep_model.ckpt` or `dp_model.ckpt`; the same model gives the same bytes."""
+    if isinstance(trained, DPModel):
+        write_dp(path, trained)
+    else:
+        write_checkpoint(path, trained)
+
+
+def read_potential(path: Path) -> Trained:
+    """Read what `write_potential` wrote, told by what is in the file.
 
     Raises:
         ModelFileError: The file is missing, damaged, or something else.

@@ -11,8 +11,8 @@ import torch
 from attrs import frozen
 
 from nepforge.data.frame import FloatArray, Frame, load_frames
-from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint
-from nepforge.models.nep import predict
+from nepforge.formats.potential_file import read_potential
+from nepforge.models.potential import TrainedPotential
 from nepforge.plots.parity import ParitySet, parity
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
@@ -38,7 +38,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     """Write metrics.json, groups.json, predictions_*.npz and parity_*.png."""
     del table  # the pinned thread count is in the context already
     torch.set_num_threads(ctx.threads)
-    trained = read_checkpoint(inputs["model"])
+    trained = read_potential(inputs["model"])
     metrics: dict[str, float] = {}
     by_group: dict[str, Any] = {}
     found: dict[str, SetPrediction] = {}
@@ -57,7 +57,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     _plot(ctx.out, found)
 
 
-def predict_set(trained: NEPModel, frames: Sequence[Frame]) -> SetPrediction:
+def predict_set(trained: TrainedPotential, frames: Sequence[Frame]) -> SetPrediction:
     """Evaluate a model on frames."""
     frame_set = FrameSet.build(frames, trained.model)
     errors = ErrorSums()
@@ -65,7 +65,7 @@ def predict_set(trained: NEPModel, frames: Sequence[Frame]) -> SetPrediction:
     reference: dict[str, list[FloatArray]] = {name: [] for name in names}
     prediction: dict[str, list[FloatArray]] = {name: [] for name in names}
     for _, batch in frame_set.batches():
-        predicted = predict(trained.model, trained.parameters, trained.q_scaler, batch)
+        predicted = trained.model.predict(trained.parameters, trained.scaler, batch)
         errors.add(batch, predicted)
         for target, source in ((reference, batch), (prediction, predicted)):
             target["energy"].append((source.energy / batch.n_atoms).numpy())

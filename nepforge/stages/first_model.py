@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,26 @@ import torch
 from nepforge.data.frame import Frame
 from nepforge.data.prepare import energy_baseline
 from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.fine_tune import start_from
 from nepforge.formats.model_file import read_model
+from nepforge.formats.potential_file import Trained, with_numbers
+from nepforge.models.dp import DP
 from nepforge.models.nep import NEP, CutoffPair
 from nepforge.models.zbl import ZBL
 from nepforge.train.training_set import FrameSet, find_scaler
 
 
-def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
+def model_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP | DP:
     """The model that a recipe's [model] table describes.
+
+    Raises:
+        ModelFileError: No formula has these sizes.
+    """
+    return MODELS[table["kind"]](species, table)
+
+
+def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
+    """The model of a table of the kind "nep".
 
     Raises:
         ModelFileError: No formula has these sizes.
@@ -40,6 +50,33 @@ def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
         )
     except ValueError as error:
         raise ModelFileError(f"[model] of the recipe: found {error}") from error
+
+
+def dp_from_table(species: Sequence[str], table: Mapping[str, Any]) -> DP:
+    """The model of a table of the kind "dp".
+
+    Raises:
+        ModelFileError: No formula has these sizes.
+    """
+    try:
+        return DP(
+            species=tuple(species),
+            cutoff=table["cutoff"],
+            smooth_cutoff=table["smooth_cutoff"],
+            embedding=tuple(table["embedding"]),
+            axis=table["axis"],
+            fitting=tuple(table["fitting"]),
+            type_embedding=table["type_embedding"],
+        )
+    except ValueError as error:
+        raise ModelFileError(f"[model] of the recipe: found {error}") from error
+
+
+# model.kind -> model(species, the [model] table)
+MODELS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], NEP | DP]] = {
+    "nep": nep_from_table,
+    "dp": dp_from_table,
+}
 
 
 def _cutoff(value: Sequence[Any]) -> CutoffPair | tuple[CutoffPair, ...]:
@@ -62,7 +99,9 @@ def _zbl(value: Any) -> ZBL | None:
             return ZBL(value / 2, value)
 
 
-def first_model(model: NEP, start: Path | None, frames: FrameSet, rng: torch.Generator) -> NEPModel:
+def first_model(
+    model: NEP | DP, start: Path | None, frames: FrameSet, rng: torch.Generator
+) -> Trained:
     """Parameters and scaler to begin with.
 
     Without a file: random ones, with the energy baseline in the output biases, and the scaler of
@@ -75,12 +114,14 @@ def first_model(model: NEP, start: Path | None, frames: FrameSet, rng: torch.Gen
     if start is None:
         baseline = energy_baseline(frames.frames, model.species).tolist()
         parameters = model.initial_parameters(baseline, rng)
-        return NEPModel(model, parameters, find_scaler(model, frames))
+        return with_numbers(model, parameters, find_scaler(model, frames))
+    if not isinstance(model, NEP):
+        raise ModelFileError(f"{start.name}: only a NEP model is trained further")
     parameters, q_scaler = start_from(read_model(start).trained, model, start.name)
     missed = _energies_missed(model, parameters, q_scaler, frames)
     shift = torch.from_numpy(energy_baseline(missed, model.species))
     model.weights(parameters).bias.sub_(shift)
-    return NEPModel(model, parameters, q_scaler)
+    return with_numbers(model, parameters, q_scaler)
 
 
 def _energies_missed(

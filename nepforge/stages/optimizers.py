@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError
-from nepforge.models.nep import NEP
+from nepforge.models.potential import Potential
 from nepforge.train.loss import Prefactors
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import (
@@ -43,7 +43,9 @@ def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
                 )
 
 
-def _lkf(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]) -> Stepper:
+def _lkf(
+    model: Potential, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]
+) -> Stepper:
     return LKFStepper(
         model,
         parameters,
@@ -59,7 +61,9 @@ def _lkf(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, 
     )
 
 
-def _adam(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]) -> Stepper:
+def _adam(
+    model: Potential, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]
+) -> Stepper:
     pairs = settings["prefactors"]
     start, end = settings["learning_rate"]
     return AdamStepper(
@@ -76,7 +80,9 @@ def _adam(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str,
     )
 
 
-def _snes(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]) -> Stepper:
+def _snes(
+    model: Potential, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]
+) -> Stepper:
     return SNESStepper(
         model,
         parameters,
@@ -92,7 +98,7 @@ def _snes(model: NEP, parameters: Tensor, scaler: Tensor, settings: Mapping[str,
 
 
 # optimizer.kind -> stepper(model, first parameters, scaler, the [optimizer] table)
-STEPPERS: Mapping[str, Callable[[NEP, Tensor, Tensor, Mapping[str, Any]], Stepper]] = {
+STEPPERS: Mapping[str, Callable[[Potential, Tensor, Tensor, Mapping[str, Any]], Stepper]] = {
     "lkf": _lkf,
     "adam": _adam,
     "adamw": _adam,

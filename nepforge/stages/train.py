@@ -10,11 +10,11 @@ import torch
 
 from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
-from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
-from nepforge.models.nep import NEP
+from nepforge.formats.potential_file import with_numbers, write_potential
+from nepforge.models.potential import Potential
 from nepforge.plots.curves import loss_curves
 from nepforge.stages.context import StageContext
-from nepforge.stages.first_model import first_model, nep_from_table
+from nepforge.stages.first_model import first_model, model_from_table
 from nepforge.stages.optimizers import STEPPERS, check_labels
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.train.loop import Report, Training, TrainingResult, train
@@ -25,12 +25,12 @@ ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write nep_model.ckpt, trace.txt, epoch_train.dat, epoch_valid.dat, loss.png, timing.json."""
+    """Write <kind>_model.ckpt, trace.txt, epoch_*.dat, loss.png, timing.json."""
     torch.set_num_threads(ctx.threads)
     torch.use_deterministic_algorithms(True)
     settings = table["optimizer"]
     weights = ObservationWeights(**settings["weights"])
-    model = nep_from_table(table["data"]["species"], table["model"])
+    model = model_from_table(table["data"]["species"], table["model"])
     frames = load_frames(inputs["train"])
     check_labels(frames, settings)
     train_set = FrameSet.build(frames, model)
@@ -38,7 +38,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
     rng = torch.Generator().manual_seed(table["seed"])
     first = first_model(model, inputs.get("start_from"), train_set, rng)
-    scaler = first.q_scaler
+    scaler = first.scaler
     make_stepper = STEPPERS[settings["kind"]]
     stepper = make_stepper(model, first.parameters, scaler, settings)
     training = Training(
@@ -62,7 +62,8 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         on_epoch=_epoch_listener(ctx, training),
         stopping=ctx.stopping,
     )
-    write_checkpoint(ctx.out / "nep_model.ckpt", NEPModel(model, result.parameters, scaler))
+    kept = with_numbers(model, result.parameters, scaler)
+    write_potential(ctx.out / f"{table['model']['kind']}_model.ckpt", kept)
     result.trace.write(ctx.out / "trace.txt")
     _write_history(ctx.out, result)
     write_metrics(ctx.out, _metrics(result, model))
@@ -71,7 +72,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
 
 
-def _metrics(result: TrainingResult, model: NEP) -> dict[str, float]:
+def _metrics(result: TrainingResult, model: Potential) -> dict[str, float]:
     """The errors of the best epoch, and how the training ended."""
     best = result.history[result.best_epoch - 1]
     errors = {name: value for name, value in best.items() if name.startswith(("train_", "valid_"))}
@@ -84,7 +85,7 @@ def _metrics(result: TrainingResult, model: NEP) -> dict[str, float]:
     }
 
 
-def _sizes_text(model: NEP, train_set: FrameSet, valid_set: FrameSet) -> str:
+def _sizes_text(model: Potential, train_set: FrameSet, valid_set: FrameSet) -> str:
     return (
         f"{len(train_set)} training and {len(valid_set)} validation frames, "
         f"{model.n_descriptor} descriptors, {model.n_parameters} parameters"
