@@ -24,6 +24,7 @@ from nepforge.commands.data import data
 from nepforge.commands.diff import diff
 from nepforge.commands.ledger import ledger
 from nepforge.commands.matrix import run_matrix
+from nepforge.commands.md import deviation
 from nepforge.commands.model import convert, infer, inspect, test
 from nepforge.commands.options import (
     cache_option,
@@ -293,7 +294,7 @@ def ui(port: int, host: str, workspace: Path | None) -> None:
 
 
 commands.add_command(data)
-for command in (infer, test, convert, inspect):
+for command in (infer, test, convert, inspect, deviation):
     commands.add_command(command)
 commands.add_command(ledger)
 commands.add_command(explain)

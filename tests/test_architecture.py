@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "builder": {"plan", "stages", "ledger", "interrupt", "events", "errors"},
     "engine": {"plan", "builder", "stages", "ledger", "interrupt", "events", "errors"},
     "calculator": {"formats", "native", "units"},
+    "deviation": {"data", "inference", "errors"},
     "inference": {"data", "formats", "plots", "native", "errors", "units"},
     "model_files": {"data", "formats", "models", "plots", "errors"},
     "datasets": {"recipe", "data", "errors", "units"},
@@ -58,7 +59,7 @@ LATER: dict[str, set[str]] = {
     "commands": {
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
         "comparison",
-        *("data", "datasets", "inference", "model_files"),
+        *("data", "datasets", "deviation", "inference", "model_files"),
     },
 }
 
