@@ -50,7 +50,7 @@ def test_the_stages_come_in_an_order_that_satisfies_their_inputs() -> None:
         ('export.layouts=["lammps"]', {"export", "verify"}),
         ("md[1].steps=10", {"md:npt-300K"}),
         ("threads=3", {"train", "evaluate"}),
-        ("seed=1", {"data", "train", "md:nvt-300K", "md:npt-300K"}),
+        ("seed=7", {"data", "train", "md:nvt-300K", "md:npt-300K"}),
         ("tolerances.valid_force_rmse.relative=0.1", set()),
         ('description="other"', set()),
     ],
