@@ -177,3 +177,23 @@ def test_bad_models_and_structures_are_refused(path: Path, tmp_path: Path) -> No
     atoms.calc = nepforge.Calculator(path)
     with pytest.raises(DataError, match="atom 0 is C"):
         atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize("change", ["positions", "numbers", "cell", "pbc"])
+def test_every_change_of_the_structure_is_noticed(path: Path, change: str) -> None:
+    """And what a NEP does not know is no change."""
+    atoms = random_atoms()
+    atoms.calc = nepforge.Calculator(path)
+    before = atoms.get_forces()
+    atoms.set_initial_charges(np.ones(len(atoms)))
+    assert atoms.calc.check_state(atoms) == []
+    if change == "positions":
+        atoms.positions[0, 0] += 1e-9
+    elif change == "numbers":
+        atoms.numbers = atoms.numbers[::-1]
+    elif change == "cell":
+        atoms.set_cell(atoms.cell.array * 1.01)
+    else:
+        atoms.pbc = (True, True, False)
+    assert atoms.calc.check_state(atoms) == [change]
+    assert np.abs(atoms.get_forces() - before).max() > 0.0
