@@ -1,7 +1,8 @@
 """Recipe -> the stages of its run, in an order that satisfies their inputs.
 
-data -> train -> evaluate, export -> verify -> md:<name>. A stage's table holds only what the stage
-reads, so that a changed value reruns no more than it must.
+data -> train -> evaluate, export -> verify -> md:<name>, the last three where the recipe has
+[export] and [[md]]. A stage's table holds only what the stage reads, so that a changed value reruns
+no more than it must.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import MD_LAYOUTS
 from nepforge.recipe.sources import DataSource, digest
-from nepforge.recipe.tables import Md, Recipe, StructureFromData
+from nepforge.recipe.tables import Export, Md, Recipe, StructureFromData
 
 LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
 SEED_DOMAIN = b"nepforge.seed.v1\0"
@@ -24,13 +25,15 @@ SEED_BITS = 53  # exact in JSON numbers
 
 TRAIN_FRAMES = Input("data", "train.npz")
 VALID_FRAMES = Input("data", "valid.npz")
-TRAINED_MODEL = Input("train", "nep_model.ckpt")
 
 
 def build(loaded: LoadedRecipe) -> Plan:
     """The plan of one run."""
     recipe = loaded.recipe
-    md = [_md_stage(loaded, idx) for idx in range(len(recipe.md))]
+    stages = [_data_stage(loaded), _train_stage(loaded), _evaluate_stage(recipe)]
+    if recipe.export is not None:
+        stages += [_export_stage(recipe, recipe.export), _verify_stage(recipe, recipe.export)]
+        stages += [_md_stage(loaded, recipe.export, idx) for idx in range(len(recipe.md))]
     return Plan(
         name=recipe.name,
         recipe_hash=loaded.hash,
@@ -39,14 +42,7 @@ def build(loaded: LoadedRecipe) -> Plan:
         resolved=loaded.resolved,
         threads=recipe.threads,
         tolerances=loaded.resolved["tolerances"],
-        stages=(
-            _data_stage(loaded),
-            _train_stage(loaded),
-            _evaluate_stage(recipe),
-            _export_stage(recipe),
-            _verify_stage(recipe),
-            *md,
-        ),
+        stages=tuple(stages),
         positions=loaded.positions,
         overrides=loaded.overrides,
         recipe_path=loaded.path,
@@ -129,29 +125,33 @@ def _train_stage(loaded: LoadedRecipe) -> Stage:
     )
 
 
+def _trained_model(recipe: Recipe) -> Input:
+    return Input("train", f"{recipe.model.kind}_model.ckpt")
+
+
 def _evaluate_stage(recipe: Recipe) -> Stage:
-    inputs = {"model": TRAINED_MODEL, "train": TRAIN_FRAMES, "valid": VALID_FRAMES}
+    inputs = {"model": _trained_model(recipe), "train": TRAIN_FRAMES, "valid": VALID_FRAMES}
     return _stage("evaluate", {"threads": recipe.threads}, inputs=inputs)
 
 
-def _export_stage(recipe: Recipe) -> Stage:
-    inputs = {"model": TRAINED_MODEL, "frames": TRAIN_FRAMES}
-    return _stage("export", {"export": to_json(recipe.export)}, inputs=inputs)
+def _export_stage(recipe: Recipe, export: Export) -> Stage:
+    inputs = {"model": _trained_model(recipe), "frames": TRAIN_FRAMES}
+    return _stage("export", {"export": to_json(export)}, inputs=inputs)
 
 
-def _verify_stage(recipe: Recipe) -> Stage:
+def _verify_stage(recipe: Recipe, export: Export) -> Stage:
     layouts: dict[str, Input] = {
-        name: Input("export", LAYOUT_FILES[name]) for name in recipe.export.layouts
+        name: Input("export", LAYOUT_FILES[name]) for name in export.layouts
     }
-    inputs = {"model": TRAINED_MODEL, "frames": VALID_FRAMES, **layouts}
-    return _stage("verify", {"export": to_json(recipe.export)}, inputs=inputs)
+    inputs = {"model": _trained_model(recipe), "frames": VALID_FRAMES, **layouts}
+    return _stage("verify", {"export": to_json(export)}, inputs=inputs)
 
 
-def _md_stage(loaded: LoadedRecipe, idx: int) -> Stage:
+def _md_stage(loaded: LoadedRecipe, export: Export, idx: int) -> Stage:
     recipe = loaded.recipe
     md = recipe.md[idx]
     name = f"md:{md.name}"
-    layout = next(layout for layout in MD_LAYOUTS if layout in recipe.export.layouts)
+    layout = next(layout for layout in MD_LAYOUTS if layout in export.layouts)
     inputs = {"model": Input("export", LAYOUT_FILES[layout])}
     sources: dict[str, SourceFile] = {}
     paths = {"species": "data.species", "md": f"md[{idx}]"}

@@ -13,7 +13,7 @@ from nepforge.recipe.limits import Finding, RefusedError
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
 from nepforge.recipe.sources import DataSource, data_source, model_source, structure_source
-from nepforge.recipe.tables import Recipe, StructureFromFile
+from nepforge.recipe.tables import NEPModel, Recipe, StructureFromFile
 
 Reader = Callable[[Path], DataSource]
 # name in the recipe, how it would be read -> the path that is meant; need not exist
@@ -50,7 +50,7 @@ def find_files(
     names = data.validation if isinstance(data.validation, tuple) else ()
     validation = search.each(("data", "validation"), names, partial(data_source, part="valid"))
     start = None
-    if recipe.model.start_from is not None:
+    if isinstance(recipe.model, NEPModel) and recipe.model.start_from is not None:
         start = search.one(("model", "start_from"), recipe.model.start_from, model_source)
     md = {}
     for idx, table in enumerate(recipe.md):

@@ -14,9 +14,11 @@ from nepforge.recipe.tables import (
     AdamOptimizer,
     Cutoff,
     Data,
+    DPModel,
     Export,
     Md,
     Model,
+    NEPModel,
     Prefactors,
     Tolerance,
     Weights,
@@ -120,6 +122,18 @@ def descriptors_fit(
             yield Finding(f"got {count} {words}, expected at most {most}", hint, ("n_max",))
 
 
+def smooth_cutoff_inside(cutoff: float, smooth_cutoff: float) -> Iterator[Finding]:
+    if smooth_cutoff >= cutoff:
+        message = f"got {smooth_cutoff:g} Å, expected less than the cutoff, {cutoff:g} Å"
+        yield Finding(message, "", ("smooth_cutoff",))
+
+
+def axis_fits(embedding: Sequence[int], axis: int) -> Iterator[Finding]:
+    if embedding and axis > embedding[-1]:
+        message = f"got {axis}, expected at most the last width of embedding, {embedding[-1]}"
+        yield Finding(message, "", ("axis",))
+
+
 def something_is_trained(energy: float, force: float, virial: float) -> Iterator[Finding]:
     if energy == force == virial == 0:
         yield Finding("got three zeros, expected at least one weight above 0")
@@ -167,13 +181,19 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         not_empty("validation"),
         distinct("validation"),
     ),
-    Model: (
+    NEPModel: (
         Rule(("cutoff",), cutoffs_descend),
         Rule(("zbl", "cutoff"), zbl_in_range),
         not_empty("zbl"),
         distinct("invariants"),
         Rule(("l_max", "invariants"), l_max_reaches),
         Rule(("n_max", "l_max", "invariants"), descriptors_fit),
+    ),
+    DPModel: (
+        Rule(("cutoff", "smooth_cutoff"), smooth_cutoff_inside),
+        not_empty("embedding"),
+        not_empty("fitting"),
+        Rule(("embedding", "axis"), axis_fits),
     ),
     Weights: (Rule(("energy", "force", "virial"), something_is_trained),),
     Prefactors: (Rule(("energy", "force", "virial"), something_is_learned),),
@@ -194,8 +214,21 @@ def export_for_md(export: Export) -> Iterator[Finding]:
         )
 
 
+def use_of_model(model: Model, *, has_export: bool, has_md: bool) -> Iterator[Finding]:
+    """MD runs what is exported, and only NEP is exported."""
+    if isinstance(model, DPModel):
+        for key, is_there in (("export", has_export), ("md", has_md)):
+            if is_there:
+                message = "a Deep Potential is neither exported nor run in LAMMPS here"
+                yield Finding(message, f"take {key} out", (key,))
+    elif has_md and not has_export:
+        yield Finding("missing, [[md]] runs the exported model", "add [export]", ("export",))
+
+
 def model_for_species(species: Sequence[str], model: Model) -> Iterator[Finding]:
     """Cutoffs of each species and ZBL rows of each pair fit [data] species."""
+    if isinstance(model, DPModel):
+        return
     n_species = len(species)
     if isinstance(model.cutoff[0], tuple) and len(model.cutoff) != n_species:
         yield Finding(

@@ -24,6 +24,7 @@ from nepforge.recipe.rules import (
     distinct_md_names,
     export_for_md,
     model_for_species,
+    use_of_model,
 )
 from nepforge.recipe.tables import (
     Cutoff,
@@ -53,10 +54,13 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Findin
     """The recipe, or None and everything that is wrong with it."""
     recipe, findings = _attempt(document, Recipe)
     data, _ = _attempt(document.get("data"), Data)
-    model, _ = _attempt(document.get("model"), Model)
+    of_any_kind: Any = Model  # a union, which mypy does not take for a type
+    model, _ = _attempt(document.get("model"), of_any_kind)
     if data is not None and model is not None:
         findings += model_for_species(data.species, model)
     md = document.get("md")
+    if model is not None:
+        findings += use_of_model(model, has_export="export" in document, has_md=bool(md))
     if isinstance(md, list) and md:
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
         findings += distinct_md_names(names)

@@ -81,8 +81,8 @@ Zbl = Positive | ZblRange | tuple[ZblRow, ...]
 
 
 @frozen(kw_only=True)
-class Model:
-    """[model]: the shape of the potential."""
+class NEPModel:
+    """[model], kind = "nep": the shape of the potential."""
 
     kind: Literal["nep"]
     cutoff: Cutoff  # of all species, or of each
@@ -99,6 +99,22 @@ class Model:
     neurons: Annotated[int, in_range(at_least=1, at_most=120, source=_GPUMD)]
     zbl: Zbl | None = None  # outer cutoff in Å, or a table, or a row for each pair of species
     start_from: FileName | None = None  # a model whose numbers are trained further
+
+
+@frozen(kw_only=True)
+class DPModel:
+    """[model], kind = "dp": a Deep Potential to compare with; defaults of DeePMD-kit."""
+
+    kind: Literal["dp"]
+    cutoff: Positive = 6.0  # Å
+    smooth_cutoff: NonNegative = 0.5  # Å, where the weight of a neighbour begins to fall
+    embedding: tuple[Count, ...] = (10, 20, 40)  # widths of the layers
+    axis: Count = 4  # columns that make the second factor of the descriptor
+    fitting: tuple[Count, ...] = (120, 120, 120)  # widths of the layers
+    type_embedding: Index = 0  # length of the vector of a species, 0: networks of their own
+
+
+Model = NEPModel | DPModel
 
 
 @frozen(kw_only=True)
@@ -237,6 +253,6 @@ class Recipe:
     data: Data
     model: Model
     optimizer: Optimizer
-    export: Export
+    export: Export | None = None
     md: tuple[Md, ...] = ()
     tolerances: Mapping[Metric, Tolerance] = field(factory=dict)

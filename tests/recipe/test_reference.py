@@ -17,10 +17,11 @@ from nepforge.recipe.sources import STRUCTURE_FORMATS
 from nepforge.recipe.tables import (
     AdamOptimizer,
     Data,
+    DPModel,
     Export,
     LKFOptimizer,
     Md,
-    Model,
+    NEPModel,
     Prefactors,
     Recipe,
     SNESOptimizer,
@@ -35,7 +36,8 @@ REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(enco
 HEADINGS = {
     "Top level": Recipe,
     "`[data]`": Data,
-    "`[model]`": Model,
+    '`[model]`, `kind = "nep"`': NEPModel,
+    '`[model]`, `kind = "dp"`': DPModel,
     "`zbl = { outer = 2.0, ... }`": ZblRange,
     '`[optimizer]`, `kind = "lkf"`': LKFOptimizer,
     '`[optimizer]`, `kind = "adam"` or `"adamw"`': AdamOptimizer,

@@ -35,7 +35,7 @@ WRONG_VALUES = [
     ("validation = 0.2", 'validation = ["a.xyz", "a.xyz"]', "data.validation[1]", "each once"),
     ('["frames.xyz"]', '["frames.xyz", ""]', "data.train[1]", 'got "", expected a file name'),
     ('["frames.xyz"]', '[{ url = "x", sha256 = "0" }]', "data.train[0]", "by URL"),
-    ('kind = "nep"', 'kind = "dp"', "model.kind", 'got "dp", expected "nep"'),
+    ('kind = "nep"', 'kind = "mace"', "model.kind", 'got "mace", expected "nep" or "dp"'),
     ("cutoff = [6.0, 5.0]", "cutoff = 6.0", "model.cutoff", "expected an array of 2"),
     ("cutoff = [6.0, 5.0]", "cutoff = [6.0]", "model.cutoff", "got an array of 1"),
     ("cutoff = [6.0, 5.0]", "cutoff = [inf, 5.0]", "model.cutoff[0]", "finite"),
