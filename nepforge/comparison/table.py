@@ -72,12 +72,18 @@ class Row:
 
 @frozen
 class Lead:
-    """The variant with the lowest error, and its ratio to the next one."""
+    """The variant with the lowest error, and its ratio to the next one.
+
+    The seconds are those of training after which each was as good as the second one ever was, means
+    over the seeds; None for the first when it did not get there in every run.
+    """
 
     metric: str
     variant: str
     second: str
     ratio: float
+    seconds: float | None
+    second_seconds: float
 
 
 def compared_run(
@@ -120,7 +126,7 @@ def rows_of(runs: Sequence[ComparedRun]) -> list[Row]:
     ]
 
 
-def leads_of(rows: Sequence[Row]) -> list[Lead]:
+def leads_of(rows: Sequence[Row], runs: Sequence[ComparedRun]) -> list[Lead]:
     """Who is ahead in every error that at least two variants have."""
     leads = []
     for name in ERRORS:
@@ -128,10 +134,35 @@ def leads_of(rows: Sequence[Row]) -> list[Lead]:
             (row for row in rows if name in row.errors), key=lambda row: row.errors[name].mean
         )
         if len(ranked) > 1:
-            first, second = ranked[:2]
-            ratio = first.errors[name].mean / second.errors[name].mean
-            leads.append(Lead(name, first.variant, second.variant, ratio))
+            leads.append(_lead(name, ranked[0], ranked[1], runs))
     return leads
+
+
+def _lead(name: str, first: Row, second: Row, runs: Sequence[ComparedRun]) -> Lead:
+    column = ERRORS[name]
+    own = [run.history for run in runs if run.variant == first.variant]
+    others = [run.history for run in runs if run.variant == second.variant]
+    lowest = [float(np.nanmin(history[column])) for history in others]
+    reached = [_seconds_to(history, column, statistics.fmean(lowest)) for history in own]
+    seconds = [value for value in reached if value is not None]
+    return Lead(
+        metric=name,
+        variant=first.variant,
+        second=second.variant,
+        ratio=first.errors[name].mean / second.errors[name].mean,
+        seconds=statistics.fmean(seconds) if len(seconds) == len(own) else None,
+        second_seconds=statistics.fmean(
+            float(history["seconds"][np.nanargmin(history[column])]) for history in others
+        ),
+    )
+
+
+def _seconds_to(
+    history: Mapping[str, NDArray[np.float64]], column: str, error: float
+) -> float | None:
+    """Training time after which the error was first as low."""
+    there = np.flatnonzero(history[column] <= error)
+    return float(history["seconds"][there[0]]) if len(there) else None
 
 
 @frozen(eq=False)

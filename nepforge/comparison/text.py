@@ -43,9 +43,13 @@ def spread_text(spread: Spread, factor: float) -> str:
 
 
 def lead_text(lead: Lead) -> str:
-    """ "lowest force RMSE: lkf, 0.59 of adam"."""
+    """ "lowest force RMSE: lkf, 0.59 of adam, whose best it had after 12.0 s instead of 140 s"."""
     title = next(title for name, title, _, _ in SHOWN_ERRORS if name == lead.metric)
-    return f"lowest {title} RMSE: {lead.variant}, {lead.ratio:.2f} of {lead.second}"
+    text = f"lowest {title} RMSE: {lead.variant}, {lead.ratio:.2f} of {lead.second}"
+    if lead.seconds is None:
+        return text
+    first, second = _three_digits(lead.seconds), _three_digits(lead.second_seconds)
+    return f"{text}, whose best it had after {first} s of training instead of {second} s"
 
 
 def markdown(comparison: Comparison) -> str:

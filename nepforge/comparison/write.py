@@ -18,7 +18,8 @@ FLOOR_OPTIMIZER = "snes"  # the field's own: its lowest error is drawn as a line
 def write_comparison(parent: Path, runs: Sequence[ComparedRun]) -> Comparison:
     """Compare runs in `parent`/comparison, in place of an older comparison."""
     rows = rows_of(runs)
-    comparison = Comparison(tuple(runs), tuple(rows), tuple(leads_of(rows)), parent / "comparison")
+    leads = leads_of(rows, runs)
+    comparison = Comparison(tuple(runs), tuple(rows), tuple(leads), parent / "comparison")
     draft = parent / f".comparison.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 
@@ -28,6 +29,14 @@ def run_of(folder: Path, variant: str, seed: int, force: float, kind: str = "lkf
     metrics = {"evaluate.valid_energy_rmse": 0.01, "evaluate.valid_force_rmse": force}
     finished = RunFinished("finished", "0" * 64, f"{seed}" * 64, 1, 9.0, metrics, folder)
     return compared_run(f"{variant}, seed {seed}", variant, kind, finished, folder)
+
+
+def run_with(run: ComparedRun, *, seconds: float = 1.5, force: float = 1.0) -> ComparedRun:
+    """The run with epochs of `seconds`, and its force errors times `force`."""
+    history = dict(run.history)
+    history["seconds"] = seconds * history["epoch"]
+    history["force_rmse"] = force * history["force_rmse"]
+    return attrs.evolve(run, history=history)
 
 
 @pytest.fixture
@@ -61,10 +70,22 @@ def test_seeds_of_a_variant_give_mean_and_deviation(runs: list[ComparedRun]) -> 
 
 
 def test_the_leader_is_named_with_its_lead(runs: list[ComparedRun]) -> None:
-    """The lowest mean, as a share of the next one."""
-    leads = {lead.metric: lead for lead in leads_of(rows_of(runs))}
-    assert lead_text(leads["valid_force_rmse"]) == "lowest force RMSE: lkf, 0.50 of adam"
+    """The lowest mean, as a share of the next one, and when it had the next one's best."""
+    faster = [run_with(run, seconds=0.1) if run.variant == "lkf" else run for run in runs]
+    leads = {lead.metric: lead for lead in leads_of(rows_of(faster), faster)}
+    assert lead_text(leads["valid_force_rmse"]) == (
+        "lowest force RMSE: lkf, 0.50 of adam, whose best it had after 0.200 s of training "
+        "instead of 3 s"
+    )
     assert "valid_virial_rmse" not in leads
+
+
+def test_no_time_is_given_for_an_error_that_was_not_reached(runs: list[ComparedRun]) -> None:
+    """A lead by the best model that the errors of the epochs do not show."""
+    slower = [run_with(run, force=2.0) if run.label == "lkf, seed 2" else run for run in runs]
+    (lead,) = [x for x in leads_of(rows_of(slower), slower) if x.metric == "valid_force_rmse"]
+    assert lead.seconds is None
+    assert lead_text(lead) == "lowest force RMSE: lkf, 0.50 of adam"
 
 
 @pytest.mark.parametrize(
