@@ -27,7 +27,7 @@ from nepforge.stages.context import StageContext
 if TYPE_CHECKING:
     from nepforge.ledger.remote import Remote
 
-KEPT_ENDS = 12  # of finished trainings; the covariance of a filter makes each about 100 MB
+KEPT_ENDS = 4  # of finished trainings; the covariance of a filter makes each about 100 MB
 
 
 class Builder:
