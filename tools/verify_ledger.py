@@ -92,9 +92,7 @@ def check_heads(notes: list, lines: list[bytes]) -> None:
         if size < 1 or root != states[size - 1] or body.split("\n")[0] != origin:
             raise DamagedError(f"the tree head of {size} entries does not fit the ledger")
         if body != f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n":
-            raise DamagedError(
-                f"the tree head of {size} entries is not in its one form"
-            )
+            raise DamagedError(f"the tree head of {size} entries is not in its one form")
 
 
 # Ed25519 of RFC 8032 section 5.1: a^2 = -1 twisted Edwards curve over the field of P.
