@@ -76,6 +76,15 @@ TRAIN_TABLE: dict[str, Any] = {
     "seed": 7,
     "threads": 1,
 }
+DP_MODEL: dict[str, Any] = {
+    "kind": "dp",
+    "cutoff": 4.5,
+    "smooth_cutoff": 0.5,
+    "embedding": [4, 8],
+    "axis": 2,
+    "fitting": [6],
+    "type_embedding": 0,
+}
 EXPORT_TABLE = {"export": {"layouts": ["nep4", "nep5", "lammps"]}}
 
 
@@ -164,6 +173,24 @@ def test_training_writes_model_history_and_plot(bench: Bench) -> None:
     assert bench.file("train", "loss.png").stat().st_size > 1000
     assert [e.epoch for e in bench.events if isinstance(e, EpochFinished)] == [1, 2, 3]
     assert 1 <= bench.metrics("train")["best_epoch"] <= 3
+
+
+@pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
+@pytest.mark.parametrize("type_embedding", [0, 2])
+def test_a_deep_potential_goes_through_the_same_stages(
+    optimizer: dict[str, Any], type_embedding: int, bench: Bench
+) -> None:
+    """Trained by every optimizer, twice to the same bytes; evaluate finds its errors again."""
+    model = {**DP_MODEL, "type_embedding": type_embedding}
+    run_train(bench, model=model, optimizer=optimizer)
+    first = bench.file("train", "dp_model.ckpt").read_bytes()
+    run_train(bench, model=model, optimizer=optimizer)
+    assert bench.file("train", "dp_model.ckpt").read_bytes() == first
+    inputs = {"model": bench.file("train", "dp_model.ckpt"), **bench.frames()}
+    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    for name in ("valid_energy_rmse", "valid_force_rmse", "valid_virial_rmse"):
+        found, expected = bench.metrics("evaluate")[name], bench.metrics("train")[name]
+        assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_training_twice_gives_the_same_model_bytes(bench: Bench) -> None:
