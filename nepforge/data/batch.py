@@ -36,6 +36,7 @@ class Batch:
     forces: Tensor  # [N, 3] eV/Å, nan when unknown
     virial: Tensor  # [F, 3, 3] eV, nan when unknown
     weight: Tensor  # [F]
+    atomic_energy: Tensor  # [N] eV, nan when unknown
 
     @property
     def n_frames(self) -> int:
@@ -106,11 +107,14 @@ def make_batch(
     frame_idx = np.empty(n_total, dtype=np.int64)
     source_idx = np.empty(n_total, dtype=np.int64)
     forces = np.full((n_total, 3), np.nan)
+    atomic_energy = np.full(n_total, np.nan)
     for f, (frame, neighbor, place) in enumerate(zip(frames, neighbors, places, strict=True)):
         frame_idx[place] = f
         source_idx[place] = frame_starts[f] + neighbor.order
         if frame.forces is not None:
             forces[place] = frame.forces[neighbor.order]
+        if frame.atomic_energy is not None:
+            atomic_energy[place] = frame.atomic_energy[neighbor.order]
         for t in range(n_types):
             stop = columns[t] + neighbor.indices[t].shape[1]
             neighbor_idx[place, columns[t] : stop] = place[neighbor.indices[t]]
@@ -137,4 +141,5 @@ def make_batch(
             [np.full((3, 3), np.nan) if frame.virial is None else frame.virial for frame in frames]
         ),
         weight=real([frame.weight for frame in frames]),
+        atomic_energy=real(atomic_energy),
     )

@@ -37,6 +37,7 @@ class Frame:
     group: str = ""
     source: str = ""
     weight: float = field(default=1.0)
+    atomic_energy: FloatArray | None = None  # [n_atoms] eV
 
     @property
     def n_atoms(self) -> int:
@@ -46,9 +47,6 @@ class Frame:
     def volume(self) -> float:
         """Cell volume in Å³."""
         return float(abs(np.linalg.det(self.cell)))
-
-
-_OPTIONAL = {"forces": (3,), "virial": (3, 3)}
 
 
 def save_frames(path: Path, frames: Sequence[Frame]) -> None:
@@ -72,6 +70,13 @@ def save_frames(path: Path, frames: Sequence[Frame]) -> None:
             json.dumps([[f.group, f.source] for f in frames]).encode(), dtype=np.uint8
         ),
     }
+    if any(f.atomic_energy is not None for f in frames):  # rare: left out where nobody has them
+        arrays["atomic_energy"] = np.concatenate(
+            [
+                np.full(f.n_atoms, np.nan) if f.atomic_energy is None else f.atomic_energy
+                for f in frames
+            ]
+        )
     np.savez(path, **arrays)
 
 
@@ -97,9 +102,16 @@ def load_frames(path: Path) -> list[Frame]:
                 group=text[idx][0],
                 source=text[idx][1],
                 weight=float(arrays["weight"][idx]),
+                atomic_energy=_known(arrays["atomic_energy"][atoms])
+                if "atomic_energy" in arrays
+                else None,
             )
         )
     return frames
+
+
+def _known(values: FloatArray) -> FloatArray | None:
+    return None if np.isnan(values).any() else values
 
 
 def _flags(values: NDArray[np.bool_]) -> tuple[bool, bool, bool]:
@@ -133,10 +145,13 @@ def frame_digest(frame: Frame) -> str:
 def label_digest(frame: Frame) -> str:
     """Digest of the labels, bit for bit; None and 0 differ.
 
-    Over energy, forces, virial and weight in the order of the atoms.
+    Over energy, forces, virial, weight and, where there are some, atomic energies, in the order of
+    the atoms.
     """
     content = b"".join(
         b"-" if value is None else np.asarray(value, dtype=np.float64).tobytes()
         for value in (frame.energy, frame.forces, frame.virial, frame.weight)
     )
+    if frame.atomic_energy is not None:
+        content += frame.atomic_energy.tobytes()
     return hashlib.sha256(content).hexdigest()

@@ -8,6 +8,7 @@ from nepforge.data.doctor.consistency import find_wrong_forces, find_wrong_viria
 from nepforge.data.doctor.copies import find_both_halves, find_copies
 from nepforge.data.doctor.finding import DataSet, Finding
 from nepforge.data.doctor.labels import (
+    find_atomic_energies,
     find_energy_zeros,
     find_missing,
     find_net_forces,
@@ -32,6 +33,7 @@ CHECKS: tuple[Callable[[DataSet], Iterator[Finding]], ...] = (
     find_both_halves,
     find_wrong_forces,
     find_wrong_virials,
+    find_atomic_energies,
     find_net_forces,
     find_outliers,
     find_energy_zeros,

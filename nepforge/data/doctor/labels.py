@@ -14,6 +14,7 @@ from nepforge.data.prepare import energy_baseline
 
 # numbers that programs write where they have none
 SENTINELS = np.array([1.0e5, 1.0e6, 1.0e8, 1.0e10, 999.0, 9999.0, 99999.0, 999999.0])
+LARGEST_LEAK = 1.0e-3  # eV/atom between the energy and the sum of the atomic energies
 LARGEST_NET_FORCE = 0.02  # eV/Å for one atom; errors of forces add up like sqrt(n_atoms)
 LARGEST_SCORE = 8.0  # robust standard deviations
 SMALLEST_SPREAD = 1.0e-3  # eV/atom, and relative for forces: smaller ones make no outlier
@@ -57,6 +58,29 @@ def find_sentinels(data: DataSet) -> Iterator[Finding]:
             level: Level = "warning" if name == "forces" else "error"
             text = f"{len(zero)} frames have {name} of exactly zero"
             yield finding(level, f"zero-{name}", text, zero)
+
+
+def find_atomic_energies(data: DataSet) -> Iterator[Finding]:
+    """Atomic energies that only some frames have, or that do not add up to the energy."""
+    labelled = [frame for frame in data.frames if frame.atomic_energy is not None]
+    if 0 < len(labelled) < len(data.frames):
+        missing = [frame for frame in data.frames if frame.atomic_energy is None]
+        text = (
+            f"{len(missing)} of {len(data.frames)} frames have no atomic energies, or the same for "
+            "all atoms"
+        )
+        yield finding("info", "missing-atomic-energies", text, missing)
+    wrong = [frame for frame in labelled if _leak(frame) > LARGEST_LEAK]
+    if wrong:
+        text = f"{len(wrong)} frames have atomic energies that do not add up to the energy"
+        yield finding("warning", "atomic-energy-sum", text, wrong)
+
+
+def _leak(frame: Frame) -> float:
+    """eV/atom; 0 without an energy."""
+    if frame.energy is None or frame.atomic_energy is None:
+        return 0.0
+    return abs(float(frame.atomic_energy.sum()) - frame.energy) / frame.n_atoms
 
 
 def find_net_forces(data: DataSet) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from nepforge.data.readers.text import atomic_number, open_text, to_count, to_fl
 from nepforge.errors import DataError
 from nepforge.units import virial_from_stress
 
+ATOMIC_ENERGIES = ("energies", "atomic_energies", "atomic_energy")  # the first is ASE's
 PLAIN_COLUMNS = "species:S:1:pos:R:3"
 SAME_VIRIAL = 1.0e-3  # relative; a stress and a virial that are both given agree better than this
 
@@ -32,7 +33,7 @@ _TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": F
 
 
 def read_extxyz(path: Path, options: ReadOptions) -> list[Frame]:
-    """Frames with energy, forces, and stress or virial in the comment line.
+    """Frames with energy, and stress or virial in the comment line, forces and atomic energies.
 
     `virial` (eV, positive when compressed) is GPUMD's key, `stress` (eV/Å³) has ASE's sign.
     """
@@ -70,6 +71,7 @@ def _read_frame(count: str, stream: Iterator[str], source: str, options: ReadOpt
         group=pairs.get(options.group_by, ""),
         source=source,
         weight=float(_values("weight", items.get("weight", "1"), (1,), source)[0]),
+        atomic_energy=_atomic_energy(table),
     )
 
 
@@ -153,6 +155,11 @@ def _numbers(table: _Table, source: str) -> IntArray:
 def _forces(table: _Table) -> FloatArray | None:
     name = next((name for name in ("forces", "force") if name in table.columns), None)
     return None if name is None else table.floats(name, 3)
+
+
+def _atomic_energy(table: _Table) -> FloatArray | None:
+    name = next((name for name in ATOMIC_ENERGIES if name in table.columns), None)
+    return None if name is None else table.floats(name, 1).ravel()
 
 
 def _words(text: str) -> list[str]:

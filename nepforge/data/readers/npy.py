@@ -28,7 +28,8 @@ def read_pwdata(path: Path, options: ReadOptions) -> list[Frame]:
 
 
 def read_deepmd(path: Path, options: ReadOptions) -> list[Frame]:
-    """DeePMD's systems: type.raw, type_map.raw, set.*/ with box, coord, energy, force, virial.
+    """DeePMD's systems: type.raw, type_map.raw, set.*/ with box, coord, energy, force, virial,
+    atom_ener.
 
     Virials have our sign. A mixed system has real_atom_types in each set; atoms of type -1 fill up
     its frames and are dropped.
@@ -62,6 +63,7 @@ def _read_pwdata_folder(folder: Path, label: str) -> list[Frame]:
     forces = _reshaped(folder, "forces", (n_frames, n, 3))
     has_virial = (folder / "virials.npy").exists()
     virials = _reshaped(folder, "virials", (n_frames, 3, 3)) if has_virial else None
+    atomic = _optional(folder, "ei", (n_frames, n))
     frames = []
     for idx in range(n_frames):
         virial = None if virials is None else virials[idx]
@@ -76,6 +78,7 @@ def _read_pwdata_folder(folder: Path, label: str) -> list[Frame]:
                 forces=forces[idx],
                 virial=virial,
                 source=f"{label}:{idx}",
+                atomic_energy=None if atomic is None else atomic[idx],
             )
         )
     return frames
@@ -106,6 +109,7 @@ def _read_deepmd_set(folder: Path, types: Sequence[str], elements: IntArray) -> 
     energies = _optional(folder, "energy", (n_frames,))
     forces = _optional(folder, "force", (n_frames, n, 3))
     virials = _optional(folder, "virial", (n_frames, 3, 3))
+    atomic = _optional(folder, "atom_ener", (n_frames, n))
     if (folder / "real_atom_types.npy").exists():
         real_types = _reshaped(folder, "real_atom_types", (n_frames, n))
     else:
@@ -123,6 +127,7 @@ def _read_deepmd_set(folder: Path, types: Sequence[str], elements: IntArray) -> 
                 energy=None if energies is None else float(energies[idx]),
                 forces=None if forces is None else forces[idx][real],
                 virial=None if virials is None else virials[idx],
+                atomic_energy=None if atomic is None else atomic[idx][real],
             )
         )
     return frames

@@ -3,7 +3,8 @@
 Energies are in eV; the label is Ep, the second of Etot, Ep, Ek (Etot holds the kinetic energy).
 Positions are fractional. The block `Force (-force, eV/Angstrom)` holds minus the forces, and
 `stress (eV)` beside the lattice minus the virial W = -dU/dstrain: so says `Pressure Internal`
-beside it, which is +W/V.
+beside it, which is +W/V. Atomic energies are the first column of `Atomic-Energy, Etot(eV), ...:
+dE(eV)= X`; they and X add up to Ep, and each atom gets its share X/n_atoms.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from nepforge.errors import DataError
 _FRAME = re.compile(r"\s*(?P<n_atoms>\d+)\s*(atoms\b.*)?$", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 _ENERGIES = re.compile(r"Etot\s*,\s*Ep\s*,\s*Ek\s*\(eV\)\s*=(?P<values>[^,]*)", re.IGNORECASE)
-LATTICE, POSITION, FORCE = "lattice", "position", "force"
+_SHIFT = re.compile(r":\s*dE\(eV\)\s*=\s*(?P<value>\S+)")
+LATTICE, POSITION, FORCE, ATOMIC_ENERGY = "lattice", "position", "force", "atomic-energy"
 FORCE_SIGN = "-force"
 
 
@@ -58,6 +60,7 @@ class _Section:
         self.numbers: IntArray | None = None
         self.fractional: FloatArray | None = None
         self.forces: FloatArray | None = None
+        self.atomic_energy: FloatArray | None = None
 
     def read(self, stream: Iterator[str]) -> str:
         """Read up to the title of the next frame, and return that ("" at the end)."""
@@ -73,6 +76,8 @@ class _Section:
                 self._read_positions(stream)
             elif words[0].startswith(FORCE):
                 self._read_forces(line, stream)
+            elif words[0].startswith(ATOMIC_ENERGY):
+                self._read_atomic_energy(line, stream)
         return ""
 
     def frame(self) -> Frame:
@@ -87,6 +92,7 @@ class _Section:
             forces=self.forces,
             virial=self.virial,
             source=self.source,
+            atomic_energy=self.atomic_energy,
         )
 
     def _read_lattice(self, stream: Iterator[str]) -> None:
@@ -107,11 +113,23 @@ class _Section:
                 f'{self.source}: force block is called "{title.strip()[:60]}", expected '
                 f'"Force ({FORCE_SIGN}, eV/Angstrom)", which tells the sign'
             )
-        rows = [row.split()[:4] for row in self._rows(stream, self.n_atoms, FORCE)]
-        table = self._numbers(rows, FORCE, 4)
+        self.forces = -self._values_of_atoms(stream, FORCE, 3)
+
+    def _read_atomic_energy(self, title: str, stream: Iterator[str]) -> None:
+        shift = _SHIFT.search(title)
+        if shift is None:
+            return  # without it they have an unknown zero
+        (total,) = to_floats([shift["value"]], f"{self.source}: {ATOMIC_ENERGY}")
+        values = self._values_of_atoms(stream, ATOMIC_ENERGY, 1)
+        self.atomic_energy = values[:, 0] + total / self.n_atoms
+
+    def _values_of_atoms(self, stream: Iterator[str], name: str, width: int) -> FloatArray:
+        """The first columns after the element, [n_atoms, width]."""
+        rows = [row.split()[: width + 1] for row in self._rows(stream, self.n_atoms, name)]
+        table = self._numbers(rows, name, width + 1)
         if self.numbers is None or not np.array_equal(table[:, 0], self.numbers):
-            raise DataError(f"{self.source}: forces and positions list different elements")
-        self.forces = -table[:, 1:]
+            raise DataError(f"{self.source}: {name} and positions list different elements")
+        return table[:, 1:]
 
     def _rows(self, stream: Iterator[str], n_rows: int, name: str) -> list[str]:
         rows = list(islice(stream, n_rows))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 
 from nepforge.data.frame import Frame
 from nepforge.data.readers.abinit import read_abinit
@@ -22,6 +23,7 @@ from nepforge.data.readers.pwmat import read_movement
 from nepforge.errors import DataError, DataMissingError
 
 LAST_ELEMENT = 118
+SAME_SHARE = 1.0e-6  # relative; atomic energies this close to a share of the energy are one
 
 # The names are those of recipe.sources, which tells a format from a file's name and content.
 READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
@@ -53,6 +55,8 @@ def read_frames(
 ) -> list[Frame]:
     """All frames of a file or folder, labels that are missing as None.
 
+    Atomic energies that only share out their sum count as missing ones, see `_only_shares`.
+
     Args:
         path: File, which may be compressed (.gz, .xz, .bz2), or folder.
         file_format: A key of `READERS`.
@@ -77,7 +81,22 @@ def read_frames(
         raise DataError(f"{path}: holds no frame", hint="check that the file is complete")
     for frame in frames:
         _check(frame)
-    return frames
+    return [evolve(f, atomic_energy=None) if _only_shares(f) else f for f in frames]
+
+
+def _only_shares(frame: Frame) -> bool:
+    """Whether atomic energies are E/n_atoms, or of species with n_t atoms E n_t / sum(n_t^2).
+
+    So writers of pwdata fill ei.npy where the code gives no atomic energies: the second is the
+    smallest least-squares solution. They say nothing that the energy does not.
+    """
+    values = frame.atomic_energy
+    if values is None:
+        return False
+    _, kinds, counts = np.unique(frame.numbers, return_inverse=True, return_counts=True)
+    shares = (np.full(frame.n_atoms, 1.0 / frame.n_atoms), counts[kinds] / np.sum(counts**2))
+    limit = SAME_SHARE * np.abs(values).max()
+    return any(bool(np.all(np.abs(values - values.sum() * s) <= limit)) for s in shares)
 
 
 def _check(frame: Frame) -> None:
@@ -97,6 +116,7 @@ def _check_finite(frame: Frame) -> None:
         "force": frame.forces,
         "virial": frame.virial,
         "weight": frame.weight,
+        "atomic energy": frame.atomic_energy,
     }
     for name, array in arrays.items():
         if array is not None and not np.isfinite(array).all():

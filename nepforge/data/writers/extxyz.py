@@ -25,7 +25,10 @@ def _lines(frame: Frame) -> Iterator[str]:
     columns = frame.positions
     if frame.forces is not None:
         properties += ":forces:R:3"
-        columns = np.hstack([frame.positions, frame.forces])
+        columns = np.hstack([columns, frame.forces])
+    if frame.atomic_energy is not None:
+        properties += ":energies:R:1"
+        columns = np.column_stack([columns, frame.atomic_energy])
     yield " ".join([*_items(frame), f"Properties={properties}"])
     for z, row in zip(frame.numbers.tolist(), columns.tolist(), strict=True):
         yield f"{chemical_symbols[z]} {_numbers(row)}"

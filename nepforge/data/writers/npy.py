@@ -13,7 +13,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from nepforge.data.frame import Frame
+from nepforge.data.frame import FloatArray, Frame
 from nepforge.errors import DataError
 
 PWDATA_MISSING_VIRIAL = -1.0e5  # eV, beside frames that have one
@@ -47,13 +47,20 @@ def _write_pwdata_folder(folder: Path, frames: Sequence[Frame]) -> None:
         "lattice": _rows([frame.cell for frame in frames]),
         "position": _rows(fractional),
         "energies": energies,
-        "ei": np.repeat(energies / n, n, axis=1),
+        "ei": _rows([_atomic_energy(frame) for frame in frames]),
         "forces": _rows([frame.forces for frame in frames]),
     }
     if any(frame.virial is not None for frame in frames):
         missing = np.full((3, 3), PWDATA_MISSING_VIRIAL)
         arrays["virials"] = _rows([missing if f.virial is None else f.virial for f in frames])
     _save(folder, arrays)
+
+
+def _atomic_energy(frame: Frame) -> FloatArray:
+    """In pwdata a frame without atomic energies has E/n_atoms."""
+    if frame.atomic_energy is not None:
+        return frame.atomic_energy
+    return np.full(frame.n_atoms, np.array(frame.energy, dtype=np.float64) / frame.n_atoms)
 
 
 def write_deepmd(path: Path, frames: Sequence[Frame], part: str = "") -> None:
@@ -70,7 +77,7 @@ def write_deepmd(path: Path, frames: Sequence[Frame], part: str = "") -> None:
 
 
 def _deepmd_kind(frame: Frame) -> Hashable:
-    labels = (frame.energy, frame.forces, frame.virial)
+    labels = (frame.energy, frame.forces, frame.virial, frame.atomic_energy)
     return frame.pbc, tuple(label is None for label in labels)
 
 
@@ -88,6 +95,8 @@ def _write_deepmd_folder(folder: Path, frames: Sequence[Frame]) -> None:
         arrays["force"] = _rows([frame.forces for frame in frames])
     if first.virial is not None:
         arrays["virial"] = _rows([frame.virial for frame in frames])
+    if first.atomic_energy is not None:
+        arrays["atom_ener"] = _rows([frame.atomic_energy for frame in frames])
     _save(folder / "set.000", arrays)
     _write_lines(folder / "type.raw", [str(type_map.index(symbol)) for symbol in symbols])
     _write_lines(folder / "type_map.raw", type_map)
