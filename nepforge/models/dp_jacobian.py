@@ -55,7 +55,11 @@ class LinearisedDP:
 
     def energy_rows(self) -> Tensor:
         """dU/dparameters of every frame, [F, n_parameters]."""
-        return self._joined([self._energy_rows(t) for t in range(self.model.n_types)])
+        return self._weighted_energy_rows(torch.ones_like(self.prediction.atomic_energy))
+
+    def atomic_energy_rows(self, weights: Tensor) -> Tensor:
+        """d(sum_i v_i U_i)/dparameters for weights v [D, N] of the atoms, [D, F, n_parameters]."""
+        return self._weighted_energy_rows(weights)
 
     def displacement_rows(self, displacements: Tensor) -> Tensor:
         """dU'/dparameters along D displacements [D, N, 3] of the atoms, [D, F, n_parameters]."""
@@ -69,19 +73,27 @@ class LinearisedDP:
         """Rows of U' for the change R' [D, N, K, 4] of the environment matrix."""
         return self._joined([self._change_rows(t, change) for t in range(self.model.n_types)])
 
-    def _energy_rows(self, type_idx: int) -> _TypeRows:
+    def _weighted_energy_rows(self, weights: Tensor) -> Tensor:
+        """Rows of sum_i v_i U_i for weights v [..., N], [..., F, n_parameters]."""
+        return self._joined([self._energy_rows(t, weights) for t in range(self.model.n_types)])
+
+    def _energy_rows(self, type_idx: int, weights: Tensor) -> _TypeRows:
         state, batch = self.states[type_idx], self.environment.batch
         offsets = batch.segment_offsets[type_idx]
+        weight = weights[..., batch.type_slice(type_idx), None]  # [..., n, 1]
         embedding = []
         for t, embedded in enumerate(state.embeddings):
-            gradients = self._embedding_gradients(type_idx, t)
-            pair_offsets = _times(offsets, batch.column_slice(t))
+            columns = batch.column_slice(t)
+            of_pairs = weight.repeat_interleave(columns.stop - columns.start, dim=-2)
+            gradients = [of_pairs * z for z in self._embedding_gradients(type_idx, t)]
+            pair_offsets = _times(offsets, columns)
             embedding.append(parameter_rows(embedded.layers, gradients, pair_offsets))
+        gradients = [weight * z for z in state.z_gradients]
         return _TypeRows(
             embedding=embedding,
-            fitting=parameter_rows(state.fitting, state.z_gradients, offsets),
-            output=segment_sum(state.hidden, offsets),
-            bias=segment_sum(torch.ones_like(state.energy)[:, None], offsets),
+            fitting=parameter_rows(state.fitting, gradients, offsets),
+            output=segment_sum(weight * state.hidden, offsets),
+            bias=segment_sum(weight, offsets),
         )
 
     def _change_rows(self, type_idx: int, change: Tensor) -> _TypeRows:

@@ -3,7 +3,7 @@
 Two kinds of observation are linear in the energy: the energy U of a frame, and its change U' along
 a displacement of the atoms (a force group) or a strain (a virial). With q, z = w0 q - b0,
 h = tanh z, a = w1 (1 - h^2) per atom and dots for changes along the direction, the rows are sums
-over the atoms of a frame and species:
+over the atoms of a frame and species (weighed sums for atomic energies):
 
     parameter    row of U             row of U'
     w1           h                    h'
@@ -53,6 +53,10 @@ class LinearisedNEP:
         """dU/dparameters of every frame, [F, n_parameters]."""
         return energy_rows(self.model, self.batch, self.moment, self.states)
 
+    def atomic_energy_rows(self, weights: Tensor) -> Tensor:
+        """d(sum_i v_i U_i)/dparameters for weights v [D, N] of the atoms, [D, F, n_parameters]."""
+        return atomic_energy_rows(self.model, self.batch, self.moment, self.states, weights)
+
     def displacement_rows(self, displacements: Tensor) -> Tensor:
         """dU'/dparameters along D displacements [D, N, 3] of the atoms, [D, F, n_parameters]."""
         return self._rows_along(self.kernels.displacement_tangents(displacements))
@@ -88,17 +92,28 @@ class TypeTangent:
 
 def energy_rows(model: NEP, batch: Batch, moment: Moments, states: Sequence[TypeState]) -> Tensor:
     """dU/dparameters of every frame, [F, n_parameters]."""
-    rows = batch.energy.new_zeros(batch.n_frames, model.n_parameters)
+    equal = torch.ones_like(batch.neighbor_vector[:, 0, 0])
+    return atomic_energy_rows(model, batch, moment, states, equal)
+
+
+def atomic_energy_rows(
+    model: NEP, batch: Batch, moment: Moments, states: Sequence[TypeState], weights: Tensor
+) -> Tensor:
+    """d(sum_i v_i U_i)/dparameters for weights v [..., N] of the atoms, [..., F, n_parameters]."""
+    rows = weights.new_zeros(*weights.shape[:-1], batch.n_frames, model.n_parameters)
     for t, state in enumerate(states):
         offsets = batch.segment_offsets[t]
         own = moments_of_type(batch, moment, t)
+        weight = weights[..., batch.type_slice(t), None]  # [..., n, 1]
+        sensitivity = weight * state.sensitivity
+        radial = weight * state.q_gradient[:, : model.n_radial]
         parts = _TypeRows(
-            w0=segment_outer(state.sensitivity, state.q, offsets),
-            b0=-segment_sum(state.sensitivity, offsets),
-            w1=segment_sum(state.hidden, offsets),
-            bias=-segment_sum(torch.ones_like(state.energy)[:, None], offsets),
-            c_radial=segment_outer(state.q_gradient[:, : model.n_radial], own.radial, offsets),
-            c_angular=_angular_outer(state.sums_gradient, own.angular, offsets),
+            w0=segment_outer(sensitivity, state.q, offsets),
+            b0=-segment_sum(sensitivity, offsets),
+            w1=segment_sum(weight * state.hidden, offsets),
+            bias=-segment_sum(weight, offsets),
+            c_radial=segment_outer(radial, own.radial, offsets),
+            c_angular=_angular_outer(weight[..., None] * state.sums_gradient, own.angular, offsets),
         )
         _store(model, rows, parts, t)
     return rows

@@ -36,6 +36,9 @@ class Linearised(Protocol):
     def energy_rows(self) -> Tensor:
         """dU/dparameters of every frame, [F, n_parameters]."""
 
+    def atomic_energy_rows(self, weights: Tensor) -> Tensor:
+        """d(sum_i v_i U_i)/dparameters for weights v [D, N] of the atoms, [D, F, n_parameters]."""
+
     def displacement_rows(self, displacements: Tensor) -> Tensor:
         """dU'/dparameters along D displacements [D, N, 3] of the atoms, [D, F, n_parameters]."""
 

@@ -62,7 +62,7 @@ def test_frames_are_kept_with_atomic_energies(random_frame: MakeFrame, tmp_path:
 def test_a_movement_shares_out_its_shift() -> None:
     """Column 1 of Atomic-Energy plus dE/n_atoms: they add up to Ep."""
     first, second = read_frames(Path(__file__).parent / "files" / "MOVEMENT", "movement")
-    np.testing.assert_allclose(first.atomic_energy, [-20.5, -11.0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(values_of(first), [-20.5, -11.0], rtol=0, atol=1e-12)
     assert first.energy == pytest.approx(values_of(first).sum())
     assert second.atomic_energy is None
 

@@ -80,15 +80,18 @@ def test_rows_equal_automatic_differentiation(sample: Sample, random_frame: Make
     rng = torch.Generator().manual_seed(3)
     displacements = torch.randn(2, 12, 3, generator=rng, dtype=torch.float64)
     strains = torch.randn(2, 2, 3, 3, generator=rng, dtype=torch.float64)
+    weights = torch.randn(3, 12, generator=rng, dtype=torch.float64)
 
-    def changes(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def changes(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         found = sample.model.predict(parameters, sample.scaler, batch)
         along = batch.sum_by_frame((displacements * found.forces).sum(dim=-1).mT).mT
-        return found.energy, -along, -(strains * found.virial).sum(dim=(-1, -2))
+        weighed = batch.sum_by_frame((weights * found.atomic_energy).mT).mT
+        return found.energy, weighed, -along, -(strains * found.virial).sum(dim=(-1, -2))
 
     linearised = sample.model.linearise(sample.parameters, sample.scaler, batch)
     rows = (
         linearised.energy_rows(),
+        linearised.atomic_energy_rows(weights),
         linearised.displacement_rows(displacements),
         linearised.strain_rows(strains),
     )

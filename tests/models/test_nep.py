@@ -14,7 +14,7 @@ from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.models.moments import Moments, TorchPairKernels
 from nepforge.models.native_moments import NativePairKernels
 from nepforge.models.nep import NEP, predict, type_states
-from nepforge.models.nep_jacobian import direction_rows, energy_rows
+from nepforge.models.nep_jacobian import atomic_energy_rows, direction_rows, energy_rows
 from tests.conftest import SPECIES, random_model
 from tests.models.potentials import NEP_MODELS
 
@@ -71,7 +71,7 @@ def test_compiled_kernels_equal_torch(
 def test_energy_rows_equal_automatic_differentiation(
     trained: NEPModel, random_frame: MakeFrame
 ) -> None:
-    """Hand-written dU/dtheta equals torch.func.jacrev to 1e-10."""
+    """Hand-written dU/dtheta, of frames and of weighed atoms, equals jacrev to 1e-10."""
     model, q_scaler = trained.model, trained.q_scaler
     batch = batch_of([random_frame(10), random_frame(11, 5)], model)
     moment = model.pair_kernels(batch).moments()
@@ -83,6 +83,15 @@ def test_energy_rows_equal_automatic_differentiation(
     states = type_states(model, trained.parameters, q_scaler, batch, moment)
     rows = energy_rows(model, batch, moment, states)
     expected = torch.func.jacrev(energies)(trained.parameters)
+    torch.testing.assert_close(rows, expected, rtol=EXACT, atol=EXACT)
+    weights = torch.randn(3, 12, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+    def weighed(parameters: Tensor) -> Tensor:
+        states = type_states(model, parameters, q_scaler, batch, moment)
+        return batch.sum_by_frame((weights * torch.cat([s.energy for s in states])).mT).mT
+
+    rows = atomic_energy_rows(model, batch, moment, states, weights)
+    expected = torch.func.jacrev(weighed)(trained.parameters)
     torch.testing.assert_close(rows, expected, rtol=EXACT, atol=EXACT)
 
 
