@@ -4,7 +4,8 @@
 
 where shortcut(x) is x between layers of one width, (x, x) where the width doubles, and 0 elsewhere
 and around the first layer: the "resnet" of DeePMD-kit without time step (Zhang et al., DeepPot-SE,
-NeurIPS 2018, arXiv:1805.09003).
+NeurIPS 2018, arXiv:1805.09003). Some backends of DeePMD-kit go around a first layer, too, that is
+as wide as its input or twice as wide.
 
 With a dot for the change along a direction of the input, z = x W + b and h = tanh z,
 
