@@ -27,7 +27,7 @@ from nepforge.errors import NepforgeError
 from nepforge.models.nep import NEP, predict_from_states, type_states
 from nepforge.models.nep_jacobian import direction_rows, energy_rows
 from nepforge.train.average import TailAverage
-from nepforge.train.observations import ObservationWeights, force_group_directions
+from nepforge.train.observations import ObservationWeights, group_directions
 from nepforge.train.steppers import LKFSettings, LKFStepper
 from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 
@@ -167,7 +167,7 @@ def _cost_of_parts(
             prediction = predict_from_states(model, parameters, batch, kernels, states)
         with _timed(clock, "tangents"):
             error = batch.forces - prediction.forces
-            directions = force_group_directions(batch, error, arguments.force_groups, rng)
+            directions = group_directions(batch, error, arguments.force_groups, rng)
             tangents = kernels.displacement_tangents(directions)
         with _timed(clock, "jacobian"):
             energies = energy_rows(model, batch, moment, states)

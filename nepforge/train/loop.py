@@ -63,11 +63,12 @@ class Training:
     max_seconds: float | None = None  # of wall time, validation included
 
     def loss(self, metrics: dict[str, float]) -> float:
-        """Validation loss: sum over energy, force, virial of (weight * RMSE)^2."""
+        """Validation loss: sum over all kinds of labels of (weight * RMSE)^2."""
         terms = (
             (self.loss_weights.energy, "valid_energy_rmse"),
             (self.loss_weights.force, "valid_force_rmse"),
             (self.loss_weights.virial, "valid_virial_rmse"),
+            (self.loss_weights.atomic_energy, "valid_atomic_energy_rmse"),
         )
         return sum((weight * metrics.get(name, 0.0)) ** 2 for weight, name in terms)
 

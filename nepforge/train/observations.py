@@ -3,14 +3,19 @@
     energy of a frame     e = w_E dE / N                         row w_E / N dU/dtheta
     group of n atoms      e = w_F sqrt(3 n) rms(dF)              row -w_F / sqrt(3 n) dU'/dtheta
     virial of a frame     e = 3 w_V rms(dW) / N                  row -w_V / (3 N) dU'/dtheta
+    group of n atoms      e = w_A sqrt(n) rms(du)                row w_A / sqrt(n) d(s.u)/dtheta
 
 with d = label - prediction and U' the change of the energy along s = dF / rms(dF) on the atoms of
-the group, or along the strain dW / rms(dW): the errors projected on their own direction, so that
-nothing of them cancels. (PWMLFF projects on their signs; this weighs large errors more and reached
-lower errors in fewer epochs on HfO2.) A frame without a label gives no such observation.
+the group, or along the strain dW / rms(dW); the last line is of atomic energies u with s = du /
+rms(du). Errors are projected on their own direction, so that nothing of them cancels. (PWMLFF
+projects on their signs; this weighs large errors more and reached lower errors in fewer epochs on
+HfO2.) Force weights of the species multiply dF first. A frame without a label gives no such
+observation.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from attrs import frozen
@@ -30,6 +35,7 @@ class ObservationWeights:
     energy: float  # per eV/atom
     force: float  # per eV/Å
     virial: float  # per eV/atom
+    atomic_energy: float = 0.0  # per eV
 
 
 @frozen(eq=False)
@@ -59,8 +65,13 @@ def observe(
     force_groups: int,
     weights: ObservationWeights,
     rng: torch.Generator,
+    force_weights: Sequence[float] = (),
 ) -> Observations:
-    """Energies, force groups and virials of a batch, linearised at the parameters.
+    """Energies, force groups, virials and groups of atomic energies, linearised at the parameters.
+
+    Args:
+        force_groups: Groups that the atoms of each frame are dealt into.
+        force_weights: See `force_factors`.
 
     Raises:
         NotFiniteError: The parameters give an energy or force that is not a number.
@@ -70,16 +81,19 @@ def observe(
     refuse_not_finite(batch, prediction)
     root = batch.weight.sqrt()
     n_atoms = batch.n_atoms.to(batch.energy)
-    innovations, rows = [], []
+    innovations = [batch.energy.new_zeros(0)]  # a batch may have none of the labels
+    rows = [batch.energy.new_zeros(0, len(parameters))]
 
     def add(known: Tensor, innovation: Tensor, scaled_rows: Tensor) -> None:
         if known.any():
             innovations.append((root * innovation)[known])
             rows.append((root[:, None] * scaled_rows)[known])
 
-    def add_directions(known: Tensor, errors: Tensor, scale: Tensor, tangent_rows: Tensor) -> None:
+    def add_directions(
+        known: Tensor, errors: Tensor, scale: Tensor, tangent_rows: Tensor, sign: float = -1.0
+    ) -> None:
         for error, row in zip(errors, tangent_rows, strict=True):
-            add(known, scale * error, -scale[:, None] * row)
+            add(known, scale * error, sign * scale[:, None] * row)
 
     if weights.energy > 0:
         scale = weights.energy / n_atoms
@@ -87,12 +101,13 @@ def observe(
         rows_of_energy = linearised.energy_rows()
         add(known, scale * (batch.energy - prediction.energy), scale[:, None] * rows_of_energy)
     if weights.force > 0:
-        error = (batch.forces - prediction.forces).nan_to_num(0.0)
-        directions = force_group_directions(batch, error, force_groups, rng)
+        factors = force_factors(batch, force_weights)
+        error = factors * (batch.forces - prediction.forces).nan_to_num(0.0)
+        directions = group_directions(batch, error, force_groups, rng)
         known = ~batch.sum_by_frame(batch.forces[:, :1])[:, 0].isnan()
         sums = _frame_sums(batch, directions * error)
         scale = weights.force / (3.0 * n_atoms / force_groups).sqrt()
-        add_directions(known, sums, scale, linearised.displacement_rows(directions))
+        add_directions(known, sums, scale, linearised.displacement_rows(factors * directions))
     if weights.virial > 0 and not batch.virial.isnan().all():
         error = (batch.virial - prediction.virial).nan_to_num(0.0)
         rms = (error * error).mean(dim=(1, 2), keepdim=True).sqrt()
@@ -101,13 +116,26 @@ def observe(
         scale = weights.virial / (3.0 * n_atoms)
         sums = (strain[0] * error).sum(dim=(1, 2))[None]
         add_directions(known, sums, scale, linearised.strain_rows(strain))
+    if weights.atomic_energy > 0 and not batch.atomic_energy.isnan().all():
+        error = (batch.atomic_energy - prediction.atomic_energy).nan_to_num(0.0)[:, None]
+        directions = group_directions(batch, error, force_groups, rng)
+        known = ~batch.sum_by_frame(batch.atomic_energy).isnan()
+        sums = _frame_sums(batch, directions * error)
+        scale = weights.atomic_energy / (n_atoms / force_groups).sqrt()
+        own_rows = linearised.atomic_energy_rows(directions[..., 0])
+        add_directions(known, sums, scale, own_rows, sign=1.0)
     return Observations(torch.cat(innovations), torch.cat(rows), prediction)
 
 
-def force_group_directions(
-    batch: Batch, error: Tensor, n_groups: int, rng: torch.Generator
-) -> Tensor:
-    """dF / rms(dF) of the atoms of each group, 0 elsewhere, [n_groups, N, 3].
+def force_factors(batch: Batch, force_weights: Sequence[float]) -> Tensor:
+    """What the force error of each atom is multiplied by, [N, 1]; weights by type, () for all 1."""
+    if not force_weights:
+        return torch.ones_like(batch.forces[:, :1])
+    return batch.forces.new_tensor(force_weights)[batch.type_idx, None]
+
+
+def group_directions(batch: Batch, error: Tensor, n_groups: int, rng: torch.Generator) -> Tensor:
+    """d / rms(d) of errors d [N, C] of the atoms of each group, 0 elsewhere, [n_groups, N, C].
 
     The atoms of every frame are dealt at random into groups whose sizes differ by one at most; the
     rms is over the components of the group's atoms in the frame.
@@ -120,7 +148,7 @@ def force_group_directions(
     group = (rank - starts[batch.frame_idx]) % n_groups
     chosen = (group == torch.arange(n_groups, device=group.device)[:, None]).to(error)  # [G, N]
     directions = error * chosen[..., None]
-    n_components = 3.0 * batch.sum_by_frame(chosen.mT).mT  # [G, F]
+    n_components = error.shape[1] * batch.sum_by_frame(chosen.mT).mT  # [G, F]
     mean_square = _frame_sums(batch, directions * directions) / n_components.clamp_min(1.0)
     rms = mean_square.sqrt().clamp_min(SMALLEST_RMS)
     return directions / rms[:, batch.frame_idx, None]

@@ -11,6 +11,7 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
 from nepforge.train.loss import Prefactors, loss_gradient
+from nepforge.train.observations import force_factors
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 MEMORY = ("step", "exp_avg", "exp_avg_sq")  # what torch keeps of a parameter
@@ -40,6 +41,7 @@ class AdamSettings:
     weight_decay: float
     first: Prefactors  # at the first learning rate
     last: Prefactors  # at a learning rate of 0
+    force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
     def prefactors(self, rate: float) -> Prefactors:
         """p = p_last + (p_first - p_last) rate / rate_start."""
@@ -52,6 +54,7 @@ class AdamSettings:
             between(self.first.energy, self.last.energy),
             between(self.first.force, self.last.force),
             between(self.first.virial, self.last.virial),
+            between(self.first.atomic_energy, self.last.atomic_energy),
         )
 
 
@@ -75,7 +78,8 @@ class AdamStepper:
         del rng  # gradient descent draws nothing
         rate = self.settings.schedule.rate(self._n_steps())
         prefactors = self.settings.prefactors(rate)
-        found = loss_gradient(self.model, self.parameters, self.scaler, batch, prefactors)
+        factors = force_factors(batch, self.settings.force_weights)
+        found = loss_gradient(self.model, self.parameters, self.scaler, batch, prefactors, factors)
         self.optimizer.param_groups[0]["lr"] = rate
         self.parameters.grad = found.gradient
         self.optimizer.step()

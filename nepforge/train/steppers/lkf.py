@@ -26,6 +26,7 @@ class LKFSettings:
     block_size: int
     p0_weight: float
     weights: ObservationWeights
+    force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
 
 class LKFStepper:
@@ -58,9 +59,11 @@ class LKFStepper:
             force_groups=self.settings.force_groups,
             weights=self.settings.weights,
             rng=rng,
+            force_weights=self.settings.force_weights,
         )
         try:
-            self.filter.step(self.parameters, observed.rows, observed.innovations)
+            if len(observed.innovations):
+                self.filter.step(self.parameters, observed.rows, observed.innovations)
         except LinAlgError as error:
             raise DivergenceError(
                 "the covariance of the Kalman filter is no longer positive definite",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import torch
 from attrs import frozen
 from torch import Tensor
@@ -12,7 +13,11 @@ from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.snes import SNES
 from nepforge.train.metrics import ErrorSums
-from nepforge.train.observations import ObservationWeights, refuse_not_finite
+from nepforge.train.observations import (
+    ObservationWeights,
+    force_factors,
+    refuse_not_finite,
+)
 
 
 @frozen
@@ -24,13 +29,15 @@ class SNESSettings:
     lambda_1: float  # of the mean absolute parameter
     lambda_2: float  # of the root mean square parameter
     weights: ObservationWeights
+    force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
 
 class SNESStepper:
     """See optim.snes. The parameters are the mean of the population.
 
-    Loss of a candidate z: the sum of weight * RMSE of energy and virial per atom and of forces on
-    the batch, + lambda_1 mean |z| + lambda_2 rms(z), as in GPUMD.
+    Loss of a candidate z: the sum of weight * RMSE of energy and virial per atom, of forces (times
+    the weights of the species) and of atomic energies on the batch, + lambda_1 mean |z| +
+    lambda_2 rms(z), as in GPUMD.
     """
 
     advice = "lower optimizer.sigma"
@@ -58,13 +65,18 @@ class SNESStepper:
 
     def _misfit(self, batch: Batch, prediction: Prediction) -> float:
         weights = self.settings.weights
+        factors = force_factors(batch, self.settings.force_weights)
         errors = ErrorSums()
-        errors.add(batch, prediction)
+        errors.add(
+            attrs.evolve(batch, forces=factors * batch.forces),
+            attrs.evolve(prediction, forces=factors * prediction.forces),
+        )
         found = errors.report("batch")
         return (
             weights.energy * found.get("batch_energy_rmse", 0.0)
             + weights.force * found.get("batch_force_rmse", 0.0)
             + weights.virial * found.get("batch_virial_rmse", 0.0)
+            + weights.atomic_energy * found.get("batch_atomic_energy_rmse", 0.0)
         )
 
     def _penalty(self, candidate: Tensor) -> float:
