@@ -48,8 +48,8 @@ kill "$leash" 2>/dev/null
 exit "$status"
 """
 
-_LOOP = re.compile(r"Loop time of (\S+) on (\d+) procs for (\d+) steps with (\d+) atoms")
-_CPU_USE = re.compile(r"([\d.]+)% CPU use")
+_LOOP = re.compile(r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms")
+_CPU_USE = re.compile(r"([\d.]+)% CPU use with (\d+) MPI tasks")
 _ERROR = re.compile(r"^.*\b(ERROR|Fatal error|BAD TERMINATION)\b.*$", re.MULTILINE)
 
 ThermoLine = dict[str, float]  # column of script.THERMO_COLUMNS -> value
@@ -60,7 +60,7 @@ class Timing:
     """What LAMMPS reports about its time loop."""
 
     seconds: float  # wall clock
-    cpu_seconds: float  # of all ranks and threads: wall clock times ranks times its "% CPU use"
+    cpu_seconds: float  # of all ranks and threads: wall clock times ranks times "% CPU use"
     steps: int
     n_atoms: int
 
@@ -168,9 +168,10 @@ def read_timing(log: str) -> Timing:
     seconds = float(loop[1])
     return Timing(
         seconds=seconds,
-        cpu_seconds=seconds * int(loop[2]) * float(cpu_use[1]) / 100.0,
-        steps=int(loop[3]),
-        n_atoms=int(loop[4]),
+        # The use is the mean over ranks and exceeds 100% with threads; "procs" counts threads too.
+        cpu_seconds=seconds * int(cpu_use[2]) * float(cpu_use[1]) / 100.0,
+        steps=int(loop[2]),
+        n_atoms=int(loop[3]),
     )
 
 

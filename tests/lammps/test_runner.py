@@ -20,10 +20,10 @@ from tests.nep_files import KINDS
 
 HEADER = "   Step Atoms Time Temp PotEng TotEng Press Volume Density \n"
 LINE = "10 8 0.02 300.5 -7.5 -7 1e4 80 2.5\n"
-END = """Loop time of 0.5 on 2 procs for 20 steps with 8 atoms
+END = """Loop time of 0.5 on 6 procs for 20 steps with 8 atoms
 
 Performance: 1 ns/day
-90.0% CPU use with 2 MPI tasks x 1 OpenMP threads
+270.0% CPU use with 2 MPI tasks x 3 OpenMP threads
 """
 
 ENDLESS = f"""
@@ -94,10 +94,10 @@ def test_the_last_run_of_a_log_counts() -> None:
 
 
 def test_cpu_time_is_what_lammps_accounts_for() -> None:
-    """Wall clock times ranks times CPU use."""
+    """Wall clock times ranks times CPU use, which holds the threads of a rank already."""
     timing = read_timing(HEADER + LINE + END)
-    assert timing.cpu_seconds == pytest.approx(0.5 * 2 * 0.9)
-    assert timing.atom_steps_per_cpu_s == pytest.approx(20 * 8 / 0.9)
+    assert timing.cpu_seconds == pytest.approx(0.5 * 2 * 2.7)
+    assert timing.atom_steps_per_cpu_s == pytest.approx(20 * 8 / 2.7)
     assert timing.atom_steps_per_s == pytest.approx(20 * 8 / 0.5)
 
 
