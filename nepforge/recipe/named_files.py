@@ -13,7 +13,7 @@ from nepforge.recipe.limits import Finding, RefusedError
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
 from nepforge.recipe.sources import DataSource, data_source, model_source, structure_source
-from nepforge.recipe.tables import NEPModel, Recipe, StructureFromFile
+from nepforge.recipe.tables import MdBenchmark, NEPModel, Recipe, StructureFromFile
 
 Reader = Callable[[Path], DataSource]
 # name in the recipe, how it would be read -> the path that is meant; need not exist
@@ -27,7 +27,20 @@ class NamedFiles:
     train: tuple[DataSource, ...] = ()
     validation: tuple[DataSource, ...] = ()  # empty when a fraction of train is taken
     md: Mapping[str, DataSource] = field(factory=dict)
+    md_benchmark: Mapping[str, DataSource] = field(factory=dict)  # "structure", "deepmd_model"
     start_from: DataSource | None = None  # the model that is trained further
+
+    @property
+    def by_use(self) -> list[tuple[str, DataSource]]:
+        """Every file with what it is for: "train", "md:npt-300K"."""
+        start = [] if self.start_from is None else [self.start_from]
+        return [
+            *(("train", source) for source in self.train),
+            *(("validation", source) for source in self.validation),
+            *(("start_from", source) for source in start),
+            *((f"md:{name}", source) for name, source in self.md.items()),
+            *((f"md_benchmark:{name}", source) for name, source in self.md_benchmark.items()),
+        ]
 
 
 def beside(folder: Path) -> Locate:
@@ -57,6 +70,7 @@ def find_files(
         if isinstance(table.structure, StructureFromFile):
             at = ("md", idx, "structure", "file")
             md[table.name] = search.one(at, table.structure.file, structure_source)
+    of_benchmark = _benchmark_files(recipe.md_benchmark, search)
     findings = [*search.findings, *_in_both(train, validation)]
     if findings:
         raise recipe_error(path, [*findings, *search.missing], places)
@@ -66,6 +80,7 @@ def find_files(
         train=tuple(source for source in train if source),
         validation=tuple(source for source in validation if source),
         md={name: source for name, source in md.items() if source},
+        md_benchmark={name: source for name, source in of_benchmark.items() if source},
         start_from=start,
     )
 
@@ -92,6 +107,18 @@ class _Search:
         except OSError as error:
             self.findings.append(Finding(f'"{name}" cannot be read: {error.strerror}', "", at))
         return None
+
+
+def _benchmark_files(table: MdBenchmark | None, search: _Search) -> dict[str, DataSource | None]:
+    found: dict[str, DataSource | None] = {}
+    at: Parts = ("md_benchmark",)
+    if table is not None and isinstance(table.structure, StructureFromFile):
+        name = table.structure.file
+        found["structure"] = search.one((*at, "structure", "file"), name, structure_source)
+    if table is not None and table.deepmd_model is not None:
+        name = table.deepmd_model
+        found["deepmd_model"] = search.one((*at, "deepmd_model"), name, model_source)
+    return found
 
 
 def _in_both(

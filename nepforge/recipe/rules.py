@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -17,6 +17,7 @@ from nepforge.recipe.tables import (
     DPModel,
     Export,
     Md,
+    MdBenchmark,
     Model,
     NEPModel,
     Prefactors,
@@ -28,6 +29,7 @@ from nepforge.recipe.tables import (
 
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
 MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
+LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as TOML writes it
 
 
 @frozen
@@ -200,29 +202,37 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
     AdamOptimizer: (Rule(("learning_rate",), learning_rate_falls),),
     Export: (not_empty("layouts"), distinct("layouts")),
     Md: (Rule(("ensemble", "pressure"), pressure_with_npt),),
+    MdBenchmark: tuple(
+        rule(key)
+        for key in ("atoms", "ranks", "threads", "precision")
+        for rule in (not_empty, distinct)
+    ),
     Tolerance: (Rule(("relative", "absolute"), one_tolerance),),
 }
 
 
 def export_for_md(export: Export) -> Iterator[Finding]:
-    """A recipe with an MD run needs a layout that the pair style reads."""
+    """A recipe that runs LAMMPS needs a layout that the pair style reads."""
     if not set(MD_LAYOUTS) & set(export.layouts):
         yield Finding(
-            "[[md]] needs the model in a layout with one output bias per element",
+            "LAMMPS needs the model in a layout with one output bias per element",
             'add "lammps" or "nep5"',
             ("export", "layouts"),
         )
 
 
-def use_of_model(model: Model, *, has_export: bool, has_md: bool) -> Iterator[Finding]:
-    """MD runs what is exported, and only NEP is exported."""
+def use_of_model(model: Model, given: Collection[str]) -> Iterator[Finding]:
+    """LAMMPS runs what is exported, and only NEP is exported; `given` are keys of the recipe."""
     if isinstance(model, DPModel):
-        for key, is_there in (("export", has_export), ("md", has_md)):
-            if is_there:
+        for key in ("export", *LAMMPS_TABLES):
+            if key in given:
                 message = "a Deep Potential is neither exported nor run in LAMMPS here"
                 yield Finding(message, f"take {key} out", (key,))
-    elif has_md and not has_export:
-        yield Finding("missing, [[md]] runs the exported model", "add [export]", ("export",))
+    elif "export" not in given:
+        for key, name in LAMMPS_TABLES.items():
+            if key in given:
+                message = f"missing, {name} runs the exported model"
+                yield Finding(message, "add [export]", ("export",))
 
 
 def model_for_species(species: Sequence[str], model: Model) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from cattrs import Converter
 from nepforge.recipe.describe import LARGEST_INTEGER, describe, key_name, show
 from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
 from nepforge.recipe.rules import (
+    LAMMPS_TABLES,
     TABLE_RULES,
     Rule,
     distinct_md_names,
@@ -58,15 +59,16 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Findin
     model, _ = _attempt(document.get("model"), of_any_kind)
     if data is not None and model is not None:
         findings += model_for_species(data.species, model)
-    md = document.get("md")
+    given = [key for key in ("export", *LAMMPS_TABLES) if document.get(key, []) != []]
     if model is not None:
-        findings += use_of_model(model, has_export="export" in document, has_md=bool(md))
-    if isinstance(md, list) and md:
+        findings += use_of_model(model, given)
+    md = document.get("md")
+    if isinstance(md, list):
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
         findings += distinct_md_names(names)
-        export, _ = _attempt(document.get("export"), Export)
-        if export is not None:
-            findings += export_for_md(export)
+    export, _ = _attempt(document.get("export"), Export)
+    if export is not None and set(given) & set(LAMMPS_TABLES):
+        findings += export_for_md(export)
     return (None if findings else recipe), findings
 
 

@@ -234,6 +234,24 @@ class Md:
 
 
 @frozen(kw_only=True)
+class MdBenchmark:
+    """[md_benchmark]: how fast npt runs with the exported model are, over sizes and settings."""
+
+    structure: Structure  # replicated further to each size
+    atoms: tuple[Count, ...]  # sizes, each the nearest that a replication gives
+    atom_steps: Count  # of one measurement, which has at least ten steps
+    temperature: Positive  # K
+    pressure: float  # bar
+    timestep: Positive  # fs
+    ranks: tuple[Count, ...]  # MPI processes
+    threads: tuple[Count, ...]  # OpenMP threads of each rank
+    precision: tuple[Literal["double", "mixed"], ...]
+    cores: Count | None = None  # most ranks times threads; those of the machine when not given
+    deepmd_model: FileName | None = None  # a Deep Potential measured beside, by DeePMD-kit
+    timeout_minutes: Positive = 60.0  # of one measurement
+
+
+@frozen(kw_only=True)
 class Tolerance:
     """What two runs may differ by in one metric: exactly one of the two."""
 
@@ -255,4 +273,5 @@ class Recipe:
     optimizer: Optimizer
     export: Export | None = None
     md: tuple[Md, ...] = ()
+    md_benchmark: MdBenchmark | None = None
     tolerances: Mapping[Metric, Tolerance] = field(factory=dict)

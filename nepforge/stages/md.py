@@ -66,7 +66,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     lammps = find_lammps()
     settings = _settings(table)
     shutil.copyfile(inputs["model"], ctx.out / MODEL_FILE)
-    write_data(ctx.out / DATA_FILE, _structure(md["structure"], inputs), settings.species)
+    write_data(ctx.out / DATA_FILE, read_structure(md["structure"], inputs), settings.species)
     (ctx.out / SCRIPT_FILE).write_text(md_script(settings), encoding="utf-8")
     watch = _Watch(settings, ctx)
     result = run_lammps(
@@ -104,8 +104,17 @@ def _settings(table: Mapping[str, Any]) -> MdRun:
     )
 
 
-def _structure(structure: Mapping[str, Any], inputs: Mapping[str, Path]) -> ase.Atoms:
-    """The cell of the run, before it is replicated."""
+def read_structure(structure: Mapping[str, Any], inputs: Mapping[str, Path]) -> ase.Atoms:
+    """The cell of a run, before it is replicated.
+
+    Args:
+        structure: As in the recipe.
+        inputs: "frames", or "structure", a file of the ASE format `structure.format`.
+
+    Raises:
+        StageError: There is no training frame of that index.
+        DataError: The file cannot be read.
+    """
     if "frames" in inputs:
         frames = load_frames(inputs["frames"])
         if structure["index"] >= len(frames):

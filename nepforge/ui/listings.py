@@ -74,14 +74,9 @@ def runs_of(entries: Iterable[Entry]) -> list[Entry]:
 
 def data_text(files: NamedFiles) -> str:
     """The data files of a recipe: what for, format, size, digest."""
-    named = [
-        *(("train", source) for source in files.train),
-        *(("validation", source) for source in files.validation),
-        *((f"md:{name}", source) for name, source in files.md.items()),
-    ]
     rows = [
         [use, source.path.name, source.format, _size(source.size), short(source.sha256)]
-        for use, source in named
+        for use, source in files.by_use
     ]
     return columns([["for", "file", "format", "size", "sha256"], *rows], "  ")
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from nepforge.events import RunFinished
+from nepforge.ui.benchmark import benchmark_lines
 from nepforge.ui.words import ERROR_KINDS, counted, duration, number, short
 from nepforge.units import BAR_PER_GPA
 
@@ -44,6 +45,7 @@ def print_report(console: Console, finished: RunFinished, name: str, recipe: Pat
         *_errors(finished.metrics),
         *_training(finished.metrics),
         *_md(finished.metrics, finished.folder),
+        *benchmark_lines(finished.folder),
         Text(),
         *_records(finished),
         Text(),

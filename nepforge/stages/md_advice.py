@@ -1,0 +1,104 @@
+"""Measured speeds of molecular dynamics, and which setting they speak for at each size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+from attrs import frozen
+
+CPU_STYLE, GPU_STYLE, DEEPMD_STYLE = "nepforge", "nepforge/gpu", "deepmd"
+NAMES = {CPU_STYLE: "CPU", GPU_STYLE: "GPU", DEEPMD_STYLE: "DP by DeePMD-kit"}
+EQUAL_SPEED = 0.05  # a setting that is so little slower than the fastest counts as equal
+NS_PER_FS = 1.0e-6
+SECONDS_PER_DAY = 86400.0
+
+
+@frozen
+class Setting:
+    """How a size is run."""
+
+    pair_style: str
+    ranks: int
+    threads: int
+    precision: Literal["double", "mixed"]
+
+    @property
+    def label(self) -> str:
+        """ "CPU, 2 ranks x 1 thread, mixed"."""
+        shape = f"{_counted(self.ranks, 'rank')} x {_counted(self.threads, 'thread')}"
+        return f"{NAMES[self.pair_style]}, {shape}, {self.precision}"
+
+    @property
+    def slug(self) -> str:
+        """ "nepforge-2x1-mixed", in file names."""
+        style = self.pair_style.replace("/", "-")
+        return f"{style}-{self.ranks}x{self.threads}-{self.precision}"
+
+
+@frozen
+class Measurement:
+    """One run."""
+
+    setting: Setting
+    n_atoms: int
+    steps: int
+    timestep: float  # fs
+    seconds: float  # wall clock of the time loop
+    atom_steps_per_s: float
+    atom_steps_per_cpu_s: float  # of all ranks and threads; 0 when too short to tell
+    potential_energy: float  # eV/atom at the first step
+
+    @property
+    def label(self) -> str:
+        return f"{self.n_atoms} atoms, {self.setting.label}"
+
+    @property
+    def ns_per_day(self) -> float:
+        return self.steps * self.timestep * NS_PER_FS / self.seconds * SECONDS_PER_DAY
+
+    def to_json(self) -> dict[str, Any]:
+        """For benchmark.json."""
+        return {
+            "atoms": self.n_atoms,
+            "setting": self.setting.label,
+            "pair_style": self.setting.pair_style,
+            "ranks": self.setting.ranks,
+            "threads": self.setting.threads,
+            "precision": self.setting.precision,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "atom_steps_per_s": self.atom_steps_per_s,
+            "atom_steps_per_cpu_s": self.atom_steps_per_cpu_s,
+            "ns_per_day": self.ns_per_day,
+        }
+
+
+def advice(measurements: Sequence[Measurement]) -> list[str]:
+    """A sentence for each range of sizes that one setting of NEP is best for."""
+    sizes = sorted({one.n_atoms for one in measurements})
+    best = [_best([one for one in measurements if one.n_atoms == size]) for size in sizes]
+    lines = []
+    for setting, group in groupby(best, key=lambda one: one.setting):
+        ones = list(group)
+        atoms = _range([float(one.n_atoms) for one in ones])
+        speed = _range([float(f"{one.atom_steps_per_s:.3g}") for one in ones])
+        lines.append(f"{atoms} atoms: {setting.label} ({speed} atom-steps/s)")
+    return lines
+
+
+def _best(measurements: Sequence[Measurement]) -> Measurement:
+    """The first that is within EQUAL_SPEED of the fastest."""
+    of_nep = [one for one in measurements if one.setting.pair_style != DEEPMD_STYLE]
+    enough = (1.0 - EQUAL_SPEED) * max(one.atom_steps_per_s for one in of_nep)
+    return next(one for one in of_nep if one.atom_steps_per_s >= enough)
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
