@@ -255,6 +255,7 @@ class _Walk:
         resume_command: str,
     ) -> RunFinished:
         computed = sum(not record.cached for record in self._records)
+        head = None if entry is None else self._space.ledger.heads.last()
         return RunFinished(
             outcome=run_record.outcome,
             recipe_hash=self._plan.recipe_hash,
@@ -268,6 +269,7 @@ class _Walk:
             cached=len(self._records) - computed,
             resume_command=resume_command,
             stage_seconds=dict(self._seconds),
+            tree_head="" if head is None else head.text,
         )
 
 

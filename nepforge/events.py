@@ -101,6 +101,7 @@ class RunFinished:
     cached: int = 0
     resume_command: str = ""
     stage_seconds: Mapping[str, float] = field(factory=dict)
+    tree_head: str = ""  # a head of the ledger that holds the entry; signed when there is a key
 
 
 Event = (

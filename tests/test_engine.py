@@ -24,6 +24,7 @@ from nepforge.errors import (
     StageError,
 )
 from nepforge.events import Event, Message, PlannedStage, RunFinished, StageFinished, StageStarted
+from nepforge.ledger.audit import audit, read_head
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.locks import hold
 from nepforge.ledger.workspace import Workspace
@@ -75,6 +76,15 @@ def test_events_tell_the_run_in_order(tmp_path: Path) -> None:
     names = [type(event).__name__ for event in events]
     assert names == ["RunStarted", *["StageStarted", "StageFinished"] * 3, "RunFinished"]
     assert events[-1] == finished
+
+
+def test_finished_run_tells_the_head_that_holds_its_entry(tmp_path: Path) -> None:
+    """What `ledger audit --against` takes, wherever the head was kept."""
+    finished = run_toy(tmp_path, toy_plan())
+    run_toy(tmp_path, toy_plan())
+    report = audit(Workspace(tmp_path).ledger, read_head(finished.tree_head))
+    assert report.against is not None
+    assert report.against.size == finished.ledger_seq + 1
 
 
 def test_changed_value_reruns_only_what_depends_on_it(tmp_path: Path) -> None:

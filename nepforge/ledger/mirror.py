@@ -214,7 +214,11 @@ def _artifacts(folder: Path, place: str) -> dict[str, Any]:
 
 def _end(event: RunFinished) -> dict[str, Any]:
     recorded = event.ledger_seq >= 0
-    tags = {"nepforge.run_hash": event.run_hash, "nepforge.ledger_seq": str(event.ledger_seq)}
+    tags = {
+        "nepforge.run_hash": event.run_hash,
+        "nepforge.ledger_seq": str(event.ledger_seq),
+        "nepforge.tree_head": event.tree_head,
+    }
     return {
         "do": "end",
         "time": _now(),

@@ -54,14 +54,15 @@ def test_published_result_is_read_only(cache: Cache, tmp_path: Path) -> None:
     assert not any(mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) for mode in modes)
 
 
-def test_every_changed_byte_is_detected(cache: Cache, tmp_path: Path) -> None:
-    """Artifacts, manifest, anywhere."""
-    folder = publish(cache, scratch_with(tmp_path, model_txt="42" * 50)).folder
+@pytest.mark.parametrize("n_bytes", [300, pytest.param(1000, marks=pytest.mark.slow)])
+def test_every_changed_byte_is_detected(cache: Cache, tmp_path: Path, n_bytes: int) -> None:
+    """Artifacts, manifest, anywhere; of a small file each byte."""
+    folder = publish(cache, scratch_with(tmp_path, model_txt="42" * n_bytes)).folder
     generator = random.Random(1)
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         good = path.read_bytes()
         path.chmod(0o644)
-        for offset in generator.sample(range(len(good)), min(150, len(good))):
+        for offset in generator.sample(range(len(good)), min(n_bytes, len(good))):
             changed = bytearray(good)
             changed[offset] ^= 1 + offset % 255
             path.write_bytes(changed)

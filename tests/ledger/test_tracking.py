@@ -34,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow and SQLAlchemy depre
 RECIPE_HASH = "3f" * 32
 RUN_HASH = "a8" * 32
 KEY = "9c" * 32
+HEAD = "nepforge/a8a8a8a8a8a8a8a8\n13\nVJyN50GPk5SgcQ9vXJydr1t0KdGCTV6Fg07eTbc9nXM=\n\n"
 PARAMETERS = {"optimizer.epochs": 1200, "md[0].steps": 500, "description": "x" * 7000}
 
 
@@ -77,7 +78,7 @@ def _stage_finished(folder: Path, *, cached: bool = False) -> StageFinished:
 
 
 def _finished(folder: Path | None, outcome: Any = "finished") -> RunFinished:
-    return RunFinished(outcome, RECIPE_HASH, RUN_HASH, 12, 9.0, {}, folder)
+    return RunFinished(outcome, RECIPE_HASH, RUN_HASH, 12, 9.0, {}, folder, tree_head=HEAD)
 
 
 def _whole_run(name: str, workspace: Path, folder: Path) -> Iterator[Event]:
@@ -117,6 +118,7 @@ def test_a_run_is_mirrored_whole(workspace: Path, client: MlflowClient, run_fold
     assert run.data.tags["nepforge.recipe_hash"] == RECIPE_HASH
     assert run.data.tags["nepforge.run_hash"] == RUN_HASH
     assert run.data.tags["nepforge.ledger_seq"] == "12"
+    assert run.data.tags["nepforge.tree_head"] == HEAD
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"md", "recipe.toml"}
     (plot,) = client.list_artifacts(run.info.run_id, "md/npt-300K")
     assert plot.path == "md/npt-300K/md.png"
