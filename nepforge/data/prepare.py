@@ -87,6 +87,22 @@ def energy_baseline(frames: Sequence[Frame], species: Sequence[str]) -> FloatArr
     return baseline
 
 
+def mean_atomic_energies(frames: Sequence[Frame], species: Sequence[str]) -> FloatArray:
+    """Mean atomic energy of each species, 0 for one without any.
+
+    Returns:
+        Energies in eV, shape [n_species].
+    """
+    sums = np.zeros((2, len(species)))  # of energies, of atoms
+    for frame in frames:
+        if frame.atomic_energy is not None:
+            types = type_indices(frame, species)
+            np.add.at(sums[0], types, frame.atomic_energy)
+            np.add.at(sums[1], types, 1.0)
+    means: FloatArray = sums[0] / np.maximum(sums[1], 1.0)
+    return means
+
+
 def composition(frames: Sequence[Frame], species: Sequence[str]) -> np.ndarray:
     """Number of atoms of each species in each frame, shape [n_frames, n_species]."""
     return np.stack(

@@ -17,6 +17,7 @@ from nepforge.plan.stage import Plan, Stage
 
 # First match counts; a name without a match is a pure number.
 _METRIC_UNITS = (
+    ("atomic_energy_", "eV"),
     ("energy_rmse", "eV/atom"),
     ("energy_mae", "eV/atom"),
     ("energy_difference", "eV/atom"),

@@ -17,7 +17,7 @@ from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import MD_LAYOUTS
 from nepforge.recipe.sources import DataSource, digest
-from nepforge.recipe.tables import Export, Md, MdBenchmark, Recipe, StructureFromData
+from nepforge.recipe.tables import Data, Export, Md, MdBenchmark, Recipe, StructureFromData
 
 LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
 SEED_DOMAIN = b"nepforge.seed.v1\0"
@@ -100,6 +100,7 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
         },
         "seed": stage_seed(loaded.recipe.seed, "data"),
     }
+    table["data"] |= _baseline(data)
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
@@ -112,7 +113,7 @@ def _train_stage(loaded: LoadedRecipe) -> Stage:
     if start is not None:
         model["start_from"] = "start_from"  # the source of that name, not a local path
     table = {
-        "data": {"species": list(recipe.data.species)},
+        "data": {"species": list(recipe.data.species), **_baseline(recipe.data)},
         "model": model,
         "optimizer": to_json(recipe.optimizer),
         "seed": stage_seed(recipe.seed, "train"),
@@ -125,6 +126,12 @@ def _train_stage(loaded: LoadedRecipe) -> Stage:
         sources={"start_from": _file(start)} if start else {},
         paths={"start_from": "model.start_from"} if start else {},
     )
+
+
+def _baseline(data: Data) -> dict[str, Any]:
+    """The energies of the species where they are given."""
+    given = data.energy_baseline
+    return {} if given is None else {"energy_baseline": [given[symbol] for symbol in data.species]}
 
 
 def _trained_model(recipe: Recipe) -> Input:

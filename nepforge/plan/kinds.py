@@ -24,7 +24,7 @@ class StageKind:
 
 
 KINDS: dict[str, StageKind] = {
-    "data": StageKind(3, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
+    "data": StageKind(4, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
     "train": StageKind(
         2,
         "nepforge.stages.train:run",

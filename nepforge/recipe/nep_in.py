@@ -28,7 +28,7 @@ IGNORED = {  # keyword -> why it has no counterpart
     "lambda_2": "regularisation: the covariance of the Kalman filter does it",
     "lambda_shear": "all nine components of the virial weigh the same",
     "force_delta": "small forces weigh as much as large ones",
-    "type_weight": "all species weigh the same",
+    "type_weight": "write its numbers as optimizer.force_weights",
     "sigma0": "of the evolution strategy",
     "initial_para": "of the evolution strategy; start_from names a first model",
     "output_interval": "every epoch is reported",

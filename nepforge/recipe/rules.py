@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -20,6 +20,7 @@ from nepforge.recipe.tables import (
     MdBenchmark,
     Model,
     NEPModel,
+    Optimizer,
     Prefactors,
     Tolerance,
     Weights,
@@ -28,6 +29,7 @@ from nepforge.recipe.tables import (
 )
 
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
+LABELS = ("energy", "force", "virial", "atomic_energy")
 MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
 LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as TOML writes it
 
@@ -136,15 +138,13 @@ def axis_fits(embedding: Sequence[int], axis: int) -> Iterator[Finding]:
         yield Finding(message, "", ("axis",))
 
 
-def something_is_trained(energy: float, force: float, virial: float) -> Iterator[Finding]:
-    if energy == force == virial == 0:
-        yield Finding("got three zeros, expected at least one weight above 0")
+def something_is_trained(*weights: float | None) -> Iterator[Finding]:
+    if not any(weights):
+        yield Finding("got zeros only, expected at least one weight above 0")
 
 
-def something_is_learned(
-    energy: tuple[float, float], force: tuple[float, float], virial: tuple[float, float]
-) -> Iterator[Finding]:
-    if not any((*energy, *force, *virial)):
+def something_is_learned(*pairs: tuple[float, float] | None) -> Iterator[Finding]:
+    if not any(value for pair in pairs for value in pair or ()):
         yield Finding("got zeros only, expected at least one prefactor above 0")
 
 
@@ -156,6 +156,25 @@ def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Finding]
             "the order is [start, end]",
             ("learning_rate",),
         )
+
+
+def baseline_of_each_species(
+    species: Sequence[str], energy_baseline: Mapping[str, float] | None
+) -> Iterator[Finding]:
+    if energy_baseline is None:
+        return
+    yield from _foreign(energy_baseline, species, ("energy_baseline",))
+    for symbol in species:
+        if symbol not in energy_baseline:
+            message = f"missing, expected the energy of one atom of {symbol} in eV"
+            yield Finding(message, "", ("energy_baseline", symbol))
+
+
+def _foreign(symbols: Iterable[str], species: Sequence[str], at: Parts) -> Iterator[Finding]:
+    for symbol in symbols:
+        if symbol not in species:
+            message = f"is not among data.species, {', '.join(species)}"
+            yield Finding(message, f"take {symbol} out", (*at, symbol))
 
 
 def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Finding]:
@@ -182,6 +201,7 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         distinct("train"),
         not_empty("validation"),
         distinct("validation"),
+        Rule(("species", "energy_baseline"), baseline_of_each_species),
     ),
     NEPModel: (
         Rule(("cutoff",), cutoffs_descend),
@@ -197,8 +217,8 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         not_empty("fitting"),
         Rule(("embedding", "axis"), axis_fits),
     ),
-    Weights: (Rule(("energy", "force", "virial"), something_is_trained),),
-    Prefactors: (Rule(("energy", "force", "virial"), something_is_learned),),
+    Weights: (Rule(LABELS, something_is_trained),),
+    Prefactors: (Rule(LABELS, something_is_learned),),
     AdamOptimizer: (Rule(("learning_rate",), learning_rate_falls),),
     Export: (not_empty("layouts"), distinct("layouts")),
     Md: (Rule(("ensemble", "pressure"), pressure_with_npt),),
@@ -253,6 +273,19 @@ def model_for_species(species: Sequence[str], model: Model) -> Iterator[Finding]
             "pairs are (0, 0), (0, 1), ..., (1, 1), ... in the order of data.species",
             ("model", "zbl"),
         )
+
+
+def optimizer_for_species(species: Sequence[str], optimizer: Optimizer) -> Iterator[Finding]:
+    """Force weights are of species that the model has."""
+    yield from _foreign(optimizer.force_weights or (), species, ("optimizer", "force_weights"))
+
+
+def baseline_of_new_model(data: Data, model: Model) -> Iterator[Finding]:
+    """A model that is trained further has output biases, which are fitted to the data."""
+    if data.energy_baseline is not None and getattr(model, "start_from", None) is not None:
+        message = "got a baseline for a model that starts from another one"
+        hint = "take it out: the output biases of that model are moved to the training energies"
+        yield Finding(message, hint, ("data", "energy_baseline"))
 
 
 def distinct_md_names(names: Sequence[object]) -> Iterator[Finding]:

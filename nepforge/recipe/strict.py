@@ -22,9 +22,11 @@ from nepforge.recipe.rules import (
     LAMMPS_TABLES,
     TABLE_RULES,
     Rule,
+    baseline_of_new_model,
     distinct_md_names,
     export_for_md,
     model_for_species,
+    optimizer_for_species,
     use_of_model,
 )
 from nepforge.recipe.tables import (
@@ -35,6 +37,7 @@ from nepforge.recipe.tables import (
     FileName,
     Fraction,
     Model,
+    Optimizer,
     Positive,
     Recipe,
     Structure,
@@ -59,6 +62,11 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Findin
     model, _ = _attempt(document.get("model"), of_any_kind)
     if data is not None and model is not None:
         findings += model_for_species(data.species, model)
+        findings += baseline_of_new_model(data, model)
+    of_any_kind = Optimizer
+    optimizer, _ = _attempt(document.get("optimizer"), of_any_kind)
+    if data is not None and optimizer is not None:
+        findings += optimizer_for_species(data.species, optimizer)
     given = [key for key in ("export", *LAMMPS_TABLES) if document.get(key, []) != []]
     if model is not None:
         findings += use_of_model(model, given)

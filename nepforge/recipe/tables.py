@@ -23,7 +23,7 @@ SYMBOLS = _ALL_SYMBOLS.split()
 METRICS = [
     f"{part}_{quantity}_{error}"
     for part in ("train", "valid")
-    for quantity in ("energy", "force", "virial")
+    for quantity in ("energy", "force", "virial", "atomic_energy")
     for error in ("rmse", "mae")
 ]
 
@@ -52,6 +52,7 @@ Share = Annotated[float, in_range(at_least=0, at_most=1)]
 Validation = Fraction | tuple[FileName, ...]
 CutoffPair = tuple[Positive, Positive]  # radial, angular, Å
 Cutoff = CutoffPair | tuple[CutoffPair, ...]
+ForceWeights = Mapping[Symbol, NonNegative]  # factor of the force errors of a species, else 1
 ZblRow = tuple[
     NonNegative, Positive, float, float, float, float, float, float, float, float
 ]  # inner, outer in Å, then amplitude and decay of four terms
@@ -66,6 +67,7 @@ class Data:
     train: tuple[FileName, ...]
     validation: Validation  # share of the train frames, or files
     group_by: str | None = None  # info key of the frames
+    energy_baseline: Mapping[Symbol, float] | None = None  # eV of one atom; fitted when not given
 
 
 @frozen(kw_only=True)
@@ -124,6 +126,7 @@ class Weights:
     energy: NonNegative
     force: NonNegative
     virial: NonNegative
+    atomic_energy: NonNegative | None = None  # 0 when not given
 
 
 @frozen(kw_only=True)
@@ -141,6 +144,7 @@ class LKFOptimizer:
     block_size: Count = 5120  # parameters in one block of the covariance
     p0_weight: Positive
     tail_average: Share = 0.0  # of an epoch, its end: mean parameters are kept
+    force_weights: ForceWeights | None = None
     weights: Weights
 
 
@@ -151,6 +155,7 @@ class Prefactors:
     energy: tuple[NonNegative, NonNegative] = (0.02, 1.0)
     force: tuple[NonNegative, NonNegative] = (1000.0, 1.0)
     virial: tuple[NonNegative, NonNegative] = (50.0, 1.0)
+    atomic_energy: tuple[NonNegative, NonNegative] | None = None  # zeros when not given
 
 
 @frozen(kw_only=True)
@@ -167,6 +172,7 @@ class AdamOptimizer:
     decay_steps: Count = 5000  # between two falls of the learning rate
     weight_decay: NonNegative = 0.0
     prefactors: Prefactors = field(factory=Prefactors)
+    force_weights: ForceWeights | None = None
     weights: Weights
 
 
@@ -183,6 +189,7 @@ class SNESOptimizer:
     sigma: Positive = 0.1  # first standard deviation of every parameter
     lambda_1: NonNegative = 0.05  # of the mean absolute parameter
     lambda_2: NonNegative = 0.05  # of the root mean square parameter
+    force_weights: ForceWeights | None = None
     weights: Weights
 
 

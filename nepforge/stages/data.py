@@ -46,7 +46,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
     write_frame_list(ctx.out / FRAMES_FILE, split)
-    report = _report(split, data["species"])
+    report = _report(split, data["species"], data.get("energy_baseline"))
     report["findings"] = [attrs.asdict(finding) for finding in findings]
     write_json(ctx.out / "report.json", report)
     write_metrics(ctx.out, _metrics(split))
@@ -82,15 +82,17 @@ def _tell(findings: Sequence[Finding], ctx: StageContext) -> None:
         )
 
 
-def _report(split: Split, species: Sequence[str]) -> dict[str, Any]:
+def _report(
+    split: Split, species: Sequence[str], given_baseline: Sequence[float] | None
+) -> dict[str, Any]:
     """Everything a reader wants to know about the data before trusting the errors."""
-    baseline = energy_baseline(split.train, species)
+    baseline = given_baseline or energy_baseline(split.train, species).tolist()
     formulas: dict[str, int] = {}
     for counts in composition([*split.train, *split.valid], species):
         formula = "".join(f"{s}{n}" for s, n in zip(species, counts, strict=True) if n)
         formulas[formula] = formulas.get(formula, 0) + 1
     return {
-        "energy_baseline_ev": dict(zip(species, baseline.tolist(), strict=True)),
+        "energy_baseline_ev": dict(zip(species, baseline, strict=True)),
         "compositions": formulas,
         "duplicates": split.duplicates,
         "left_out_of_validation": split.removed,

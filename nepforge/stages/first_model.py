@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nepforge.data.frame import Frame
-from nepforge.data.prepare import energy_baseline
+from nepforge.data.prepare import energy_baseline, mean_atomic_energies
 from nepforge.errors import ModelFileError
 from nepforge.formats.fine_tune import start_from
 from nepforge.formats.model_file import read_model
@@ -99,20 +99,41 @@ def _zbl(value: Any) -> ZBL | None:
             return ZBL(value / 2, value)
 
 
+def first_baseline(table: Mapping[str, Any], frames: Sequence[Frame]) -> list[float]:
+    """Energy of one atom of each species in eV that the output biases begin with.
+
+    That of the recipe; else, when atomic energies are trained on, their means; else least squares.
+
+    Args:
+        table: Of the train stage.
+        frames: For training.
+    """
+    data = table["data"]
+    if "energy_baseline" in data:
+        return list(data["energy_baseline"])
+    has_weight = bool(table["optimizer"]["weights"]["atomic_energy"])
+    fit = mean_atomic_energies if has_weight else energy_baseline
+    baseline: list[float] = fit(frames, data["species"]).tolist()
+    return baseline
+
+
 def first_model(
-    model: NEP | DP, start: Path | None, frames: FrameSet, rng: torch.Generator
+    model: NEP | DP,
+    start: Path | None,
+    frames: FrameSet,
+    rng: torch.Generator,
+    baseline: Sequence[float],
 ) -> Trained:
     """Parameters and scaler to begin with.
 
-    Without a file: random ones, with the energy baseline in the output biases, and the scaler of
-    the training frames. With one: its own, cut down to the species of `model`, the output biases
+    Without a file: random ones, with `baseline` (eV) in the output biases, and the scaler of the
+    training frames. With one: its own, cut down to the species of `model`, the output biases
     moved by least squares to the energies of the training frames, which may have another zero.
 
     Raises:
         ModelFileError: The file is damaged or does not fit the model.
     """
     if start is None:
-        baseline = energy_baseline(frames.frames, model.species).tolist()
         parameters = model.initial_parameters(baseline, rng)
         return with_numbers(model, parameters, find_scaler(model, frames))
     if not isinstance(model, NEP):

@@ -23,6 +23,10 @@ from nepforge.train.steppers import (
     Stepper,
 )
 
+HINTS = {
+    "atomic_energy": "; an ei.npy of pwdata that only shares out the energy does not count",
+}
+
 
 def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
     """Refuse weights and prefactors of labels that no training frame has."""
@@ -30,17 +34,30 @@ def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
         "energy": any(frame.energy is not None for frame in frames),
         "force": any(frame.forces is not None for frame in frames),
         "virial": any(frame.virial is not None for frame in frames),
+        "atomic_energy": any(frame.atomic_energy is not None for frame in frames),
     }
     for name in (name for name, is_known in known.items() if not is_known):
         weight = settings["weights"][name]
         prefactors = settings.get("prefactors", {}).get(name, [0.0, 0.0])
         for key, value, none in (("weights", weight, "0"), ("prefactors", prefactors, "[0, 0]")):
-            if value not in (0, [0, 0]):
+            if value not in (None, 0, [0, 0]):
                 raise DataError(
                     f"optimizer.{key}.{name} is {value}, but none of the {len(frames)} training "
                     f"frames has that label",
-                    hint=f"set optimizer.{key}.{name} = {none}, or check the names of the labels",
+                    hint=f"set optimizer.{key}.{name} = {none}, or check the names of the labels"
+                    + HINTS.get(name, ""),
                 )
+
+
+def observation_weights(settings: Mapping[str, Any]) -> ObservationWeights:
+    """Of the [optimizer] table; a weight that is not given is 0."""
+    return ObservationWeights(**{name: w or 0.0 for name, w in settings["weights"].items()})
+
+
+def _force_weights(model: Potential, settings: Mapping[str, Any]) -> tuple[float, ...]:
+    """By type; empty when none is given."""
+    given = settings["force_weights"]
+    return () if given is None else tuple(given.get(symbol, 1.0) for symbol in model.species)
 
 
 def _lkf(
@@ -56,7 +73,8 @@ def _lkf(
             kalman_nue=settings["kalman_nue"],
             block_size=settings["block_size"],
             p0_weight=settings["p0_weight"],
-            weights=ObservationWeights(**settings["weights"]),
+            weights=observation_weights(settings),
+            force_weights=_force_weights(model, settings),
         ),
     )
 
@@ -64,7 +82,7 @@ def _lkf(
 def _adam(
     model: Potential, parameters: Tensor, scaler: Tensor, settings: Mapping[str, Any]
 ) -> Stepper:
-    pairs = settings["prefactors"]
+    pairs = {name: pair or (0.0, 0.0) for name, pair in settings["prefactors"].items()}
     start, end = settings["learning_rate"]
     return AdamStepper(
         model,
@@ -76,6 +94,7 @@ def _adam(
             weight_decay=settings["weight_decay"],
             first=Prefactors(**{name: pair[0] for name, pair in pairs.items()}),
             last=Prefactors(**{name: pair[1] for name, pair in pairs.items()}),
+            force_weights=_force_weights(model, settings),
         ),
     )
 
@@ -92,7 +111,8 @@ def _snes(
             sigma=settings["sigma"],
             lambda_1=settings["lambda_1"],
             lambda_2=settings["lambda_2"],
-            weights=ObservationWeights(**settings["weights"]),
+            weights=observation_weights(settings),
+            force_weights=_force_weights(model, settings),
         ),
     )
 

@@ -14,11 +14,13 @@ from nepforge.formats.potential_file import with_numbers, write_potential
 from nepforge.models.potential import Potential
 from nepforge.plots.curves import loss_curves
 from nepforge.stages.context import StageContext
-from nepforge.stages.first_model import first_model, model_from_table
-from nepforge.stages.optimizers import STEPPERS, check_labels
+from nepforge.models.uncertainty import triangular_factor
+from nepforge.stages.first_model import first_baseline, first_model, model_from_table
+from nepforge.stages.optimizers import STEPPERS, check_labels, observation_weights
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.observations import ObservationWeights
+from nepforge.train.calibration import calibrated
 from nepforge.train.training_set import FrameSet
 
 ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
@@ -29,7 +31,6 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     torch.set_num_threads(ctx.threads)
     torch.use_deterministic_algorithms(True)
     settings = table["optimizer"]
-    weights = ObservationWeights(**settings["weights"])
     model = model_from_table(table["data"]["species"], table["model"])
     frames = load_frames(inputs["train"])
     check_labels(frames, settings)
@@ -37,7 +38,8 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     valid_set = FrameSet.build(load_frames(inputs["valid"]), model)
     ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
     rng = torch.Generator().manual_seed(table["seed"])
-    first = first_model(model, inputs.get("start_from"), train_set, rng)
+    baseline = first_baseline(table, frames)
+    first = first_model(model, inputs.get("start_from"), train_set, rng, baseline)
     scaler = first.scaler
     make_stepper = STEPPERS[settings["kind"]]
     stepper = make_stepper(model, first.parameters, scaler, settings)
@@ -48,7 +50,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         valid=valid_set,
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
-        loss_weights=weights,
+        loss_weights=observation_weights(settings),
         state_folder=ctx.state,
         tail_average=settings.get("tail_average", 0.0),
         patience=settings["patience"],

@@ -27,6 +27,7 @@ ERROR_KINDS = (
     ErrorKind("energy", "energy_rmse", "meV/atom", 1.0e3),
     ErrorKind("force", "force_rmse", "eV/Å", 1.0),
     ErrorKind("virial", "virial_rmse", "meV/atom", 1.0e3),
+    ErrorKind("atomic energy", "atomic_energy_rmse", "meV", 1.0e3),
 )
 
 

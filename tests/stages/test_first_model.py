@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from nepforge.data.frame import Frame, save_frames
+from nepforge.data.prepare import energy_baseline
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
 from nepforge.formats.nep_header import NeighborCounts
@@ -20,7 +21,7 @@ from nepforge.models.zbl import ZBL
 from nepforge.stages import train
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
-from nepforge.stages.first_model import first_model, nep_from_table
+from nepforge.stages.first_model import first_baseline, first_model, nep_from_table
 from nepforge.train.training_set import FrameSet
 from tests.conftest import random_model
 from tests.stages.test_line import MODEL, SPECIES, TRAIN_TABLE
@@ -79,11 +80,32 @@ def test_training_learns_with_zbl_and_type_wise_cutoffs(
     frames = labelled(trained, random_frame)
     result = run_training(tmp_path, frames, {**TYPE_WISE, "start_from": None}, {})
     assert result.model == trained.model
+    baseline = first_baseline(TRAIN_TABLE, frames)
     start = first_model(
-        trained.model, None, FrameSet.build(frames, trained.model), torch.Generator()
+        trained.model, None, FrameSet.build(frames, trained.model), torch.Generator(), baseline
     )
     before, after = (predict_set(m, frames).errors.report("x") for m in (start, result))
     assert after["x_force_rmse"] < 0.7 * before["x_force_rmse"]
+
+
+def test_output_biases_begin_with_the_baseline(random_frame: MakeFrame) -> None:
+    """Given, or mean atomic energies where these are trained on, or least squares."""
+    frames = [
+        attrs.evolve(frame, atomic_energy=np.where(frame.numbers == 72, -12.0, -5.0))
+        for frame in (random_frame(seed) for seed in range(4))
+    ]
+    weights = {**TRAIN_TABLE["optimizer"]["weights"], "atomic_energy": 1.0}
+    atomic = {**TRAIN_TABLE, "optimizer": {**TRAIN_TABLE["optimizer"], "weights": weights}}
+    given = {**atomic, "data": {"species": SPECIES, "energy_baseline": [-10.0, -4.0]}}
+    assert first_baseline(given, frames) == [-10.0, -4.0]
+    assert first_baseline(atomic, frames) == [-12.0, -5.0]
+    fitted = first_baseline(TRAIN_TABLE, frames)
+    np.testing.assert_array_equal(fitted, energy_baseline(frames, SPECIES))
+    model = nep_from_table(SPECIES, TYPE_WISE)
+    rng = torch.Generator().manual_seed(1)
+    start = first_model(model, None, FrameSet.build(frames, model), rng, fitted)
+    assert isinstance(start, NEPModel)
+    torch.testing.assert_close(model.weights(start.parameters).bias, -torch.tensor(fitted).double())
 
 
 def run_training(
@@ -128,4 +150,4 @@ def test_a_first_model_of_other_sizes_is_refused(random_frame: MakeFrame, tmp_pa
     wanted = nep_from_table(SPECIES, {**MODEL, "neurons": 7})
     frames = FrameSet.build([random_frame(1)], wanted)
     with pytest.raises(ModelFileError, match=r"nep_model\.ckpt: does not fit .*neurons is 6"):
-        first_model(wanted, path, frames, torch.Generator())
+        first_model(wanted, path, frames, torch.Generator(), [0.0, 0.0])

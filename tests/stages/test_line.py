@@ -42,7 +42,8 @@ OPTIMIZER = {
     "kalman_nue": 0.9987,
     "block_size": 5120,
     "p0_weight": 1.0,
-    "weights": {"energy": 30.0, "force": 1.0, "virial": 1.0},
+    "force_weights": None,
+    "weights": {"energy": 30.0, "force": 1.0, "virial": 1.0, "atomic_energy": None},
 }
 ADAM: dict[str, Any] = {
     "kind": "adam",
@@ -55,7 +56,8 @@ ADAM: dict[str, Any] = {
     "decay_steps": 3,
     "weight_decay": 0.0,
     "prefactors": {"energy": [0.02, 1.0], "force": [1000.0, 1.0], "virial": [0.0, 0.0]},
-    "weights": {"energy": 30.0, "force": 1.0, "virial": 0.0},
+    "force_weights": None,
+    "weights": {"energy": 30.0, "force": 1.0, "virial": 0.0, "atomic_energy": None},
 }
 SNES: dict[str, Any] = {
     "kind": "snes",
@@ -67,7 +69,8 @@ SNES: dict[str, Any] = {
     "sigma": 0.1,
     "lambda_1": 0.05,
     "lambda_2": 0.05,
-    "weights": {"energy": 1.0, "force": 1.0, "virial": 0.1},
+    "force_weights": None,
+    "weights": {"energy": 1.0, "force": 1.0, "virial": 0.1, "atomic_energy": None},
 }
 TRAIN_TABLE: dict[str, Any] = {
     "data": {"species": SPECIES},
@@ -256,6 +259,38 @@ def test_exported_files_pass_the_check(bench: Bench) -> None:
     assert {"nep4_core", "nep5_core", "lammps_core"} <= {
         name.removesuffix("_force_difference") for name in metrics
     }
+@pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
+def test_atomic_energies_and_force_weights_are_trained_on(
+    bench: Bench, optimizer: dict[str, Any]
+) -> None:
+    """Their error is reported and falls; without the labels such a training is refused."""
+    weights = {**optimizer["weights"], "energy": 0.0, "atomic_energy": 10.0}
+    table = {**optimizer, "weights": weights, "force_weights": {"O": 2.0}, "epochs": 6}
+    if "prefactors" in table:
+        table["prefactors"] = {**table["prefactors"], "atomic_energy": [1000.0, 1000.0]}
+    with pytest.raises(DataError, match=r"atomic_energy is .* none of the 9 training") as caught:
+        run_train(bench, optimizer=table)
+    assert "ei.npy of pwdata" in caught.value.hint
+    for name, path in bench.frames().items():
+        frames = load_frames(path)
+        kinds = [np.where(frame.numbers == 72, 3.0, -3.0) for frame in frames]
+        atomic = [
+            np.sin(frame.positions[:, 0]) + kind for frame, kind in zip(frames, kinds, strict=True)
+        ]
+        save_frames(
+            bench.file("data", f"{name}.npz"),
+            [attrs.evolve(f, atomic_energy=a) for f, a in zip(frames, atomic, strict=True)],
+        )
+    run_train(bench, optimizer=table)
+    lines = bench.file("train", "epoch_train.dat").read_text().splitlines()
+    assert len(lines) == 7
+    errors = [
+        e.metrics["train_atomic_energy_rmse"] for e in bench.events if isinstance(e, EpochFinished)
+    ]
+    assert errors[-1] < errors[0]
+    assert bench.metrics("train")["valid_atomic_energy_rmse"] > 0
+
+
     assert max(metrics.values()) < 1e-9
 
 
