@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import ase
 import numpy as np
 from ase.calculators import calculator as ase_calculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from nepforge.data.frame import Frame
 from nepforge.formats.model_file import model_text
 from nepforge.native import NativeModel
 from nepforge.units import stress_from_virial
 
+if TYPE_CHECKING:
+    from nepforge.formats.checkpoint_file import NEPModel
+    from nepforge.models.uncertainty import Covariance
+
 SKIN = 1.0  # Å, as usual in molecular dynamics: a list serves some tens of steps
+ERROR_BARS = ("energy_std", "forces_std")
 
 
 class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no types
@@ -30,9 +37,15 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         skin: Å; neighbours are searched so far beyond the cutoff and kept until an atom has moved
             by half of it or the cell has changed. 0 searches anew each time. Numbers differ in
             rounding only.
+        uncertainty: Whether `energy_std` (eV, of the total) and `forces_std` (eV/Å, by component)
+            are properties too; needs covariance.npz beside nep_model.ckpt. They are found when
+            they are asked for, as in `calculator.get_property("energy_std", atoms)`: dynamics
+            costs no more. The forces of 96 atoms take a second at 3000 parameters, the energy
+            some 20 ms.
 
     Raises:
-        ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
+        ModelFileError: The file is missing, damaged, or of a kind that is not evaluated, or the
+            model has no covariance.
     """
 
     implemented_properties: Sequence[str] = (
@@ -43,15 +56,36 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         "stress",
     )
 
-    def __init__(self, model: Path | str, *, threads: int = 1, skin: float = SKIN) -> None:
-        self._open(str(model), model_text(Path(model)), threads, skin)
+    def __init__(
+        self,
+        model: Path | str,
+        *,
+        threads: int = 1,
+        skin: float = SKIN,
+        uncertainty: bool = False,
+    ) -> None:
+        path = Path(model)
+        known = _read_with_covariance(path) if uncertainty else None
+        self._open(str(model), model_text(path), threads, skin, known)
 
-    def _open(self, name: str, text: str, threads: int, skin: float) -> None:
+    def _open(
+        self,
+        name: str,
+        text: str,
+        threads: int,
+        skin: float,
+        known: tuple[NEPModel, Covariance] | None,
+    ) -> None:
         super().__init__()
-        self._arguments = (name, text, threads, skin)
+        self._arguments = (name, text, threads, skin, known)
         self._native = NativeModel(name, text=text)
+        self._known = known
         self.threads = threads
         self.skin = skin
+        if known is not None:
+            self.implemented_properties = (*self.implemented_properties, *ERROR_BARS)
+
+        self.results: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         return _reopen, self._arguments
@@ -87,13 +121,20 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = tuple(ase_calculator.all_changes),
     ) -> None:
-        """Everything at once: forces cost no more than the energy alone would save.
+        """Everything at once: forces cost no more than the energy alone would save. Error bars only
+        when `properties` has them.
 
         Raises:
             DataError: An element that the model does not know, a position that is not finite, or
                 atoms at the same place.
         """
         super().calculate(atoms, properties, system_changes)
+        if system_changes or "energy" not in self.results:
+            self.results = self._evaluate()
+        for name in set(properties) & set(ERROR_BARS):
+            self.results[name] = self._error_bar(name)
+
+    def _evaluate(self) -> dict[str, Any]:
         cell = self.atoms.cell.array
         found = self._native.evaluate_structure(
             self.atoms.numbers,
@@ -104,7 +145,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
             skin=self.skin,
         )
         energy = float(found.energies.sum())
-        self.results = {
+        results = {
             "energy": energy,
             "free_energy": energy,
             "energies": found.energies,
@@ -114,11 +155,33 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         if volume > 0.0:
             virial = (found.virial + found.virial.T) / 2
             stress = full_3x3_to_voigt_6_stress(stress_from_virial(virial, volume))
-            self.results["stress"] = stress
+            results["stress"] = stress
+        return results
+
+    def _error_bar(self, name: str) -> Any:
+        from nepforge.models import uncertainty  # noqa: PLC0415 - torch
+
+        if self._known is None:
+            raise ase_calculator.PropertyNotImplementedError(
+                "error bars need Calculator(model, uncertainty=True)"
+            )
+        x, y, z = map(bool, self.atoms.pbc)
+        cell = self.atoms.cell.array
+        frame = Frame(self.atoms.numbers, self.atoms.positions, cell, (x, y, z))
+        find = {"energy_std": uncertainty.energy_std, "forces_std": uncertainty.forces_std}
+        return find[name](*self._known, frame)
 
 
-def _reopen(name: str, text: str, threads: int, skin: float) -> Calculator:
+def _read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:
+    from nepforge.formats.covariance_file import read_with_covariance  # noqa: PLC0415 - torch
+
+    return read_with_covariance(path)
+
+
+def _reopen(
+    name: str, text: str, threads: int, skin: float, known: tuple[NEPModel, Covariance] | None
+) -> Calculator:
     """A calculator from the content of its file, which may no longer be there."""
     calculator = Calculator.__new__(Calculator)
-    calculator._open(name, text, threads, skin)
+    calculator._open(name, text, threads, skin, known)
     return calculator

@@ -251,6 +251,16 @@ def test_verdict_weighs_bits_then_tolerances_then_drift(
     assert judge(artifacts(body("a", 0.1)), artifacts(second)).verdict == verdict
 
 
+def test_files_that_a_later_version_adds_are_no_difference() -> None:
+    """Files that it no longer writes are one."""
+    more = body("a", 0.1)
+    more["stages"][0]["outputs"]["covariance.npz"] = {"sha256": "c", "size": 1}
+    found = judge(artifacts(body("a", 0.1)), artifacts(more))
+    assert (found.verdict, found.n_files) == ("reproduced", 1)
+    found = judge(artifacts(more), artifacts(body("a", 0.1)))
+    assert found.differing == {"train/covariance.npz": ("c", "")}
+
+
 def test_without_tolerance_other_bits_are_not_reproduced() -> None:
     """Nobody said what deviation is small."""
     first, second = (artifacts(body(name, 0.1, tolerance=False)) for name in "ab")

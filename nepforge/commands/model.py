@@ -36,6 +36,13 @@ threads_option = click.option(
 )
 
 
+uncertainty_option = click.option(
+    "--uncertainty",
+    is_flag=True,
+    help="Error bars too, from covariance.npz beside nep_model.ckpt.",
+)
+
+
 @click.command()
 @model_argument
 @click.argument("structures", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -51,6 +58,7 @@ threads_option = click.option(
 @from_option
 @species_option
 @part_option
+@uncertainty_option
 @threads_option
 @debug_option
 def infer(
@@ -61,12 +69,14 @@ def infer(
     file_format: str,
     species: str,
     part: str | None,
+    uncertainty: bool,
     threads: int,
 ) -> None:
     """Predict energy, forces and stress of STRUCTURES, which need no labels.
 
     MODEL is nep_model.ckpt, GPUMD's nep.txt or nep_to_lmps.txt; structures come in every format
-    that `nepforge data` reads.
+    that `nepforge data` reads. With --uncertainty each energy and force comes with its standard
+    deviation: extxyz has energy_std and forces_std.
     """
     from nepforge.inference import infer as run_model
 
@@ -75,11 +85,12 @@ def infer(
     if output is not None and output.exists():
         raise UsageError(f"{output}: exists", hint="name a new file")
     frames = _frames(structures, file_format, species, part)
-    predicted = run_model(model, frames, threads=threads)
+    predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     if output_format == "extxyz" and output is not None:
-        from nepforge.data.writers import write_frames
+        from nepforge.data.writers import write_predictions
 
-        write_frames(output, "extxyz", [entry.as_frame() for entry in predicted])
+        bars = [entry.bars for entry in predicted if entry.bars is not None]
+        write_predictions(output, [entry.as_frame() for entry in predicted], bars)
     else:
         text = _json_text(predicted) if output_format == "json" else _table_text(predicted)
         if output is None:
@@ -115,6 +126,11 @@ def _table_text(predicted: Sequence[Predicted]) -> str:
                 "-" if stress is None else f"{-float(np.trace(stress)) / 3.0:.4f}",
             ]
         )
+        if entry.bars is not None:
+            largest = float(np.linalg.norm(entry.bars.forces, axis=1).max())
+            rows[-1] += [f"{entry.bars.energy:.6f}", f"{largest:.6f}"]
+    if rows and len(rows[0]) > len(head):
+        head += ["energy std (eV)", "largest force std (eV/Å)"]
     return columns([head, *rows])
 
 
@@ -122,7 +138,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
     """Energies in eV, forces in eV/Å, virial in eV, stress in GPa (ASE sign)."""
     structures: list[dict[str, Any]] = []
     for entry in predicted:
-        stress = entry.stress_gpa
+        stress, bars = entry.stress_gpa, entry.bars
         structures.append(
             {
                 "source": entry.frame.source,
@@ -133,6 +149,8 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
                 "stress_gpa": None if stress is None else stress.tolist(),
             }
         )
+        if bars is not None:
+            structures[-1] |= {"energy_std": bars.energy, "forces_std": bars.forces.tolist()}
     return json.dumps({"v": 1, "structures": structures})
 
 
@@ -142,11 +160,12 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for metrics.json, frames.csv and parity plots.",
+    help="Folder for metrics.json, frames.csv, parity and calibration plots.",
 )
 @from_option
 @species_option
 @part_option
+@uncertainty_option
 @threads_option
 @json_option
 @debug_option
@@ -157,18 +176,21 @@ def test(
     file_format: str,
     species: str,
     part: str | None,
+    uncertainty: bool,
     threads: int,
     as_json: bool,
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
-    Energies and virials are per atom. Labels that a frame lacks count nowhere.
+    Energies and virials are per atom. Labels that a frame lacks count nowhere. With --uncertainty
+    the errors are also compared with the standard deviations that were predicted for them.
     """
     from nepforge.inference import compare, write_comparison
     from nepforge.inference import infer as run_model
 
     frames = _frames(data, file_format, species, part)
-    comparison = compare(run_model(model, frames, threads=threads))
+    predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
+    comparison = compare(predicted)
     metrics = comparison.metrics()
     if as_json:
         click.echo(json.dumps({"v": 1, **metrics}))
@@ -188,7 +210,14 @@ def _metrics_text(metrics: dict[str, float]) -> str:
         if f"{name}_rmse" in metrics:
             values = [f"{factor * metrics[f'{name}_{error}']:.4g}" for error in ("rmse", "mae")]
             rows.append([name, *values, unit])
-    return f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
+    text = f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
+    judged = [
+        f"{name} error bars: {metrics[f'{name}_within_1_std']:.1%} of the errors within one, "
+        f"{metrics[f'{name}_within_2_std']:.1%} within two"
+        for name in ("energy", "force")
+        if f"{name}_within_1_std" in metrics
+    ]
+    return "\n".join([text, *judged])
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""How far a prediction may be off: standard deviations of the energy and the forces of one frame."""
+"""How far the prediction of one frame may be off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nepforge.data.frame import FloatArray
 
 @frozen(eq=False)
 class ErrorBars:
-    """One standard deviation each."""
+    """Standard deviations."""
 
     energy: float  # eV, of the total
     forces: FloatArray  # [n_atoms, 3] eV/Å, by component

@@ -140,6 +140,8 @@ def _trained_model(recipe: Recipe) -> Input:
 
 def _evaluate_stage(recipe: Recipe) -> Stage:
     inputs = {"model": _trained_model(recipe), "train": TRAIN_FRAMES, "valid": VALID_FRAMES}
+    if recipe.model.kind == "nep" and recipe.optimizer.kind == "lkf":
+        inputs["covariance"] = Input("train", "covariance.npz")
     return _stage("evaluate", {"threads": recipe.threads}, inputs=inputs)
 
 

@@ -26,7 +26,7 @@ class StageKind:
 KINDS: dict[str, StageKind] = {
     "data": StageKind(4, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
     "train": StageKind(
-        2,
+        3,
         "nepforge.stages.train:run",
         ("torch", "numpy", "vesin"),
         ("epoch_*.dat", "*.png", "timing.json"),

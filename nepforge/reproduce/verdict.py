@@ -15,9 +15,10 @@ from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
 from nepforge.ledger.artifacts import Artifacts
 from nepforge.ledger.cache import FileRecord, differing_files
 
-# reproduced: every file that is not volatile has the recorded bytes. within_tolerance: files
-# differ, every metric with a tolerance is inside it. drifted: a metric is outside, or none has a
-# tolerance, and the arithmetic is another one. not_reproduced: the same on the same arithmetic.
+# reproduced: every recorded file that is not volatile has the recorded bytes; files that a later
+# version adds are nobody's claim. within_tolerance: files differ, every metric with a tolerance is
+# inside it. drifted: a metric is outside, or none has a tolerance, and the arithmetic is another
+# one. not_reproduced: the same on the same arithmetic.
 Verdict = Literal["reproduced", "within_tolerance", "drifted", "not_reproduced", "unverifiable"]
 HELD: tuple[Verdict, ...] = ("reproduced", "within_tolerance")
 WORDS: dict[Verdict, str] = {
@@ -118,6 +119,7 @@ def _compare_files(
     for name, stage in original.stages.items():
         volatile = tuple(stage["volatile"])
         first, second = _files(stage), _files(theirs.get(name, {"outputs": {}}))
+        second = {file: record for file, record in second.items() if file in first}
         n_files += sum(not _matches(file, volatile) for file in first)
         for file, digests in differing_files(first, second, volatile).items():
             differing[f"{name}/{file}"] = digests

@@ -10,12 +10,17 @@ import numpy as np
 import torch
 from attrs import frozen
 
+from nepforge.calibration import judge_error_bars
 from nepforge.data.frame import FloatArray, Frame, load_frames
+from nepforge.formats.covariance_file import read_covariance
 from nepforge.formats.potential_file import read_potential
 from nepforge.models.potential import TrainedPotential
+from nepforge.models.uncertainty import Covariance
+from nepforge.plots.calibration import calibration
 from nepforge.plots.parity import ParitySet, parity
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
+from nepforge.train.calibration import residuals
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.training_set import FrameSet
 
@@ -35,7 +40,10 @@ class SetPrediction:
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write metrics.json, groups.json, predictions_*.npz and parity_*.png."""
+    """Write metrics.json, groups.json, predictions_*.npz and parity_*.png.
+
+    With a covariance calibration.json and calibration.png too, of the validation set.
+    """
     del table  # the pinned thread count is in the context already
     torch.set_num_threads(ctx.threads)
     trained = read_potential(inputs["model"])
@@ -55,6 +63,9 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     write_metrics(ctx.out, metrics)
     write_json(ctx.out / "groups.json", by_group)
     _plot(ctx.out, found)
+    if "covariance" in inputs:
+        covariance = read_covariance(inputs["covariance"], trained.parameters)
+        _judge_error_bars(ctx.out, trained, covariance, load_frames(inputs["valid"]))
 
 
 def predict_set(trained: TrainedPotential, frames: Sequence[Frame]) -> SetPrediction:
@@ -76,6 +87,21 @@ def predict_set(trained: TrainedPotential, frames: Sequence[Frame]) -> SetPredic
         {name: np.concatenate(parts) for name, parts in reference.items()},
         {name: np.concatenate(parts) for name, parts in prediction.items()},
     )
+
+
+def _judge_error_bars(
+    folder: Path, trained: TrainedPotential, covariance: Covariance, frames: Sequence[Frame]
+) -> None:
+    found = residuals(trained, covariance, FrameSet.build(frames, trained.model))
+    report = judge_error_bars(
+        found.energy.numpy(),
+        found.energy_std.numpy(),
+        found.forces.numpy(),
+        found.forces_std.numpy(),
+    )
+    write_json(folder / "calibration.json", report.to_json())
+    if report.has_labels:
+        calibration(folder / "calibration.png", report)
 
 
 def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:

@@ -10,24 +10,32 @@ import torch
 
 from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
-from nepforge.formats.potential_file import with_numbers, write_potential
+from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.covariance_file import FILE, write_covariance
+from nepforge.formats.potential_file import Trained, with_numbers, write_potential
 from nepforge.models.potential import Potential
+from nepforge.models.uncertainty import triangular_factor
 from nepforge.plots.curves import loss_curves
 from nepforge.stages.context import StageContext
 from nepforge.models.uncertainty import triangular_factor
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
 from nepforge.stages.optimizers import STEPPERS, check_labels, observation_weights
 from nepforge.stages.outputs import write_json, write_metrics
+from nepforge.train.calibration import calibrated
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.calibration import calibrated
+from nepforge.train.steppers import LKFStepper, Stepper
 from nepforge.train.training_set import FrameSet
 
 ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write <kind>_model.ckpt, trace.txt, epoch_*.dat, loss.png, timing.json."""
+    """Write <kind>_model.ckpt, trace.txt, epoch_*.dat, loss.png, timing.json.
+
+    NEP by LKF leaves covariance.npz too.
+    """
     torch.set_num_threads(ctx.threads)
     torch.use_deterministic_algorithms(True)
     settings = table["optimizer"]
@@ -66,12 +74,22 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     )
     kept = with_numbers(model, result.parameters, scaler)
     write_potential(ctx.out / f"{table['model']['kind']}_model.ckpt", kept)
+    _write_covariance(ctx.out, kept, stepper, valid_set)
     result.trace.write(ctx.out / "trace.txt")
     _write_history(ctx.out, result)
     write_metrics(ctx.out, _metrics(result, model))
     seconds = result.history[-1]["seconds"]
     per_frame = seconds / (len(train_set) * len(result.history))
     write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
+
+
+def _write_covariance(out: Path, kept: Trained, stepper: Stepper, valid_set: FrameSet) -> None:
+    """Of the filter at the end, which a checkpoint holds anyway: since the best epoch error bars
+    have changed in little but scale, and the validation set sets the scale."""
+    if isinstance(stepper, LKFStepper) and isinstance(kept, NEPModel):
+        factors = [triangular_factor(block) for block in stepper.filter.covariances()]
+        covariance = calibrated(kept, factors, valid_set)
+        write_covariance(out / FILE, covariance, kept.parameters)
 
 
 def _metrics(result: TrainingResult, model: Potential) -> dict[str, float]:

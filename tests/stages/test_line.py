@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nepforge.data.frame import Frame, load_frames, save_frames
-from nepforge.errors import DataError, StageError
+from nepforge.errors import DataError, InterruptedRunError, StageError
 from nepforge.events import EpochFinished, Event, Message
 from nepforge.formats.checkpoint_file import read_checkpoint
 from nepforge.models.nep import NEP
@@ -213,6 +213,31 @@ def test_every_optimizer_trains_the_model(bench: Bench, optimizer: dict[str, Any
     assert read_checkpoint(bench.file("train", "nep_model.ckpt")).model.neurons == 6
     metrics = bench.metrics("train")
     assert (metrics["epochs"], metrics["stopped_early"]) == (3, 0)
+    assert not bench.file("train", "covariance.npz").exists()
+
+
+def test_an_interrupted_training_leaves_the_same_covariance(bench: Bench) -> None:
+    """It is that of the filter at the end, which a checkpoint restores bit for bit."""
+    run_train(bench)
+    straight = bench.file("train", "covariance.npz").read_bytes()
+    steps = iter([False] * 4 + [True])
+    ctx = attrs.evolve(bench.context("train"), stopping=lambda: next(steps))
+    with pytest.raises(InterruptedRunError):
+        train.run(TRAIN_TABLE, bench.frames(), ctx)
+    bench.file("train", "covariance.npz").unlink()
+    train.run(TRAIN_TABLE, bench.frames(), attrs.evolve(ctx, stopping=lambda: False))
+    assert bench.file("train", "covariance.npz").read_bytes() == straight
+
+
+def test_evaluation_judges_the_error_bars_of_a_filter(bench: Bench) -> None:
+    """Every validation frame, and every force component of so small a set."""
+    run_train(bench)
+    names = {"model": "nep_model.ckpt", "covariance": "covariance.npz"}
+    inputs = {key: bench.file("train", name) for key, name in names.items()}
+    evaluate.run({"threads": 1}, {**inputs, **bench.frames()}, bench.context("evaluate"))
+    report = json.loads(bench.file("evaluate", "calibration.json").read_text())
+    assert (report["energy"]["count"], report["force"]["count"]) == (3, 3 * 6 * 3)
+    assert bench.file("evaluate", "calibration.png").stat().st_size > 1000
 
 
 def test_a_prefactor_of_labels_that_nobody_has_is_refused(bench: Bench) -> None:

@@ -1,5 +1,10 @@
 """Writers of labelled structures, one module a family of formats."""
 
-from nepforge.data.writers.table import WRITERS, write_frames, write_parts
+from nepforge.data.writers.table import (
+    WRITERS,
+    write_frames,
+    write_parts,
+    write_predictions,
+)
 
-__all__ = ["WRITERS", "write_frames", "write_parts"]
+__all__ = ["WRITERS", "write_frames", "write_parts", "write_predictions"]

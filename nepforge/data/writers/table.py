@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from nepforge.data.error_bars import ErrorBars
 from nepforge.data.frame import Frame
 from nepforge.data.writers.extxyz import write_extxyz
 from nepforge.data.writers.npy import write_deepmd, write_pwdata
@@ -33,6 +34,16 @@ def write_frames(path: Path, file_format: str, frames: Sequence[Frame]) -> None:
     """
     with _new(path) as scratch:
         WRITERS[file_format](scratch, frames)
+
+
+def write_predictions(path: Path, frames: Sequence[Frame], bars: Sequence[ErrorBars]) -> None:
+    """Write frames to a new file of extended XYZ, with their error bars when there are any.
+
+    Raises:
+        UsageError: Something is at `path`.
+    """
+    with _new(path) as scratch:
+        write_extxyz(scratch, frames, bars)
 
 
 def write_parts(path: Path, file_format: str, parts: Mapping[str, Sequence[Frame]]) -> None:
