@@ -47,7 +47,8 @@ def read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:
     if not is_checkpoint(path) or not beside.exists():
         raise ModelFileError(
             f"{path}: this model has no covariance: expected nep_model.ckpt with {FILE} beside it",
-            hint='train with optimizer.kind = "lkf", and name train/nep_model.ckpt of that run',
+            hint='train with optimizer.kind = "lkf", and name train/nep_model.ckpt of that run, or '
+            "that of the cache where summary.json of the run lists it as only_in_cache",
         )
     trained = read_checkpoint(path)
     return trained, read_covariance(beside, trained.parameters)
