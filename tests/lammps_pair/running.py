@@ -80,7 +80,9 @@ write_dump all custom dump id fx fy fz c_energy c_stress[*] c_centroid[*] &
 """
 
 
-def run(folder: Path, script: str, ranks: int = 1, threads: int = 1) -> Output:
+def run(
+    folder: Path, script: str, ranks: int = 1, threads: int = 1, time_limit: float = TIME_LIMIT
+) -> Output:
     """What LAMMPS makes of a script in `folder`."""
     (folder / "in.lmp").write_text(script)
     (folder / "dump").unlink(missing_ok=True)
@@ -91,7 +93,7 @@ def run(folder: Path, script: str, ranks: int = 1, threads: int = 1) -> Output:
         env=lammps.environment(threads),
         capture_output=True,
         text=True,
-        timeout=TIME_LIMIT,
+        timeout=time_limit,
         check=False,
     )
     atoms = np.zeros((0, 0))

@@ -78,20 +78,21 @@ def test_pressure_is_the_trace_of_the_virial(tmp_path: Path) -> None:
     assert output.value("pxx") == pytest.approx(expected, rel=1.0e-6)  # LAMMPS's e is of 2010
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
 @pytest.mark.parametrize("kind", ["nep4", "type-wise cutoffs"])
-def test_two_ranks_give_the_result_of_one(kind: str, tmp_path: Path) -> None:
-    """Forces, energies and stresses after ten steps on one and on two processes."""
+def test_ranks_give_the_result_of_one(kind: str, ranks: int, tmp_path: Path) -> None:
+    """Forces, energies and stresses after ten steps on one and on several processes."""
     standard(tmp_path, kind)
     moving = (
         PREAMBLE + "replicate 3 1 1\n" + PAIR.format(species="Si O")
         + "velocity all create 300 7 loop geom\nfix 1 all nve\n" + REPORT.format(steps=10)
     )  # fmt: skip
-    one, two = run(tmp_path, moving), run(tmp_path, moving, ranks=2)
-    assert one.status == two.status == 0, one.text + two.text
-    assert "2 by 1 by 1 MPI processor grid" in two.text
+    one, several = run(tmp_path, moving), run(tmp_path, moving, ranks=ranks)
+    assert one.status == several.status == 0, one.text + several.text
+    assert f"CPU use with {ranks} MPI tasks" in several.text
     scale = max(1.0, float(np.abs(one.atoms[:, 5:]).max()))
-    np.testing.assert_allclose(two.atoms[:, :5], one.atoms[:, :5], atol=1.0e-8)
-    np.testing.assert_allclose(two.atoms[:, 5:], one.atoms[:, 5:], atol=1.0e-9 * scale)
+    np.testing.assert_allclose(several.atoms[:, :5], one.atoms[:, :5], atol=1.0e-8)
+    np.testing.assert_allclose(several.atoms[:, 5:], one.atoms[:, 5:], atol=1.0e-9 * scale)
 
 
 @pytest.mark.parametrize("species", ["O Si", "8 14", "O 14"])
