@@ -8,12 +8,13 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nepforge.errors import InterruptedRunError, NepforgeError
 from nepforge.events import Listener, Message, StageStarted
 from nepforge.interrupt import StopFlag
 from nepforge.ledger.cache import Damage, Published, differing_files
+from nepforge.ledger.fetching import fetch, remote_of
 from nepforge.ledger.last import LastResult
 from nepforge.ledger.locks import hold
 from nepforge.ledger.outlook import stage_content, why
@@ -23,9 +24,6 @@ from nepforge.plan.kinds import StageKind
 from nepforge.plan.stage import Plan, Stage, key_of, lineage_of
 from nepforge.stages.call import call_stage, read_metrics
 from nepforge.stages.context import StageContext
-
-if TYPE_CHECKING:
-    from nepforge.ledger.remote import Remote
 
 KEPT_ENDS = 4  # of finished trainings; the covariance of a filter makes each about 100 MB
 
@@ -48,7 +46,7 @@ class Builder:
         self._emit = emit
         self._stop = stop
         self._lock_timeout = lock_timeout
-        self._remote = _remote_of(space)
+        self._remote = remote_of(space)
 
     def record_of(
         self,
@@ -115,25 +113,20 @@ class Builder:
         """The result from the remote store, when it is there and right."""
         if self._remote is None:
             return None
-        scratch = self._space.scratch(key, os.getpid())
-        self._space.drop_scratch(key)
-        scratch.mkdir()
         try:
-            if not self._remote.fetch(key, scratch):
-                return None
-            found = self._space.cache.adopt(scratch, key)
+            found = fetch(self._space, self._remote, key)
         except NepforgeError as error:
             self._remote = None
-            self._emit(Message("warning", f"{error.message}; goes on without it", stage.name))
+            text = f"{error.message}; goes on without it ({error.hint})"
+            self._emit(Message("warning", text, stage.name))
             return None
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        if isinstance(found, Published):
+        if isinstance(found, Damage):
+            text = f"the copy at {self._space.remote} is damaged ({found.reason}) and is not used"
+            self._emit(Message("warning", text, stage.name))
+            return None
+        if found is not None:
             self._emit(Message("info", f"fetched from {self._space.remote}", stage.name))
-            return found
-        text = f"the copy at {self._space.remote} is damaged ({found.reason}) and is not used"
-        self._emit(Message("warning", text, stage.name))
-        return None
+        return found
 
     def _build(
         self, stage: Stage, content: Mapping[str, Any], inputs: Mapping[str, Path], reason: str
@@ -229,14 +222,6 @@ def _begin_state(state: Path, end: Path | None) -> None:
         except OSError:  # replaced under our hands: the build starts from scratch
             shutil.rmtree(draft, ignore_errors=True)
     state.mkdir(exist_ok=True)
-
-
-def _remote_of(space: Workspace) -> Remote | None:
-    if not space.remote:
-        return None
-    from nepforge.ledger.remote import Remote  # noqa: PLC0415 - 0.1 s, only with an address
-
-    return Remote(space.remote)
 
 
 def _input_files(stage: Stage, done: Mapping[str, Published]) -> dict[str, Path]:

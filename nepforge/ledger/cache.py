@@ -216,15 +216,30 @@ def files_body(files: Mapping[str, FileRecord]) -> dict[str, Any]:
     return {name: {"sha256": record.sha256, "size": record.size} for name, record in files.items()}
 
 
-def _checked(key: str, folder: Path) -> Published | Damage:
+def read_manifest(key: str, raw: bytes, folder: Path) -> Published | Damage:
+    """What a manifest says of the result in `folder`, whose files are not looked at.
+
+    A manifest is sound when every byte of it is what we would write, and it belongs to its key.
+    """
     try:
-        published = _read_manifest(folder)
+        published = _decode_manifest(raw, folder)
+        if _encode_manifest(published) != raw:
+            raise ValueError(f"{MANIFEST}: other bytes than were published")
         if published.key != key or key_of(published.content) != key:
             raise ValueError(f"{MANIFEST}: belongs to another key")
-        _check_files(published)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Damage(key, folder, str(error))
     return published
+
+
+def _checked(key: str, folder: Path) -> Published | Damage:
+    try:
+        found = read_manifest(key, (folder / MANIFEST).read_bytes(), folder)
+        if isinstance(found, Published):
+            _check_files(found)
+    except (OSError, ValueError) as error:
+        return Damage(key, folder, str(error))
+    return found
 
 
 def _moved(scratch: Path, target: Path) -> bool:
@@ -313,11 +328,9 @@ def _json(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(fields, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
-def _read_manifest(folder: Path) -> Published:
-    """The manifest of a folder; ValueError unless every byte of it is what we would write."""
-    raw = (folder / MANIFEST).read_bytes()
+def _decode_manifest(raw: bytes, folder: Path) -> Published:
     fields = json.loads(raw)
-    published = Published(
+    return Published(
         key=fields["key"],
         folder=folder,
         content=fields["content"],
@@ -328,6 +341,3 @@ def _read_manifest(folder: Path) -> Published:
         volatile=tuple(fields["volatile"]),
         seconds=fields["seconds"],
     )
-    if _encode_manifest(published) != raw:
-        raise ValueError(f"{MANIFEST}: other bytes than were published")
-    return published
