@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from nepforge.ledger.last import LastResult
 from nepforge.ledger.locks import hold
 from nepforge.ledger.outlook import stage_content, why
 from nepforge.ledger.run_record import StageRecord
-from nepforge.ledger.workspace import Workspace
+from nepforge.ledger.workspace import Workspace, modified
 from nepforge.plan.kinds import StageKind
 from nepforge.plan.stage import Plan, Stage, key_of, lineage_of
 from nepforge.stages.call import call_stage, read_metrics
@@ -89,7 +89,7 @@ class Builder:
         return record
 
     def _hit(self, stage: Stage, published: Published) -> StageRecord:
-        shutil.rmtree(self._space.state(published.key), ignore_errors=True)  # of a killed run
+        shutil.rmtree(self._state(published.content), ignore_errors=True)  # of a killed run
         metrics = read_metrics(stage.name, published.folder)
         return StageRecord(stage, published, cached=True, resumed=False, metrics=metrics)
 
@@ -133,12 +133,10 @@ class Builder:
     ) -> StageRecord:
         """Run a stage and publish what it wrote; the caller holds the lock of its key."""
         key = key_of(content)
-        scratch, state = self._space.scratch(key, os.getpid()), self._space.state(key)
+        scratch, state = self._space.scratch(key, os.getpid()), self._state(content)
         self._space.drop_scratch(key)
         scratch.mkdir()
-        endings = self._kinds[stage.kind].endings
-        end = self._space.ends(lineage_of(content, endings)) if endings else None
-        _begin_state(state, end)
+        _begin_state(state, self._space.relatives(state))
         resumed = any(state.iterdir())
         self._emit(StageStarted(stage.name, stage.kind, key, reason, resumed))
         started = time.monotonic()
@@ -148,19 +146,27 @@ class Builder:
             published = self._publish(stage, content, scratch, time.monotonic() - started)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        if end is not None:
-            self._keep_end(state, end)
+        if self._kinds[stage.kind].endings:
+            self._keep_end(state)
         shutil.rmtree(state, ignore_errors=True)
         return StageRecord(stage, published, cached=False, resumed=resumed, metrics=metrics)
 
-    def _keep_end(self, state: Path, end: Path) -> None:
-        """Keep where a finished build stood, and the ends of few others: they are large."""
-        shutil.rmtree(end, ignore_errors=True)
+    def _state(self, content: Mapping[str, Any]) -> Path:
+        """The state folder of the stage with this content."""
+        endings = self._kinds[content["stage"]].endings
+        return self._space.state(key_of(content), lineage_of(content, endings) if endings else "")
+
+    def _keep_end(self, state: Path) -> None:
+        """Keep where a finished build stood, and the ends of few other lineages: they are large."""
+        end = self._space.end(state)
+        older = [folder for folder in self._space.relatives(state) if folder.parent == end.parent]
+        for folder in older:
+            shutil.rmtree(folder, ignore_errors=True)
         try:
             state.rename(end)
         except OSError:
             return  # another process keeps its own end at this moment
-        kept = sorted(end.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        kept = sorted(end.parent.iterdir(), key=modified)
         for folder in kept[:-KEPT_ENDS]:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -211,13 +217,16 @@ class Builder:
             raise InterruptedRunError("stopped between two stages")
 
 
-def _begin_state(state: Path, end: Path | None) -> None:
-    """Make the state folder; a new one starts with the files of an earlier end."""
-    if not state.exists() and end is not None and end.is_dir():
+def _begin_state(state: Path, relatives: Sequence[Path]) -> None:
+    """Make the state folder; a new one starts with the files of the newest relative.
+
+    That may be of a build under way: a stage replaces its checkpoint in one step.
+    """
+    if not state.exists() and relatives:
         draft = state.with_name(f".{state.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         try:
-            shutil.copytree(end, draft)
+            shutil.copytree(relatives[0], draft)
             draft.rename(state)
         except OSError:  # replaced under our hands: the build starts from scratch
             shutil.rmtree(draft, ignore_errors=True)

@@ -403,6 +403,35 @@ def test_a_longer_build_goes_on_from_the_end_of_a_shorter_one(tmp_path: Path) ->
     assert (extended.folder / model).read_text() == (straight.folder / model).read_text()
 
 
+class StopAfter(StopFlag):
+    """Turns true after it was asked so often."""
+
+    def __init__(self, n_answers: int) -> None:
+        super().__init__()
+        self.left = n_answers
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0 or super().__call__()
+
+
+def test_a_longer_build_goes_on_from_where_another_one_was_stopped(tmp_path: Path) -> None:
+    """The unfinished build keeps its state, and the result is that of a straight build."""
+    with pytest.raises(InterruptedRunError, match=r"stopped after step [1-6]"):
+        run_toy(tmp_path / "two", plan_of(chain(7)), stop=StopAfter(6))
+    events: list[Event] = []
+    longer = run_toy(tmp_path / "two", plan_of(chain(10)), events.append)
+    assert [e.resumed for e in events if isinstance(e, StageStarted)] == [True]
+    assert len(list((tmp_path / "two" / ".nepforge" / "state").iterdir())) == 1
+    straight = run_toy(tmp_path / "one", plan_of(chain(10)))
+    assert longer.folder is not None
+    assert straight.folder is not None
+    model = Path("longer") / "model.txt"
+    assert (longer.folder / model).read_text() == (straight.folder / model).read_text()
+    assert run_toy(tmp_path / "two", plan_of(chain(7))).computed == 1
+    assert not list((tmp_path / "two" / ".nepforge" / "state").iterdir())
+
+
 def test_an_end_is_offered_to_nothing_else(tmp_path: Path) -> None:
     """Another value that makes numbers starts from scratch; few ends are kept."""
     events: list[Event] = []

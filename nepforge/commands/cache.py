@@ -87,8 +87,16 @@ def verify(workspace: Path | None, store: Path | None) -> None:
     show_default=True,
     help="Newest finished runs of each recipe whose results stay.",
 )
+@click.option(
+    "--ends",
+    "all_ends",
+    is_flag=True,
+    help="Remove also where kept trainings ended, which longer ones go on from.",
+)
 @debug_option
-def gc(workspace: Path | None, store: Path | None, dry_run: bool, kept_runs: int) -> None:
+def gc(
+    workspace: Path | None, store: Path | None, dry_run: bool, kept_runs: int, all_ends: bool
+) -> None:
     """Remove what no newest run and no pinned run reaches, and what killed runs left.
 
     Ledger and run folders stay as they are. A removed result is computed again when it is needed.
@@ -96,7 +104,7 @@ def gc(workspace: Path | None, store: Path | None, dry_run: bool, kept_runs: int
     from nepforge.ledger.garbage import find_garbage, remove
     from nepforge.ui.cache import garbage_text, megabytes
 
-    garbage = find_garbage(_space(workspace, store), kept_runs)
+    garbage = find_garbage(_space(workspace, store), kept_runs, all_ends=all_ends)
     if not garbage:
         click.echo("nothing to remove")
         return

@@ -28,7 +28,9 @@ RECENT = 3600.0  # s; a result so young may belong to a run that has not recorde
 OLD_STATE = 30 * 86400.0  # s; a checkpoint that nobody came back for
 KEPT_RUNS = 1  # newest finished ones of each recipe
 
-Kind = Literal["result", "second build", "scratch", "state", "quarantine", "repetition", "bundle"]
+Kind = Literal[
+    "result", "second build", "scratch", "state", "end", "quarantine", "repetition", "bundle"
+]
 
 
 @frozen
@@ -41,19 +43,23 @@ class Garbage:
     lock: Path | None = None  # held while it is removed
 
 
-def find_garbage(space: Workspace, kept_runs: int = KEPT_RUNS) -> list[Garbage]:
+def find_garbage(
+    space: Workspace, kept_runs: int = KEPT_RUNS, *, all_ends: bool = False
+) -> list[Garbage]:
     """What `remove` may remove, the largest first; changes nothing.
 
     Args:
         space: The workspace.
         kept_runs: Newest finished runs of each recipe whose results are kept.
+        all_ends: Take the ends of kept trainings too: a longer one then starts from scratch.
 
     Raises:
         NepforgeError: A user of the shared store cannot be asked.
         IntegrityError: A ledger is damaged.
     """
     kept = _kept_keys(space, kept_runs)
-    found = [*_results(space, kept), *_leftovers(space)]
+    ends = _ends(space) if all_ends else _ends(space, kept)
+    found = [*_results(space, kept), *ends, *_leftovers(space)]
     return sorted(found, key=lambda garbage: -garbage.size)
 
 
@@ -159,17 +165,23 @@ def _results(space: Workspace, kept: set[str]) -> Iterator[Garbage]:
             yield Garbage("second build", path, _size(path), space.lock(key))
 
 
+def _ends(space: Workspace, kept: set[str] | None = None) -> Iterator[Garbage]:
+    """Where finished trainings stood: of those whose results are not `kept`, or of all."""
+    for path in _inside(space.hidden / "ends"):
+        is_needed = kept is not None and (path.name.partition("-")[0] in kept or _is_recent(path))
+        if not is_needed:
+            yield Garbage("end", path, _size(path))
+
+
 def _leftovers(space: Workspace) -> Iterator[Garbage]:
     for path in _inside(space.store / "scratch"):
         key = path.name.partition("-")[0]
         yield Garbage("scratch", path, _size(path), space.lock(key))
     for path in _inside(space.hidden / "state"):
-        done = isinstance(space.cache.inspect(path.name), Published)
+        key = path.name.partition("-")[0]
+        done = isinstance(space.cache.inspect(key), Published)
         if done or time.time() - path.stat().st_mtime > OLD_STATE:
-            yield Garbage("state", path, _size(path), space.lock(path.name))
-    for path in _inside(space.hidden / "ends"):
-        if time.time() - path.stat().st_mtime > OLD_STATE:
-            yield Garbage("state", path, _size(path))
+            yield Garbage("state", path, _size(path), space.lock(key))
     for path in _inside(space.store / "quarantine"):
         yield Garbage("quarantine", path, _size(path))
     for path in _inside(space.hidden / "reproduce"):

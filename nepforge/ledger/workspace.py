@@ -50,13 +50,29 @@ class Workspace:
         """The lock of a key, shared by all who use the store."""
         return self.store / "locks" / f"{name}.lock"
 
-    def state(self, key: str) -> Path:
-        """What a stage keeps for resuming; removed when its result is published."""
-        return self.hidden / "state" / key
+    def state(self, key: str, lineage: str = "") -> Path:
+        """What a stage keeps for resuming; removed when its result is published.
 
-    def ends(self, lineage: str) -> Path:
-        """The last state of a finished build, for one that goes on from there."""
-        return self.hidden / "ends" / lineage
+        Its name tells the lineage too, of a stage that has one: see plan.stage.lineage_of.
+        """
+        return self.hidden / "state" / (f"{key}-{lineage}" if lineage else key)
+
+    def end(self, state: Path) -> Path:
+        """Where the last state of a finished build is kept, for one that goes on from there."""
+        return self.hidden / "ends" / state.name
+
+    def relatives(self, state: Path) -> list[Path]:
+        """States of unfinished and ends of finished builds of the same lineage, newest first."""
+        _, _, lineage = state.name.partition("-")
+        if not lineage:
+            return []
+        folders = [
+            folder
+            for name in ("state", "ends")
+            for folder in (self.hidden / name).glob(f"*-{lineage}")
+            if folder != state
+        ]
+        return sorted(folders, key=modified, reverse=True)
 
     def scratch(self, key: str, process: int) -> Path:
         """Where a stage writes before its result is published."""
@@ -100,6 +116,14 @@ class Workspace:
                 hint="make the folder writable or free space; nothing was computed",
             ) from error
         self.ledger.check_writable()
+
+
+def modified(folder: Path) -> float:
+    """When a folder last changed, in s; 0 for one that another process took away."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def find_workspace(recipe_path: Path) -> Path:

@@ -17,11 +17,11 @@ from nepforge.ledger import garbage
 from nepforge.ledger.garbage import Garbage, damaged, find_garbage, pin, remove, unpin
 from nepforge.ledger.locks import hold
 from nepforge.ledger.workspace import Workspace, open_workspace
-from nepforge.plan.stage import Plan
+from nepforge.plan.stage import Input, Plan, Stage
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from engine_toys import KINDS, run_toy, toy_plan
+from engine_toys import KINDS, plan_of, run_toy, toy_plan
 
 
 @pytest.fixture
@@ -118,6 +118,28 @@ def test_old_states_go_and_young_ones_stay(space: Workspace) -> None:
     past = time.time() - 40 * 86400.0
     os.utime(old, (past, past))
     assert [item.path for item in find_garbage(space)] == [old]
+
+
+def longer(steps: int, label: str) -> Plan:
+    """A training whose `steps` only say when it ends."""
+    numbers = Stage("numbers", "numbers", 1, {"seed": 1})
+    inputs = {"numbers": Input("numbers", "numbers.json")}
+    table = {"train": {"steps": steps, "label": label}}
+    return plan_of([numbers, Stage("longer", "longer", 1, table, inputs=inputs)])
+
+
+def test_ends_go_with_their_results_or_when_asked_for(space: Workspace) -> None:
+    """Of trainings that no kept run has; with all_ends of kept ones too."""
+    run_toy(space.root, longer(4, "a"))
+    (end,) = (space.hidden / "ends").iterdir()
+    assert not [item for item in find_garbage(space) if item.kind == "end"]
+    found = [item for item in find_garbage(space, all_ends=True) if item.kind == "end"]
+    assert [item.path for item in found] == [end]
+    assert found[0].size == (end / "checkpoint.json").stat().st_size
+    run_toy(space.root, longer(4, "b"))
+    assert [item.path for item in find_garbage(space) if item.kind == "end"] == [end]
+    remove(find_garbage(space))
+    assert not end.exists()
 
 
 def test_damaged_results_are_listed(space: Workspace) -> None:
