@@ -52,7 +52,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     arrays: dict[str, Any] = {name: t.numpy() for name, t in checkpoint.tensors.items()}
     arrays["header"] = np.frombuffer(header, dtype=np.uint8)
     arrays["rng"] = checkpoint.rng_state.numpy()
-    temporary = folder / f"{FILE}.{os.getpid()}.tmp"
+    temporary = folder / f"{FILE}.tmp"  # the lock of the stage keeps others out
     with temporary.open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()
