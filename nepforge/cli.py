@@ -231,6 +231,7 @@ def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:
 @set_option
 @workspace_option
 @cache_option
+@remote_option
 @json_option
 @debug_option
 def plan(
@@ -238,9 +239,10 @@ def plan(
     overrides: tuple[str, ...],
     workspace: Path | None,
     store: Path | None,
+    remote: str,
     as_json: bool,
 ) -> None:
-    """Show what a run would compute, what is cached, and why."""
+    """Show what a run would compute, what is cached or would be fetched, and why."""
     import attrs
 
     from nepforge.engine import find_workspace, plan_run
@@ -248,7 +250,8 @@ def plan(
 
     for loaded in load_all(recipe, overrides):
         built = _plan(loaded)
-        stages = plan_run(workspace or find_workspace(recipe), built, store=store)
+        root = workspace or find_workspace(recipe)
+        stages = plan_run(root, built, store=store, remote=remote)
         if as_json:  # one line a run
             content = {"v": 1, "name": built.name, "recipe_hash": built.recipe_hash}
             click.echo(json.dumps({**content, "stages": [attrs.asdict(stage) for stage in stages]}))

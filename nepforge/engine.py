@@ -27,6 +27,7 @@ from nepforge.interrupt import StopFlag
 from nepforge.ledger.cache import Published
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.environment import pin_threads
+from nepforge.ledger.fetching import remote_of
 from nepforge.ledger.last import LastResult, read_last, write_last
 from nepforge.ledger.locks import NO_TIME_LIMIT
 from nepforge.ledger.outlook import Explanation, explain, look_ahead
@@ -44,6 +45,7 @@ def plan_run(
     plan: Plan,
     *,
     store: Path | None = None,
+    remote: str = "",
     kinds: Mapping[str, StageKind] = KINDS,
 ) -> tuple[PlannedStage, ...]:
     """What a run would do with every stage and why; changes nothing.
@@ -52,11 +54,16 @@ def plan_run(
         workspace: The folder from `find_workspace`.
         plan: The stages.
         store: A shared folder of results instead of the workspace's own.
+        remote: Address of results that others published; asked, not fetched from.
         kinds: Stage kind -> its function, version and packages.
+
+    Raises:
+        NepforgeError: The address cannot be read.
     """
-    space = open_workspace(workspace, store)
+    space = open_workspace(workspace, store, remote)
     last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
-    return tuple(outlook.planned for outlook in look_ahead(space.cache, plan, kinds, last))
+    outlooks = look_ahead(space.cache, plan, kinds, last, remote_of(space))
+    return tuple(outlook.planned for outlook in outlooks)
 
 
 def explain_stage(
@@ -65,16 +72,18 @@ def explain_stage(
     stage: str,
     *,
     store: Path | None = None,
+    remote: str = "",
     kinds: Mapping[str, StageKind] = KINDS,
 ) -> Explanation:
     """Why a run would compute a stage or not, and every part of its key; changes nothing.
 
     Raises:
         UsageError: The plan has no such stage.
+        NepforgeError: The address `remote` cannot be read.
     """
-    space = open_workspace(workspace, store)
+    space = open_workspace(workspace, store, remote)
     last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
-    return explain(space.cache, plan, kinds, last, stage)
+    return explain(space.cache, plan, kinds, last, stage, remote_of(space))
 
 
 def run(

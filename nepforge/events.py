@@ -23,6 +23,7 @@ class PlannedStage:
     key: str | None  # None while an upstream output digest is not known yet
     cached: bool
     reason: str  # "cached", or why it must run
+    remote: bool = False  # not cached, but in the remote store that was asked
 
 
 @frozen

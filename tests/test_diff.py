@@ -13,7 +13,7 @@ from nepforge import cli
 from nepforge.diff.frames import frame_changes
 from nepforge.diff.metrics import MetricPair, p_value
 from nepforge.diff.trace import Divergence, first_divergence
-from tests.small_run import make_workspace, run_recipe
+from tests.small_run import copy_workspace, make_workspace, run_recipe
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,19 @@ def test_run_folder_names_a_run_too(runs: tuple[Path, list[str]], tmp_path: Path
     text = page.read_text(encoding="utf-8")
     assert "seed" in text
     assert "http" not in text
+
+
+def test_files_of_a_clone_are_compared_from_a_shared_cache(
+    runs: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    """Without it their digests alone are known."""
+    folder, (first, second, *_) = runs
+    copy_workspace(folder, tmp_path / "clone")
+    alone = json.loads(diff(tmp_path / "clone", first, second, "--json").stdout)
+    cache = ["--cache", str(folder / ".nepforge")]
+    shared = json.loads(diff(tmp_path / "clone", first, second, "--json", *cache).stdout)
+    assert (alone["trace_known"], shared["trace_known"]) == ("gone", "compared")
+    assert shared["trace"]["step"] == 0
 
 
 def test_frames_are_told_apart_by_structure_and_labels(tmp_path: Path) -> None:

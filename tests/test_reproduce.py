@@ -189,6 +189,20 @@ def test_bundle_without_data_takes_them_from_a_folder(
     assert loaded.hash == original.body["recipe"]["hash"]
 
 
+def test_bundle_takes_what_is_missing_from_a_remote_store(
+    published: tuple[Path, str], clone: Workspace, tmp_path: Path
+) -> None:
+    """A clone has the ledger, others have the files."""
+    remote = f"{published[0]}/.nepforge/cache"
+    target = tmp_path / "small.zip"
+    options = ["--workspace", str(clone.root), "--remote", remote]
+    answer = nepforge("bundle", published[1][:8], str(target), *options)
+    assert answer.exit_code == 0, answer.output
+    assert "warning" not in answer.stderr
+    with zipfile.ZipFile(target) as archive:
+        assert "artifacts/train/nep_model.ckpt" in archive.namelist()
+
+
 @pytest.mark.parametrize("spoil", ["proof", "outside", "cut"])
 def test_spoilt_bundle_is_refused(bundle: Bundle, tmp_path: Path, spoil: str) -> None:
     """An entry that its proof does not prove, a name outside of the folder, a torn file."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import here, workspace_option
+from nepforge.commands.options import cache_option, here, remote_option, workspace_option
 
 
 @click.command()
@@ -20,19 +20,27 @@ from nepforge.commands.options import here, workspace_option
     help="A folder to look for data files in first.",
 )
 @workspace_option
+@cache_option
+@remote_option
 @debug_option
 def bundle(
-    hash_prefix: str, target: Path, no_data: bool, data: Path | None, workspace: Path | None
+    hash_prefix: str,
+    target: Path,
+    no_data: bool,
+    data: Path | None,
+    workspace: Path | None,
+    store: Path | None,
+    remote: str,
 ) -> None:
     """Pack a run: recipe, data, models, plots, environment, ledger entry and its proof.
 
     OUT.zip is a Workflow Run RO-Crate. `nepforge reproduce OUT.zip` repeats the run from it alone.
     """
     from nepforge.bundle.write import write_bundle
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.ledger.workspace import open_workspace
     from nepforge.reproduce.original import original_from_ledger
 
-    space = Workspace(here(workspace).resolve())
+    space = open_workspace(here(workspace), store, remote)
     original = original_from_ledger(space, hash_prefix, data)
     written = write_bundle(space, original, target, with_data=not no_data)
     click.echo(f"wrote {target}: {written.n_files} files, {written.size / 1.0e6:.1f} MB")

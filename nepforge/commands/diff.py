@@ -10,7 +10,13 @@ from pathlib import Path
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import here, json_option, workspace_option
+from nepforge.commands.options import (
+    cache_option,
+    here,
+    json_option,
+    remote_option,
+    workspace_option,
+)
 from nepforge.errors import NotReproducedError
 
 
@@ -25,6 +31,8 @@ from nepforge.errors import NotReproducedError
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when the runs differ.")
 @workspace_option
+@cache_option
+@remote_option
 @debug_option
 def diff(
     first: str,
@@ -33,6 +41,8 @@ def diff(
     html: Path | None,
     exit_code: bool,
     workspace: Path | None,
+    store: Path | None,
+    remote: str,
 ) -> None:
     """Compare two runs: recipe, data, environment, training, weights, metrics, MD, speed.
 
@@ -40,11 +50,11 @@ def diff(
     difference for --exit-code.
     """
     from nepforge.diff.compare import compare, run_named
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.ledger.workspace import open_workspace
     from nepforge.ui.difference import difference_html, print_difference
     from nepforge.ui.mode import console_for
 
-    space = Workspace(here(workspace).resolve())
+    space = open_workspace(here(workspace), store, remote)
     found = compare(run_named(space, first), run_named(space, second), space.ledger.entries())
     if as_json:
         click.echo(json.dumps(found.to_json()))

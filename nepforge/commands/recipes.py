@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import cache_option, workspace_option
+from nepforge.commands.options import cache_option, remote_option, workspace_option
 from nepforge.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def load_all(recipe: Path, overrides: tuple[str, ...]) -> tuple[LoadedRecipe, ..
 @set_option
 @workspace_option
 @cache_option
+@remote_option
 @debug_option
 def explain(
     recipe: Path,
@@ -48,6 +49,7 @@ def explain(
     overrides: tuple[str, ...],
     workspace: Path | None,
     store: Path | None,
+    remote: str,
 ) -> None:
     """Say why a run would compute STAGE or not, with every part of its key."""
     from nepforge.engine import explain_stage, find_workspace
@@ -58,5 +60,5 @@ def explain(
     for loaded in load_all(recipe, overrides):
         if loaded.place is not None:
             click.echo(f"{loaded.recipe.name}:")
-        explained = explain_stage(root, build(loaded), stage, store=store)
+        explained = explain_stage(root, build(loaded), stage, store=store, remote=remote)
         click.echo(explanation_text(stage, explained))

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import here, json_option, workspace_option
+from nepforge.commands.options import (
+    cache_option,
+    here,
+    json_option,
+    remote_option,
+    workspace_option,
+)
 from nepforge.errors import (
     InterruptedRunError,
     LockTimeoutError,
@@ -47,6 +53,8 @@ if TYPE_CHECKING:
     help="A folder to look for data files in first.",
 )
 @workspace_option
+@cache_option
+@remote_option
 @json_option
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
 @debug_option
@@ -56,6 +64,8 @@ def reproduce(
     bundle: Path | None,
     data: Path | None,
     workspace: Path | None,
+    store: Path | None,
+    remote: str,
     as_json: bool,
     plain: bool,
 ) -> None:
@@ -63,14 +73,16 @@ def reproduce(
 
     HASH is the beginning of an entry's hash; BUNDLE a zip file of `nepforge bundle`. Exit status 0
     when the files have the same bytes or the metrics are within the tolerances of the recipe, 3
-    when not, 5 when data files are missing. The verdict is written to the ledger.
+    when not, 5 when data files are missing. The verdict is written to the ledger. Nothing is
+    taken from the cache but the record of the original training, to find where two runs part.
     """
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.ledger.workspace import Workspace, open_workspace
     from nepforge.ui.mode import choose_mode
 
     mode = choose_mode(sys.stderr, os.environ, json_lines=False, quiet=as_json, plain=plain)
     space = Workspace(here(workspace).resolve())
-    original = _original(space, source, ledger_file, bundle, data)
+    searched = open_workspace(space.root, store, remote)
+    original = _original(searched, source, ledger_file, bundle, data)
     result = _reproduce(space, original, mode, shlex.join(["nepforge", *sys.argv[1:]]))
     _show(result, original, as_json)
 

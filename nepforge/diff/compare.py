@@ -19,7 +19,7 @@ from nepforge.errors import UsageError
 from nepforge.ledger.artifacts import Artifacts, artifacts_of
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.run_record import flat
-from nepforge.ledger.workspace import Workspace
+from nepforge.ledger.workspace import Workspace, open_workspace
 
 SUMMARY = "summary.json"
 TIMING = "timing.json"
@@ -81,12 +81,13 @@ def run_named(space: Workspace, text: str) -> Artifacts:
     if (folder / SUMMARY).is_file():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         text = summary["run_hash"]
-        workspace = folder.resolve().parents[2]  # <workspace>/runs/<name>/<run hash>
-        space = Workspace(workspace) if Workspace(workspace).ledger.path.exists() else space
+        root = folder.resolve().parents[2]  # <workspace>/runs/<name>/<run hash>
+        if Workspace(root).ledger.path.exists():
+            space = open_workspace(root, space.store if space.is_shared else None, space.remote)
     entry = space.ledger.find(text)
     if entry.type != "run":
         raise UsageError(f"entry {entry.seq} is a {entry.type}, expected a run")
-    return artifacts_of(space, entry)
+    return artifacts_of(entry, space)
 
 
 def compare(one: Artifacts, two: Artifacts, history: Iterable[Entry]) -> Difference:

@@ -1,4 +1,8 @@
-"""The files of a recorded run, wherever they still lie, checked against the record."""
+"""The files of a recorded run, wherever they still lie, checked against the record.
+
+They are looked for in the caches of some workspaces (shared ones too), then in run folders, then
+in the remote store.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from nepforge.ledger.cache import file_record
 from nepforge.ledger.entry import Entry
+from nepforge.ledger.fetching import fetch_when_missing
 from nepforge.ledger.run_folder import SHOWN_DIGITS
 from nepforge.ledger.workspace import Workspace
 
@@ -21,7 +26,7 @@ class Artifacts:
 
     entry: Entry
     folders: tuple[Path, ...]
-    space: Workspace | None = None
+    spaces: tuple[Workspace, ...] = ()
 
     @property
     def stages(self) -> dict[str, Mapping[str, Any]]:
@@ -29,7 +34,11 @@ class Artifacts:
         return {stage["name"]: stage for stage in self.entry.body["stages"]}
 
     def find(self, stage: str, name: str) -> Path | None:
-        """An output with the recorded bytes; None when there is no such copy any more."""
+        """An output with the recorded bytes; None when there is no such copy any more.
+
+        Raises:
+            NepforgeError: A remote store has to be asked and cannot be read.
+        """
         recorded = self.stages.get(stage, {}).get("outputs", {}).get(name)
         if recorded is None:
             return None
@@ -38,11 +47,26 @@ class Artifacts:
                 return path
         return None
 
+    def with_fetched(self, name: str) -> Artifacts:
+        """The same without remote stores, after outputs of this name were fetched from them.
+
+        Raises:
+            NepforgeError: A remote store cannot be read.
+        """
+        for stage in self.stages:
+            self.find(stage, name)
+        return evolve(self, spaces=tuple(evolve(space, remote="") for space in self.spaces))
+
     def _candidates(self, stage: str, name: str) -> Iterator[Path]:
-        if self.space is not None:
-            yield self.space.cache.path(self.stages[stage]["key"]) / name
+        key = self.stages[stage]["key"]
+        for space in self.spaces:
+            yield space.cache.path(key) / name
         for folder in self.folders:
             yield folder.joinpath(*stage_folder(stage), name)
+        for space in self.spaces:
+            fetched = fetch_when_missing(space, key)
+            if fetched is not None:
+                yield fetched.folder / name
 
 
 def stage_folder(stage: str) -> list[str]:
@@ -50,10 +74,16 @@ def stage_folder(stage: str) -> list[str]:
     return stage.split(":")
 
 
-def artifacts_of(space: Workspace, entry: Entry) -> Artifacts:
-    """The outputs of a run of this workspace, in its cache and its run folder."""
-    folder = space.runs(entry.body["name"]) / entry.hash[:SHOWN_DIGITS]
-    return Artifacts(entry, (folder,), space)
+def artifacts_of(entry: Entry, *spaces: Workspace) -> Artifacts:
+    """The outputs of a run, as far as these workspaces have them or can fetch them.
+
+    A workspace with a shared cache is searched in its own cache too.
+    """
+    own = (Workspace(space.root) for space in spaces)
+    searched = tuple(dict.fromkeys((*spaces, *own)))
+    name, folder = entry.body["name"], entry.hash[:SHOWN_DIGITS]
+    folders = dict.fromkeys(space.runs(name) / folder for space in searched)
+    return Artifacts(entry, tuple(folders), searched)
 
 
 def copy_artifacts(artifacts: Artifacts, target: Path) -> list[str]:

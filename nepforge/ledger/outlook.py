@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -16,6 +16,9 @@ from nepforge.plan.kinds import StageKind
 from nepforge.plan.reasons import changes
 from nepforge.plan.stage import Input, Plan, Stage, key_content, key_of
 
+if TYPE_CHECKING:
+    from nepforge.ledger.remote import Remote
+
 _SHOWN_REASONS = 3
 
 
@@ -24,7 +27,7 @@ class Outlook:
     """What is known of a stage before it runs."""
 
     planned: PlannedStage
-    published: Published | None
+    published: Published | None  # in the cache, or in the remote store that was asked
 
 
 @frozen
@@ -43,6 +46,7 @@ def explain(
     kinds: Mapping[str, StageKind],
     last: Mapping[str, LastResult],
     stage_name: str,
+    remote: Remote | None = None,
 ) -> Explanation:
     """Everything that decides whether a stage runs.
 
@@ -53,13 +57,13 @@ def explain(
     if stage is None:
         names = ", ".join(stage.name for stage in plan.stages)
         raise UsageError(f"no stage {stage_name!r} in {plan.name}", hint=f"stages: {names}")
-    outlooks = look_ahead(cache, plan, kinds, last)
+    outlooks = look_ahead(cache, plan, kinds, last, remote)
     done = {found.planned.name: found.published for found in outlooks if found.published}
     (planned,) = (found.planned for found in outlooks if found.planned.name == stage_name)
     content = stage_content(stage, done, kinds, plan.threads)
     before = last.get(stage_name)
     reasons = [planned.reason]
-    if before is not None and not planned.cached:
+    if before is not None and not (planned.cached or planned.remote):
         pending = [source for source in stage.inputs.values() if source.stage not in done]
         reasons = _reasons(stage, plan, content, before, pending) or reasons
     return Explanation(planned, content, before, tuple(reasons))
@@ -70,6 +74,7 @@ def look_ahead(
     plan: Plan,
     kinds: Mapping[str, StageKind],
     last: Mapping[str, LastResult],
+    remote: Remote | None = None,
 ) -> tuple[Outlook, ...]:
     """The outlook of every stage of a plan, in its order; changes nothing.
 
@@ -78,6 +83,10 @@ def look_ahead(
         plan: The stages.
         kinds: Stage kind -> its version and packages.
         last: Stage name -> its last result, to tell what changed.
+        remote: Where results are looked for next, by their manifests alone.
+
+    Raises:
+        NepforgeError: The remote store cannot be read.
     """
     done: dict[str, Published] = {}
     outlooks = []
@@ -86,15 +95,25 @@ def look_ahead(
         pending = [source for source in stage.inputs.values() if source.stage not in done]
         key = None if pending else key_of(content)
         found = None if key is None else cache.inspect(key)
-        if isinstance(found, Published):
-            done[stage.name] = found
-            planned = PlannedStage(stage.name, stage.kind, key, True, "cached")
-            outlooks.append(Outlook(planned, found))
-        else:
-            reason = why(stage, plan, content, last.get(stage.name), found, pending)
+        known = found if isinstance(found, Published) else _elsewhere(remote, cache, key)
+        if known is None:
+            damage = found if isinstance(found, Damage) else None
+            reason = why(stage, plan, content, last.get(stage.name), damage, pending)
             planned = PlannedStage(stage.name, stage.kind, key, False, reason)
-            outlooks.append(Outlook(planned, None))
+        else:
+            done[stage.name] = known
+            is_here = known is found
+            reason = "cached" if is_here else "a remote store has it"
+            planned = PlannedStage(stage.name, stage.kind, key, is_here, reason, not is_here)
+        outlooks.append(Outlook(planned, known))
     return tuple(outlooks)
+
+
+def _elsewhere(remote: Remote | None, cache: Cache, key: str | None) -> Published | None:
+    """A result in the remote store, its folder the one that it would get in the cache."""
+    if remote is None or key is None:
+        return None
+    return remote.describe(key, cache.path(key))
 
 
 def stage_content(

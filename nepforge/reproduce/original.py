@@ -61,7 +61,7 @@ def original_from_ledger(
     recipe = Path(entry.body["recipe"].get("path", entry.body["recipe"]["file"]))
     roots = [root / recipe.parent for root in (source.root, space.root)]
     folders = ([data] if data else []) + list(dict.fromkeys(roots))
-    return Original(entry, artifacts_of(source, entry), tuple(folders))
+    return Original(entry, artifacts_of(entry, space, source), tuple(folders))
 
 
 def refuse_unfinished(entry: Entry) -> None:

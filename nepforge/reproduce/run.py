@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from nepforge import engine
+from nepforge.diff.trace import TRACE_FILE
 from nepforge.errors import InterruptedRunError, NepforgeError
 from nepforge.events import Listener
 from nepforge.interrupt import StopFlag
@@ -78,6 +79,7 @@ def _repeat(
     stop: StopFlag,
 ) -> Reproduction:
     folder = own.root
+    recorded = original.artifacts.with_fetched(TRACE_FILE)  # a judgement must not fail on a network
     _clear_finished(own)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -89,8 +91,8 @@ def _repeat(
         reason = without_machine(error.message, space.root)
         _record(space, original, unverifiable(reason), None)
         raise
-    repetition = artifacts_of(own, own.ledger.find(finished.run_hash))
-    judgement = judge(original.artifacts, repetition)
+    repetition = artifacts_of(own.ledger.find(finished.run_hash), own)
+    judgement = judge(recorded, repetition)
     entry = _record(space, original, judgement, repetition)
     return Reproduction(judgement, entry, folder)
 

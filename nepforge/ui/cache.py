@@ -54,7 +54,7 @@ def megabytes(size: int) -> str:
 def explanation_text(name: str, explanation: Explanation) -> str:
     """Why a stage is cached or not, and everything that its key is made of."""
     planned, last = explanation.planned, explanation.last
-    state = "cached" if planned.cached else "must run"
+    state = "cached" if planned.cached else "to fetch" if planned.remote else "must run"
     lines = [f"{name}: {state}", f"  key {planned.key or 'not known before its inputs are'}"]
     lines += [f"  {reason}" for reason in explanation.reasons]
     now = dict(flat(explanation.content))

@@ -28,19 +28,15 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
 
 def plan_text(name: str, recipe_hash: str, stages: Sequence[PlannedStage]) -> str:
     """What a run would do with every stage, and why."""
-    cached = sum(stage.cached for stage in stages)
+    ways = ["cached" if stage.cached else "fetch" if stage.remote else "run" for stage in stages]
+    fetched = f"{ways.count('fetch')} to fetch, " if "fetch" in ways else ""
     title = (
         f"{name}, recipe {short(recipe_hash)}: {counted(len(stages), 'stage')}, "
-        f"{cached} cached, {len(stages) - cached} to run"
+        f"{ways.count('cached')} cached, {fetched}{ways.count('run')} to run"
     )
     rows = [
-        [
-            stage.name,
-            "cached" if stage.cached else "run",
-            short(stage.key or "-"),
-            "" if stage.cached else stage.reason,
-        ]
-        for stage in stages
+        [stage.name, way, short(stage.key or "-"), "" if stage.cached else stage.reason]
+        for stage, way in zip(stages, ways, strict=True)
     ]
     return f"{title}\n\n{columns([['stage', '', 'key', 'why'], *rows], '  ')}"
 
