@@ -1,10 +1,13 @@
 """Measure the pair style: NVE of a replicated cell.
 
     tools/bench_md.py --model MODEL --data LAMMPS_DATA --atoms N [--precision mixed]
-                      [--ranks R] [--threads T] [--json]
+                      [--ranks R] [--threads T] [--json] [--nep-cpu]
+    tools/bench_md.py --potential random:4 --atoms N ...
 
 Prints the speed of LAMMPS's time loop, setup excluded. CPU seconds are user plus system time of the
-loop, as LAMMPS itself accounts for them: loop wall clock times its "% CPU use".
+loop, as LAMMPS itself accounts for them: loop wall clock times its "% CPU use". Memory is that of
+all ranks beyond what a run of the cell alone takes. What an atom-step needs and what the machine
+could do are counted and measured by tools/roofline.py.
 """
 
 from __future__ import annotations
@@ -13,35 +16,42 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
-from itertools import permutations, product
+import time
 from pathlib import Path
 
 import ase
-import ase.io
 import numpy as np
-from ase.data import atomic_masses, atomic_numbers
+import psutil
+from attrs import evolve
+from lammps_cell import read_cell
+from random_potential import random_crystal, write_random_model
+from roofline import roofline
 
 from nepforge.errors import NepforgeError, UsageError
+from nepforge.formats.nep_txt import NEPText, read_nep_text, write_nep4
 from nepforge.lammps.plugin import find_lammps
+from nepforge.lammps.replication import replication
 from nepforge.lammps.runner import Timing, run_lammps
 from nepforge.lammps.script import (
     DATA_FILE,
+    LOG_FILE,
     MODEL_FILE,
     SCRIPT_FILE,
     MdRun,
     md_script,
     write_data,
 )
-from nepforge.native import NativeModel
 
 ATOM_STEPS = 1_000_000  # of a run when --steps is not given: several seconds
 MIN_STEPS = 20
 TEMPERATURE = 300.0  # K
 TIMESTEP = 1.0  # fs
 TIMEOUT_SECONDS = 600.0
-MASS_TOLERANCE = 0.05  # amu, between a mass of the data file and that of the element
-MAX_ORDERS = 5040  # of species on types that are tried when nothing names them
+RANDOM = "random:"
+MOST_SPECIES = 32
+BYTES_PER_KIB = 1024
+CELL_STEPS = 1000  # of the run of the cell: long enough to look at its memory
+NEP_CPU_ATOMS = 2592
 
 
 def main() -> int:
@@ -64,44 +74,73 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="NEP text file")
-    parser.add_argument("--data", type=Path, required=True, help="LAMMPS data file, style atomic")
+    parser.add_argument("--model", type=Path, help="NEP text file")
+    parser.add_argument("--data", type=Path, help="LAMMPS data file, style atomic")
+    parser.add_argument("--potential", help="random:N, a random model of N species and a crystal")
     parser.add_argument("--atoms", type=int, required=True, help="replicate to about this many")
     parser.add_argument("--species", nargs="+", help="of types 1, 2, ...; else found out")
     parser.add_argument("--precision", choices=["double", "mixed"], default="double")
     parser.add_argument("--ranks", type=int, default=1, help="MPI processes")
     parser.add_argument("--threads", type=int, default=1, help="OpenMP threads of each rank")
     parser.add_argument("--steps", type=int, help=f"default: {ATOM_STEPS} atom-steps")
+    parser.add_argument("--nep-cpu", action="store_true", help="measure NEP_CPU too, by calorine")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    given = arguments.potential or (arguments.model and arguments.data)
+    if not given or (arguments.potential and arguments.model):
+        parser.error("give --model with --data, or --potential")
+    return arguments
 
 
 def _bench(arguments: argparse.Namespace) -> dict[str, str | int | float]:
-    atoms = _read_types(arguments.data)
-    model = NativeModel(arguments.model)
-    species = arguments.species or _find_species(arguments.data, atoms, model)
-    types = atoms.numbers
-    if len(species) < types.max():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / MODEL_FILE
+        if arguments.potential:
+            species = write_random_model(model, _n_random_species(arguments.potential))
+            cell = random_crystal(species)
+        else:
+            model.write_bytes(arguments.model.read_bytes())
+            species, cell = read_cell(arguments.data, arguments.model, arguments.species)
+        return _measure(arguments, folder, species, cell)
+
+
+def _n_random_species(potential: str) -> int:
+    count = potential.removeprefix(RANDOM)
+    if (
+        not potential.startswith(RANDOM)
+        or not count.isdigit()
+        or not 1 <= int(count) <= MOST_SPECIES
+    ):
         raise UsageError(
-            f"--species names {len(species)} species, the data have {types.max()} types"
+            f"--potential {potential}: expected random:N with 1 to {MOST_SPECIES} species"
         )
-    atoms.numbers = [atomic_numbers[species[kind - 1]] for kind in types]
-    replicate = _replication(atoms, arguments.atoms)
-    n_atoms = len(atoms) * int(np.prod(replicate))
+    return int(count)
+
+
+def _measure(
+    arguments: argparse.Namespace, folder: Path, species: tuple[str, ...], cell: ase.Atoms
+) -> dict[str, str | int | float]:
+    write_data(folder / DATA_FILE, cell, species)
+    counts = replication(cell, arguments.atoms)
+    n_atoms = len(cell) * int(np.prod(counts))
     settings = MdRun(
-        species=tuple(species),
-        replicate=replicate,
+        species=species,
+        replicate=(1, 1, 1),
         ensemble="nve",
         temperature=TEMPERATURE,
         pressure=0.0,
         timestep=TIMESTEP,
-        steps=arguments.steps or max(MIN_STEPS, ATOM_STEPS // n_atoms),
+        steps=CELL_STEPS,
         thermo_every=100,
         seed=1,
         precision=arguments.precision,
     )
-    timing = _run(settings, atoms, arguments)
-    return {
+    _, memory_of_cell = _run(settings, folder, arguments)
+    steps = arguments.steps or max(MIN_STEPS, ATOM_STEPS // n_atoms)
+    timing, memory = _run(evolve(settings, replicate=counts, steps=steps), folder, arguments)
+    more = max(1, n_atoms - len(cell))
+    report: dict[str, str | int | float] = {
         "atoms": timing.n_atoms,
         "steps": timing.steps,
         "precision": arguments.precision,
@@ -111,89 +150,69 @@ def _bench(arguments: argparse.Namespace) -> dict[str, str | int | float]:
         "cpu_seconds": timing.cpu_seconds,
         "atom_steps_per_s": timing.atom_steps_per_s,
         "atom_steps_per_cpu_s": timing.atom_steps_per_cpu_s,
+        "memory_bytes_per_atom": max(0, memory - memory_of_cell) / more,
     }
+    text = read_nep_text(folder / MODEL_FILE)
+    report |= roofline(cell, text.trained.model, arguments.precision, timing.atom_steps_per_cpu_s)
+    if arguments.nep_cpu:
+        speed = _nep_cpu_speed(text, folder, cell)
+        report["nep_cpu_atom_steps_per_cpu_s"] = speed
+        report["times_nep_cpu"] = timing.atom_steps_per_cpu_s / speed
+    return report
 
 
-def _run(settings: MdRun, atoms: ase.Atoms, arguments: argparse.Namespace) -> Timing:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / MODEL_FILE).write_bytes(arguments.model.read_bytes())
-        write_data(folder / DATA_FILE, atoms, settings.species)
-        (folder / SCRIPT_FILE).write_text(md_script(settings), encoding="utf-8")
-        return run_lammps(
-            find_lammps(),
-            folder,
-            ranks=arguments.ranks,
-            threads=arguments.threads,
-            timeout_seconds=TIMEOUT_SECONDS,
-            stopping=lambda: False,
-            watch=lambda _line: None,
-        ).timing
+class _Memory:
+    """Asked often while LAMMPS runs; keeps the most memory in bytes that all ranks have had."""
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def __call__(self) -> bool:
+        ranks = [one for one in psutil.Process().children(recursive=True) if one.name() == "lmp"]
+        self.most = max(self.most, sum(_peak_memory(rank.pid) for rank in ranks))
+        return False  # never stop
 
 
-def _read_types(path: Path) -> ase.Atoms:
-    """The structure with LAMMPS types in the place of atomic numbers."""
-    same = {kind: kind for kind in range(1, len(atomic_masses))}
+def _peak_memory(pid: int) -> int:
+    """VmHWM of a process, 0 when it is gone."""
     try:
-        atoms = ase.io.read(path, format="lammps-data", atom_style="atomic", Z_of_type=same)
-    except Exception as error:  # whatever ASE stumbles over
-        raise UsageError(f"{path}: not readable as LAMMPS data of style atomic: {error}") from error
-    atoms.pbc = True
-    return atoms
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    kib = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return BYTES_PER_KIB * sum(kib)
 
 
-def _find_species(path: Path, types: ase.Atoms, model: NativeModel) -> list[str]:
-    """Species of the types: from the masses, else the order with the smallest forces."""
-    masses = _masses(path)
-    if masses:
-        return [_element_of(mass, model.species) for mass in masses]
-    n_types = int(types.numbers.max())
-    orders = [list(order) for order in permutations(model.species, n_types)]
-    if not 0 < len(orders) <= MAX_ORDERS:
-        raise UsageError(f"{path}: has no masses and {n_types} types; give --species")
-
-    def rms_force(order: Sequence[str]) -> float:
-        numbers = [atomic_numbers[order[kind - 1]] for kind in types.numbers]
-        forces = model.evaluate(numbers, types.positions, types.cell.array).forces
-        return float(np.sqrt(np.mean(forces**2)))
-
-    return min(orders, key=rms_force)
-
-
-def _masses(path: Path) -> list[float]:
-    """The Masses section of a data file, in the order of the types; empty when there is none."""
-    lines = [line.split("#")[0].split() for line in path.read_text().splitlines()]
-    if ["Masses"] not in lines:
-        return []
-    found: dict[int, float] = {}
-    for words in lines[lines.index(["Masses"]) + 1 :]:
-        if words and not words[0].isdigit():
-            break
-        if words:
-            found[int(words[0])] = float(words[1])
-    return [found[kind] for kind in sorted(found)]
+def _run(settings: MdRun, folder: Path, arguments: argparse.Namespace) -> tuple[Timing, int]:
+    """Timing of the loop, and the most memory of all ranks in bytes."""
+    (folder / LOG_FILE).unlink(missing_ok=True)
+    (folder / SCRIPT_FILE).write_text(md_script(settings), encoding="utf-8")
+    memory = _Memory()
+    result = run_lammps(
+        find_lammps(),
+        folder,
+        ranks=arguments.ranks,
+        threads=arguments.threads,
+        timeout_seconds=TIMEOUT_SECONDS,
+        stopping=memory,
+        watch=lambda _line: None,
+    )
+    return result.timing, memory.most
 
 
-def _element_of(mass: float, species: tuple[str, ...]) -> str:
-    for symbol in species:
-        if abs(atomic_masses[atomic_numbers[symbol]] - mass) < MASS_TOLERANCE:
-            return symbol
-    raise UsageError(f"a mass of {mass} amu is none of {', '.join(species)}; give --species")
+def _nep_cpu_speed(text: NEPText, folder: Path, cell: ase.Atoms) -> float:
+    """Atom-steps a CPU second of NEP_CPU as calorine compiles it, its neighbour search included."""
+    from calorine.calculators import CPUNEP  # noqa: PLC0415 - only when asked for
 
-
-def _replication(atoms: ase.Atoms, n_wanted: int) -> tuple[int, int, int]:
-    """The counts that come nearest to `n_wanted` atoms, then to a cube."""
-    lengths = atoms.cell.lengths()
-    wanted = max(1.0, n_wanted / len(atoms))
-    edge = (wanted * np.prod(lengths)) ** (1 / 3)
-    ranges = [range(1, int(2 * edge / length) + 2) for length in lengths]
-
-    def badness(counts: tuple[int, ...]) -> tuple[float, float]:
-        edges = np.array(counts) * lengths
-        return abs(np.prod(counts) - wanted), float(edges.max() / edges.min())
-
-    first, second, third = min(product(*ranges), key=badness)
-    return first, second, third
+    atoms = cell.repeat(replication(cell, NEP_CPU_ATOMS))
+    shares = [1.0] * len(text.trained.model.species)  # of a bias that does not matter here
+    write_nep4(folder / "nep4.txt", text.trained, text.neighbors, shares)
+    atoms.calc = CPUNEP(str(folder / "nep4.txt"))
+    atoms.get_forces()
+    atoms.rattle(1.0e-3)
+    begin = time.process_time()
+    atoms.get_forces()
+    return len(atoms) / (time.process_time() - begin)
 
 
 if __name__ == "__main__":
