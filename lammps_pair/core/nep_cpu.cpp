@@ -129,9 +129,6 @@ void add_virials(const KernelWorkspace<Real>& work, const int* atom_of_slot, Tot
 
 }  // namespace
 
-NonFiniteEnergy::NonFiniteEnergy(int center_idx)
-    : std::runtime_error("the energy of an atom is not finite"), center(center_idx) {}
-
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
   for (const InstructionSet<double>* set : usable_sets<double>()) names.emplace_back(set->name);

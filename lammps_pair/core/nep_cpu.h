@@ -42,7 +42,8 @@ struct Totals {
 /// position is not finite.
 class NonFiniteEnergy : public std::runtime_error {
  public:
-  explicit NonFiniteEnergy(int center);
+  explicit NonFiniteEnergy(int center_idx)
+      : std::runtime_error("the energy of an atom is not finite"), center(center_idx) {}
   int center;  // atom index
 };
 

@@ -305,9 +305,9 @@ void find_mixed_angular(const Model& model, int center, const Workspace& work,
 template <int l_max>
 void find_moment_values(const Workspace& work, const NeighborGroup& group, int block) {
   for (int slot = group.first; slot < group.first + group.n_angular; slot += n_lanes, ++block) {
-    moment_functions<l_max>(load(work.unit_x + slot), load(work.unit_y + slot),
-                            load(work.unit_z + slot),
-                            StoreLanes{work.moment_values + block * moment_count(l_max) * n_lanes});
+    moment_functions(UnrolledDegrees<l_max>(), load(work.unit_x + slot), load(work.unit_y + slot),
+                     load(work.unit_z + slot),
+                     StoreLanes{work.moment_values + block * moment_count(l_max) * n_lanes});
   }
 }
 
@@ -547,7 +547,7 @@ void find_pair_forces(const Model& model, const Workspace& work, const NeighborG
     if (slot < group.first + group.n_angular) {
       contract_moment_forces(model, work, block);
       const MomentGradient<Vec> gradient =
-          moment_gradient<l_max>(x, y, z, [&](int a, Vec& value, Vec& slope) {
+          moment_gradient(UnrolledDegrees<l_max>(), x, y, z, [&](int a, Vec& value, Vec& slope) {
             value = load(work.contracted_value + a * n_lanes);
             slope = load(work.contracted_slope + a * n_lanes);
           });

@@ -194,28 +194,62 @@ constexpr ZonalTable make_zonal_table() {
 
 constexpr ZonalTable zonal_table = make_zonal_table();
 
+/// The loops over m and l >= m with both as constants, for the CPU: the tables become numbers in
+/// the code.
+template <int l_max>
+struct UnrolledDegrees {
+  template <class Body>
+  NEP_HD_MEMBER void each_order(const Body& body) const {
+    unrolled<0, l_max + 1>(body);
+  }
+  template <class Order, class Body>
+  NEP_HD_MEMBER void each_degree(Order, const Body& body) const {
+    unrolled<Order::value, l_max + 1>(body);
+  }
+  NEP_HD_MEMBER constexpr double rise(int l, int m) const { return zonal_table.rise[l][m]; }
+  NEP_HD_MEMBER constexpr double fall(int l, int m) const { return zonal_table.fall[l][m]; }
+};
+
+/// The same as loops, for the GPU: little code, and one kernel for every l_max.
+template <class Real>
+struct LoopedDegrees {
+  int l_max;
+  Real rises[max_moment_l + 1][max_moment_l + 1];
+  Real falls[max_moment_l + 1][max_moment_l + 1];
+
+  template <class Body>
+  NEP_HD_MEMBER void each_order(const Body& body) const {
+    for (int m = 0; m <= l_max; ++m) body(m);
+  }
+  template <class Body>
+  NEP_HD_MEMBER void each_degree(int m, const Body& body) const {
+    for (int l = m; l <= l_max; ++l) body(l);
+  }
+  NEP_HD_MEMBER Real rise(int l, int m) const { return rises[l][m]; }
+  NEP_HD_MEMBER Real fall(int l, int m) const { return falls[l][m]; }
+};
+
 /// Moment functions of a unit vector, B_{l,2m-1}, B_{l,2m} = Z_lm(z) Re, Im (x + i y)^m: calls
 /// put(a, B_a) for every a.
-template <int l_max, class V, class Put>
-NEP_HD void moment_functions(V x, V y, V z, const Put& put) {
+template <class Degrees, class V, class Put>
+NEP_HD void moment_functions(const Degrees& degrees, V x, V y, V z, const Put& put) {
   using S = ScalarOf<V>;
   V real = x * S(0) + S(1);
   V imaginary = x * S(0);
-  unrolled<0, l_max + 1>([&](auto order) {
-    constexpr int m = decltype(order)::value;
+  degrees.each_order([&](auto order) {
+    const int m = order;
     V lower = x * S(0);
     V zonal = lower + S(1);
-    unrolled<m, l_max + 1>([&](auto degree) {
-      constexpr int l = decltype(degree)::value;
-      if constexpr (l > m) {
-        constexpr S rise = S(zonal_table.rise[l][m]), fall = S(zonal_table.fall[l][m]);
-        const V next = rise * z * zonal - fall * lower;
+    degrees.each_degree(order, [&](auto degree) {
+      const int l = degree;
+      if (l > m) {
+        const V next = S(degrees.rise(l, m)) * z * zonal - S(degrees.fall(l, m)) * lower;
         lower = zonal;
         zonal = next;
       }
-      if constexpr (l > 0) {
+      if (l > 0) {
         put(moment_index(l, m), zonal * real);
-        if constexpr (m > 0) put(moment_index(l, m) + 1, zonal * imaginary);
+        if (m > 0) put(moment_index(l, m) + 1, zonal * imaginary);
       }
     });
     const V next_real = real * x - imaginary * y;
@@ -234,8 +268,9 @@ struct MomentGradient {
 /// Contracts the moment functions and their gradients with two sets of numbers.
 ///
 /// `contract(a, value, slope)` sets value_a = sum_n g_n dU/ds_na and slope_a = sum_n g_n' dU/ds_na.
-template <int l_max, class V, class Contract>
-NEP_HD MomentGradient<V> moment_gradient(V x, V y, V z, const Contract& contract) {
+template <class Degrees, class V, class Contract>
+NEP_HD MomentGradient<V> moment_gradient(const Degrees& degrees, V x, V y, V z,
+                                         const Contract& contract) {
   using S = ScalarOf<V>;
   const V zero = x * S(0);
   MomentGradient<V> total{zero, zero, zero, zero};
@@ -243,8 +278,8 @@ NEP_HD MomentGradient<V> moment_gradient(V x, V y, V z, const Contract& contract
   V imaginary = zero;
   V lower_real = zero;  // Re, Im (x + i y)^(m-1)
   V lower_imaginary = zero;
-  unrolled<0, l_max + 1>([&](auto order) {
-    constexpr int m = decltype(order)::value;
+  degrees.each_order([&](auto order) {
+    const int m = order;
     // Sums over l of Z_lm or its derivative times the contracted numbers; _re and _im go with the
     // real and the imaginary function.
     V value_re = zero, value_im = zero;
@@ -252,10 +287,10 @@ NEP_HD MomentGradient<V> moment_gradient(V x, V y, V z, const Contract& contract
     V slope_re = zero, slope_im = zero;
     V lower = zero, zonal = zero + S(1);
     V lower_derivative = zero, derivative = zero;
-    unrolled<m, l_max + 1>([&](auto degree) {
-      constexpr int l = decltype(degree)::value;
-      if constexpr (l > m) {
-        constexpr S rise = S(zonal_table.rise[l][m]), fall = S(zonal_table.fall[l][m]);
+    degrees.each_degree(order, [&](auto degree) {
+      const int l = degree;
+      if (l > m) {
+        const S rise = S(degrees.rise(l, m)), fall = S(degrees.fall(l, m));
         const V next_derivative = rise * (z * derivative + zonal) - fall * lower_derivative;
         const V next = rise * z * zonal - fall * lower;
         lower_derivative = derivative;
@@ -263,13 +298,13 @@ NEP_HD MomentGradient<V> moment_gradient(V x, V y, V z, const Contract& contract
         lower = zonal;
         zonal = next;
       }
-      if constexpr (l > 0) {
+      if (l > 0) {
         V value, slope;
         contract(moment_index(l, m), value, slope);
         value_re += zonal * value;
         derivative_re += derivative * value;
         slope_re += zonal * slope;
-        if constexpr (m > 0) {
+        if (m > 0) {
           contract(moment_index(l, m) + 1, value, slope);
           value_im += zonal * value;
           derivative_im += derivative * value;
@@ -279,7 +314,7 @@ NEP_HD MomentGradient<V> moment_gradient(V x, V y, V z, const Contract& contract
     });
     total.along += slope_re * real + slope_im * imaginary;
     total.z += derivative_re * real + derivative_im * imaginary;
-    if constexpr (m > 0) {
+    if (m > 0) {
       total.x += S(m) * (value_re * lower_real + value_im * lower_imaginary);
       total.y += S(m) * (value_im * lower_real - value_re * lower_imaginary);
     }

@@ -5,11 +5,10 @@
 #include <exception>
 
 #include "atom.h"
-#include "citeme.h"
 #include "comm.h"
-#include "elements.h"
 #include "error.h"
 #include "force.h"
+#include "manners.h"
 #include "memory.h"
 #include "neigh_list.h"
 #include "neighbor.h"
@@ -18,26 +17,13 @@
 
 using namespace LAMMPS_NS;
 
-static const char cite_nep[] =
-    "pair style nepforge: doi:10.1063/5.0106617\n\n"
-    "@Article{Fan2022,\n"
-    " author = {Z. Fan and others},\n"
-    " title = {GPUMD: A package for constructing accurate machine-learned potentials and "
-    "performing "
-    "highly efficient atomistic simulations},\n"
-    " journal = {J. Chem. Phys.},\n"
-    " year =    2022,\n"
-    " volume =  157,\n"
-    " pages =   {114801}\n"
-    "}\n\n";
-
 PairNepforge::PairNepforge(LAMMPS* lmp) : Pair(lmp) {
   single_enable = 0;  // no pair energy exists: pair_write is refused
   restartinfo = 0;
   one_coeff = 1;
   manybody_flag = 1;
   centroidstressflag = CENTROID_AVAIL;
-  if (lmp->citeme) lmp->citeme->add(cite_nep);
+  cite_nep(lmp);
 }
 
 PairNepforge::~PairNepforge() {
@@ -48,7 +34,7 @@ PairNepforge::~PairNepforge() {
 }
 
 void PairNepforge::settings(int narg, char** arg) {
-  const NepforgeSettings settings(lmp, narg, arg);
+  const NepforgeSettings settings(lmp, narg, arg, nepforge::Precision::full);
   members_.clear();
   for (const std::string& path : settings.models) {
     members_.push_back(load_member(path, settings.precision));
@@ -75,34 +61,11 @@ void PairPwmlff::settings(int narg, char** arg) {
   PairNepforge::settings(narg - 1, arg + 1);
 }
 
-/// The content of a file. Rank 0 reads it and all ranks parse the same text, so that they succeed
-/// or fail together.
-std::string PairNepforge::read_on_all_ranks(const std::string& path) {
-  std::string text;
-  std::string problem;
-  if (comm->me == 0) {
-    try {
-      text = nepforge::load_text(path);
-    } catch (const nepforge::ModelFileError& failure) {
-      problem = failure.what();
-    }
-  }
-  for (std::string* shared : {&text, &problem}) {
-    auto size = static_cast<bigint>(shared->size());
-    MPI_Bcast(&size, 1, MPI_LMP_BIGINT, 0, world);
-    shared->resize(size);
-    MPI_Bcast(shared->data(), static_cast<int>(size), MPI_CHAR, 0, world);
-  }
-  if (!problem.empty()) error->all(FLERR, "Pair style nepforge: {}", problem);
-  return text;
-}
-
 PairNepforge::Member PairNepforge::load_member(const std::string& path,
                                                nepforge::Precision precision) {
-  const std::string text = read_on_all_ranks(path);
   Member member;
+  member.model = load_model(lmp, path);
   try {
-    member.model = nepforge::parse_nep_model(text, path);
     member.evaluator =
         std::make_unique<nepforge::NepThreads>(member.model, precision, comm->nthreads);
   } catch (const std::exception& failure) {
@@ -120,47 +83,15 @@ PairNepforge::Member PairNepforge::load_member(const std::string& path,
   return member;
 }
 
-/// Index of the species that a word of pair_coeff names.
-int PairNepforge::species_index(const nepforge::NepModel& model, const std::string& word) const {
-  std::string known;
-  for (int idx = 0; idx < model.n_species(); ++idx) {
-    if (word == model.species[idx] || word == std::to_string(model.atomic_numbers[idx])) {
-      return idx;
-    }
-    known += " " + model.species[idx];
-  }
-  error->all(FLERR, "Pair style nepforge: pair_coeff names '{}', the model knows{}", word, known);
-}
-
 void PairNepforge::coeff(int narg, char** arg) {
-  const int n_types = atom->ntypes;
   if (members_.empty()) {
     error->all(FLERR, "Pair style nepforge: pair_coeff needs pair_style before it");
   }
-  if (narg != 2 + n_types || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0) {
-    error->all(FLERR,
-               "Pair style nepforge: expected 'pair_coeff * *' and a species or NULL for each of "
-               "the {} atom types",
-               n_types);
-  }
   for (Member& member : members_) {
-    member.species_of_type.assign(n_types + 1, -1);
-    for (int type = 1; type <= n_types; ++type) {
-      const std::string word = arg[1 + type];
-      if (word != "NULL") member.species_of_type[type] = species_index(member.model, word);
-    }
+    member.species_of_type = map_species(lmp, member.model, narg, arg);
   }
   if (!allocated) allocate();
-  const std::vector<int>& species = members_.front().species_of_type;
-  int n_set = 0;
-  for (int first = 1; first <= n_types; ++first) {
-    for (int second = 1; second <= n_types; ++second) {
-      const bool mapped = species[first] >= 0 && species[second] >= 0;
-      setflag[first][second] = mapped ? 1 : 0;
-      n_set += mapped ? 1 : 0;
-    }
-  }
-  if (n_set == 0) error->all(FLERR, "Pair style nepforge: pair_coeff maps no atom type");
+  set_flags(lmp, members_.front().species_of_type, setflag);
 }
 
 void PairNepforge::allocate() {
@@ -170,18 +101,7 @@ void PairNepforge::allocate() {
 }
 
 void PairNepforge::init_style() {
-  if (strcmp(update->unit_style, "metal") != 0) {
-    error->all(FLERR, "Pair style nepforge: found units {}, expected units metal",
-               update->unit_style);
-  }
-  if (force->newton_pair == 0) {
-    error->all(FLERR, "Pair style nepforge: found newton pair off, expected newton on");
-  }
-  if (utils::strmatch(update->integrate_style, "^respa")) {
-    error->all(FLERR,
-               "Pair style nepforge: found run_style respa, expected verlet: the potential has no "
-               "parts for different time steps");
-  }
+  check_run(lmp);
   neighbor->add_request(this, NeighConst::REQ_FULL);
 }
 
@@ -221,7 +141,10 @@ void PairNepforge::compute(int eflag, int vflag) {
     constexpr int row_major[6] = {0, 4, 8, 1, 2, 5};  // xx, yy, zz, xy, xz, yz
     for (int idx = 0; idx < 6; ++idx) virial[idx] += totals.virial[row_major[idx]];
   }
-  if (totals.atomic_virial) tally_atomic_virial();
+  if (totals.atomic_virial) {
+    add_atomic_virials(totals.atomic_virial, atom->nlocal + atom->nghost,
+                       vflag_atom ? vatom : nullptr, cvflag_atom ? cvatom : nullptr);
+  }
   if (vflag_fdotr) virial_fdotr_compute();
 }
 
@@ -286,23 +209,6 @@ void PairNepforge::unpack_reverse_comm(int n, int* list_of_atoms, double* buffer
     for (Member& member : members_) {
       double* force = member.forces.data() + 3 * static_cast<std::size_t>(list_of_atoms[idx]);
       for (int axis = 0; axis < 3; ++axis) force[axis] += *next++;
-    }
-  }
-}
-
-void PairNepforge::tally_atomic_virial() {
-  constexpr int centroid[9] = {0, 4, 8, 1, 2, 5, 3, 6, 7};  // xx,yy,zz,xy,xz,yz,yx,zx,zy
-  constexpr int transposed[9] = {0, 3, 6, 1, 4, 7, 2, 5, 8};
-  const int n_all = atom->nlocal + atom->nghost;
-  for (int idx = 0; idx < n_all; ++idx) {
-    const double* w = atomic_virial_.data() + 9 * static_cast<std::size_t>(idx);
-    if (cvflag_atom) {
-      for (int entry = 0; entry < 9; ++entry) cvatom[idx][entry] += w[centroid[entry]];
-    }
-    if (vflag_atom) {
-      for (int entry = 0; entry < 6; ++entry) {
-        vatom[idx][entry] += (w[centroid[entry]] + w[transposed[centroid[entry]]]) / 2;
-      }
     }
   }
 }

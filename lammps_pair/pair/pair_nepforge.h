@@ -43,12 +43,9 @@ class PairNepforge : public Pair {
   };
 
   Member load_member(const std::string& path, nepforge::Precision precision);
-  std::string read_on_all_ranks(const std::string& path);
-  int species_index(const nepforge::NepModel& model, const std::string& word) const;
   void allocate();
   void evaluate(Member& member, nepforge::Totals& totals);
   void write_deviation(nepforge::Totals& totals);
-  void tally_atomic_virial();
 
   std::vector<Member> members_;
   std::vector<double> atomic_virial_;  // [n_local + n_ghost][9] eV, row-major

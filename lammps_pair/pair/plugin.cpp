@@ -1,5 +1,6 @@
 // Registers the pair styles when LAMMPS loads this library.
 #include "pair_nepforge.h"
+#include "pair_nepforge_gpu.h"
 
 using LAMMPS_NS::LAMMPS;
 
@@ -37,10 +38,13 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
   plugin.info = "NEP potentials by nepforge";
   plugin.author = "nepforge developers";
   plugin.handle = handle;
-  plugin.name = "nepforge";
-  plugin.creator.without_arguments = &create<LAMMPS_NS::PairNepforge>;
-  add(&plugin, lammps);
-  plugin.name = "pwmlff";
-  plugin.creator.without_arguments = &create<LAMMPS_NS::PairPwmlff>;
-  add(&plugin, lammps);
+  const auto add_style = [&](const char* name, void* (*creator)(void*)) {
+    plugin.name = name;
+    plugin.creator.without_arguments = creator;
+    add(&plugin, lammps);
+  };
+  add_style("nepforge", &create<LAMMPS_NS::PairNepforge>);
+  add_style("pwmlff", &create<LAMMPS_NS::PairPwmlff>);
+  add_style("nepforge/gpu", &create<LAMMPS_NS::PairNepforgeGpu>);
+  add_style("nepforge/gpu/host", &create<LAMMPS_NS::PairNepforgeGpuHost>);
 }

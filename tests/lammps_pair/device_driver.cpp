@@ -1,0 +1,85 @@
+// Runs the kernels of the GPU on the CPU for a model file: jittered grids of atoms without images,
+// with lanes upwards and downwards. Ends with status 1 when the two differ by more than rounding or
+// the forces do not add up to zero. The sanitizers that it is compiled with watch every access.
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <vector>
+
+#include "nep_device.h"
+
+namespace {
+
+using namespace nepforge;
+
+struct Atoms {
+  std::vector<double> positions;  // [atom][3] Å
+  std::vector<int> species;       // [atom] -1 takes no part
+};
+
+Atoms make_atoms(int n_atoms, int n_species, std::mt19937& random) {
+  constexpr double spacing = 1.9, jitter = 0.3;  // Å
+  std::uniform_real_distribution<double> shift(-jitter, jitter);
+  std::uniform_int_distribution<int> kind(-1, n_species - 1);
+  Atoms atoms;
+  for (int idx = 0; idx < n_atoms; ++idx) {
+    for (const int place : {idx % 5, idx / 5 % 5, idx / 25}) {
+      atoms.positions.push_back(spacing * place + shift(random));
+    }
+    atoms.species.push_back(kind(random));
+  }
+  return atoms;
+}
+
+/// Forces, energies and virials, one after another. The first half of the atoms are centers.
+std::vector<double> evaluate(NepDevice& device, Atoms atoms) {
+  constexpr double skin = 1.0, step = 0.1;  // Å
+  const int n_atoms = static_cast<int>(atoms.species.size());
+  const int n_centers = (n_atoms + 1) / 2;
+  device.set_atoms(n_atoms, n_centers, atoms.positions.data(), atoms.species.data(), skin);
+  for (double& position : atoms.positions) position += step * std::sin(position);
+  std::vector<double> forces(3 * n_atoms), energies(n_centers), virials(9 * n_atoms);
+  DeviceResults results;
+  results.forces = forces.data();
+  results.atomic_energies = energies.data();
+  results.atomic_virials = virials.data();
+  device.evaluate(atoms.positions.data(), results);
+  double total = 0.0;
+  for (const double force : forces) total += force;
+  if (total != 0.0) std::printf("forces add up to %.1e\n", total);
+  forces.push_back(total);
+  forces.insert(forces.end(), energies.begin(), energies.end());
+  forces.insert(forces.end(), virials.begin(), virials.end());
+  return forces;
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  const NepModel model = parse_nep_model(load_text(arguments[1]), arguments[1]);
+  std::mt19937 random(1);
+  int n_cases = 0;
+  for (const Precision precision : {Precision::full, Precision::mixed}) {
+    const auto upwards = make_host_device(model, precision, LaneOrder::upwards);
+    const auto downwards = make_host_device(model, precision, LaneOrder::downwards);
+    for (const int n_atoms : {40, 0, 1, 120}) {
+      const Atoms atoms = make_atoms(n_atoms, model.n_species(), random);
+      const std::vector<double> first = evaluate(*upwards, atoms);
+      const std::vector<double> second = evaluate(*downwards, atoms);
+      double largest = 1.0, difference = 0.0;
+      for (std::size_t idx = 0; idx < first.size(); ++idx) {
+        largest = std::max(largest, std::abs(first[idx]));
+        difference = std::max(difference, std::abs(first[idx] - second[idx]));
+      }
+      const double tolerance = precision == Precision::full ? 1e-11 : 1e-5;
+      if (!(difference <= tolerance * largest)) {
+        std::printf("%d atoms: the order of the lanes changes a result by %.1e\n", n_atoms,
+                    difference);
+        return 1;
+      }
+      ++n_cases;
+    }
+  }
+  std::printf("%d cases\n", n_cases);
+  return 0;
+}

@@ -1,0 +1,198 @@
+"""The GPU style: its kernels on the CPU give the numbers of the CPU style, and so does a device."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import ase
+import numpy as np
+import pytest
+
+from nepforge.lammps.script import write_data
+from tests.lammps_pair.running import PAIR, PREAMBLE, REPORT, run, simple, standard
+from tests.nep_files import KINDS
+from tests.test_golden import FOLDER as GOLDEN
+from tests.test_golden import NAMES, cases
+
+pytestmark = pytest.mark.lammps
+
+EXACT = 1.0e-10  # eV/Å and eV: sums are integers in units of 9e-13
+MIXED = 1.0e-5  # eV/Å and eV, at forces of the order of 1 eV/Å
+STRESS = 1.0e-9  # of the largest stress, in double
+HOST = "nepforge/gpu/host"
+GPU = "nepforge/gpu"
+CORE = Path(__file__).parents[2] / "lammps_pair"
+MOVING = (
+    "replicate 3 1 1\n" + PAIR
+    + "velocity all create 300 7 loop geom\nfix 1 all nve\n"
+    + "neigh_modify every 3 delay 0 check no\n" + REPORT.format(steps=10)
+)  # fmt: skip
+
+
+def no_device(folder: Path) -> str:
+    """Why no kernel can be started here; empty where a device is."""
+    standard(folder)
+    text = run(folder, simple().replace("nepforge nep", f"{GPU} nep")).text
+    reasons = ("this build has no CUDA", "found no CUDA device")
+    return next((reason for reason in reasons if reason in text), "")
+
+
+def compare(folder: Path, style: str, script: str, precision: str = "double") -> None:
+    """Both styles leave the same per-atom energies, forces, stresses and pressure."""
+    expected = run(folder, script)
+    named = script.replace("nepforge nep.txt", f"{style} nep.txt precision {precision}")
+    found = run(folder, named.replace("* * nepforge", f"* * {style}"))
+    assert found.status == expected.status == 0, found.text
+    mixed = precision == "mixed"
+    scale = max(1.0, float(np.abs(expected.atoms[:, 1:4]).max()))
+    np.testing.assert_allclose(
+        found.atoms[:, 1:5], expected.atoms[:, 1:5], rtol=0, atol=MIXED * scale if mixed else EXACT
+    )
+    stress = (MIXED if mixed else STRESS) * max(1.0, float(np.abs(expected.atoms[:, 5:]).max()))
+    np.testing.assert_allclose(found.atoms[:, 5:], expected.atoms[:, 5:], rtol=0, atol=stress)
+    for name in ("pxx", "pxy"):
+        assert found.value(name) == pytest.approx(expected.value(name), rel=0, abs=stress)
+
+
+def script_for(kind: str, moving: bool = False) -> str:
+    """One evaluation of the structure of `standard`, or ten steps with lists made anew."""
+    species = "Si Si" if KINDS[kind].species == ("Si",) else "Si O"
+    return PREAMBLE + MOVING.format(species=species) if moving else simple(species)
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("kind", KINDS.keys())
+def test_kernels_give_the_numbers_of_the_cpu_style(
+    kind: str, precision: str, tmp_path: Path
+) -> None:
+    """Every kind of model in a skewed cell smaller than the cutoff."""
+    standard(tmp_path, kind)
+    compare(tmp_path, HOST, script_for(kind), precision)
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("name", NAMES)
+def test_kernels_give_the_numbers_of_the_golden_models(
+    name: str, precision: str, tmp_path: Path
+) -> None:
+    """Forces of up to 100 eV/Å by the repulsion among them."""
+    (tmp_path / "nep.txt").write_bytes((GOLDEN / f"{name}.txt").read_bytes())
+    frame, _ = cases(name)[0]
+    atoms = ase.Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=True)
+    write_data(tmp_path / "data.lmp", atoms, ("Si", "O"))
+    compare(tmp_path, HOST, simple(), precision)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("kind", KINDS.keys())
+def test_a_device_gives_the_numbers_of_the_cpu_style(
+    kind: str, precision: str, tmp_path: Path
+) -> None:
+    """The same kernels, launched."""
+    reason = no_device(tmp_path)
+    if reason:
+        pytest.skip(reason)
+    standard(tmp_path, kind)
+    compare(tmp_path, GPU, script_for(kind), precision)
+    compare(tmp_path, GPU, script_for(kind, moving=True), precision)
+
+
+def test_lists_are_rebuilt_when_lammps_reneighbors(tmp_path: Path) -> None:
+    """Ten steps with new atoms on the device at every third."""
+    standard(tmp_path)
+    compare(tmp_path, HOST, script_for("nep4", moving=True))
+
+
+HYBRID = """
+pair_style hybrid/overlay nepforge nep.txt zero 5.0
+pair_coeff * * nepforge {species}
+pair_coeff * * zero
+"""
+
+
+@pytest.mark.parametrize("species", ["Si O", "Si NULL"])
+def test_it_works_inside_a_hybrid(species: str, tmp_path: Path) -> None:
+    """Atoms of a NULL type neither feel nor feed the potential."""
+    standard(tmp_path)
+    compare(tmp_path, HOST, PREAMBLE + HYBRID.format(species=species) + REPORT.format(steps=0))
+
+
+def test_two_ranks_give_the_result_of_one(tmp_path: Path) -> None:
+    """Forces, energies and stresses after ten steps."""
+    standard(tmp_path)
+    script = script_for("nep4", moving=True).replace(
+        "nepforge nep.txt", f"{HOST} nep.txt precision double"
+    )
+    one, two = run(tmp_path, script), run(tmp_path, script, ranks=2)
+    assert two.status == 0, two.text
+    scale = float(np.abs(one.atoms[:, 5:]).max())
+    np.testing.assert_allclose(two.atoms[:, :5], one.atoms[:, :5], rtol=0, atol=1.0e-8)
+    np.testing.assert_allclose(two.atoms[:, 5:], one.atoms[:, 5:], rtol=0, atol=1.0e-8 * scale)
+
+
+def test_the_same_run_gives_the_same_bits(tmp_path: Path) -> None:
+    """And forces that add up to zero exactly: sums are integers."""
+    standard(tmp_path)
+    script = script_for("nep4", moving=True).replace("nepforge nep", f"{HOST} nep")
+    first, second = run(tmp_path, script), run(tmp_path, script)
+    np.testing.assert_array_equal(first.atoms, second.atoms)
+    np.testing.assert_array_equal(first.atoms[:, 1:4].sum(axis=0), 0.0)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_without_a_device_lammps_says_so(ranks: int, tmp_path: Path) -> None:
+    """The message names the style that runs on the CPU."""
+    if not no_device(tmp_path):
+        pytest.skip("there is a device")
+    output = run(tmp_path, simple().replace("nepforge nep", f"{GPU} nep"), ranks=ranks)
+    assert output.status != 0
+    assert "pair_style nepforge" in output.text
+    assert "on the CPU" in output.text
+
+
+REFUSED = {
+    "exclude": ("run 0", "neigh_modify exclude type 1 1\nrun 0", "found neigh_modify exclude"),
+    "committee": ("nep.txt", "nep.txt nep.txt out_freq 1 out_file x", "found 2 models, expected o"),
+    "respa": ("run 0", "run_style respa 2 2 pair 1\nrun 0", "found run_style respa"),
+    "coincident": ("run 0", "set atom 7 x 1.0 y 1.0 z 1.0\nset atom 8 x 1.0 y 1.0 z 1.0\nrun 0",
+                   "is not finite at step 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_misuse_is_refused_with_a_sentence(old: str, new: str, words: str, tmp_path: Path) -> None:
+    """LAMMPS ends with an error that says what was found."""
+    standard(tmp_path)
+    script = simple().replace("nepforge nep", f"{HOST} nep").replace(old, new)
+    output = run(tmp_path, script)
+    assert output.status != 0
+    assert words in output.text
+
+
+@pytest.fixture(scope="module")
+def checked_kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kernels in a program of their own under AddressSanitizer and UBSan."""
+    program = tmp_path_factory.mktemp("kernels") / "device_driver"
+    sources = [Path(__file__).parent / "device_driver.cpp", CORE / "device" / "host_device.cpp"]
+    sources += [CORE / "core" / name for name in ("nep_model.cpp", "elements.cpp")]
+    command = [
+        "c++", "-std=c++17", "-g", "-D_GLIBCXX_ASSERTIONS",
+        "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+        f"-I{CORE / 'core'}", f"-I{CORE / 'device'}", *map(str, sources), "-o", str(program),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, timeout=200)
+    return program
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS.keys())
+def test_kernels_stay_inside_their_arrays(kind: str, checked_kernels: Path, tmp_path: Path) -> None:
+    """Every array is a heap block of its own, full of NaN; the order of the lanes is free."""
+    KINDS[kind].write(tmp_path / "nep.txt")
+    done = subprocess.run(
+        [checked_kernels, tmp_path / "nep.txt"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "8 cases\n"
