@@ -1,4 +1,4 @@
-"""ASE calculator of a NEP model, on the C++ core that also runs inside LAMMPS."""
+"""ASE calculator: NEP on the C++ core that also runs inside LAMMPS, Deep Potential on torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ase.calculators import calculator as ase_calculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from nepforge.data.frame import Frame
-from nepforge.formats.model_file import model_text
-from nepforge.native import NativeModel
+from nepforge.evaluator import evaluator, read_content
 from nepforge.units import stress_from_virial
 
 if TYPE_CHECKING:
     from nepforge.formats.checkpoint_file import NEPModel
+    from nepforge.formats.dp_file import DPModel
     from nepforge.models.uncertainty import Covariance
 
 SKIN = 1.0  # Å, as usual in molecular dynamics: a list serves some tens of steps
@@ -25,14 +25,15 @@ ERROR_BARS = ("energy_std", "forces_std")
 
 
 class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no types
-    """Energy, energies, forces and stress of a NEP model for ASE.
+    """Energy, energies, forces and stress of a model for ASE.
 
     Directions that are not periodic are not: a slab or a molecule has no images there. Stress is
     there when the cell has a volume. One object may be used by one thread at a time; it can be
     pickled and copied.
 
     Args:
-        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5) or the LAMMPS layout.
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout, or
+            dp_model.ckpt.
         threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
         skin: Å; neighbours are searched so far beyond the cutoff and kept until an atom has moved
             by half of it or the cell has changed. 0 searches anew each time. Numbers differ in
@@ -66,19 +67,19 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     ) -> None:
         path = Path(model)
         known = _read_with_covariance(path) if uncertainty else None
-        self._open(str(model), model_text(path), threads, skin, known)
+        self._open(str(model), read_content(path), threads, skin, known)
 
     def _open(
         self,
         name: str,
-        text: str,
+        content: str | DPModel,
         threads: int,
         skin: float,
         known: tuple[NEPModel, Covariance] | None,
     ) -> None:
         super().__init__()
-        self._arguments = (name, text, threads, skin, known)
-        self._native = NativeModel(name, text=text)
+        self._arguments = (name, content, threads, skin, known)
+        self._evaluator = evaluator(name, content)
         self._known = known
         self.threads = threads
         self.skin = skin
@@ -93,12 +94,12 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     @property
     def species(self) -> tuple[str, ...]:
         """Chemical symbols that the model knows, in its order."""
-        return self._native.species
+        return self._evaluator.species
 
     @property
     def cutoff(self) -> tuple[float, float]:
         """Largest radial and angular cutoff in Å."""
-        return self._native.cutoff
+        return self._evaluator.cutoff
 
     def check_state(self, atoms: ase.Atoms, tol: float = 0.0) -> list[str]:
         """What has changed since the last evaluation: bit for bit, and without the charges and
@@ -136,7 +137,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
 
     def _evaluate(self) -> dict[str, Any]:
         cell = self.atoms.cell.array
-        found = self._native.evaluate_structure(
+        found = self._evaluator.evaluate_structure(
             self.atoms.numbers,
             self.atoms.positions,
             cell,
@@ -179,9 +180,13 @@ def _read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:
 
 
 def _reopen(
-    name: str, text: str, threads: int, skin: float, known: tuple[NEPModel, Covariance] | None
+    name: str,
+    content: str | DPModel,
+    threads: int,
+    skin: float,
+    known: tuple[NEPModel, Covariance] | None,
 ) -> Calculator:
     """A calculator from the content of its file, which may no longer be there."""
     calculator = Calculator.__new__(Calculator)
-    calculator._open(name, text, threads, skin, known)
+    calculator._open(name, content, threads, skin, known)
     return calculator

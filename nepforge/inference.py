@@ -1,7 +1,7 @@
 """A model applied to structures: predictions, and errors against their labels.
 
 The functions behind `nepforge infer` and `nepforge test`. They run the C++ core, so every layout of
-a model is evaluated by the code that LAMMPS runs.
+a NEP is evaluated by the code that LAMMPS runs; a Deep Potential is evaluated by torch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from nepforge.calibration import ErrorBarReport, judge_error_bars
 from nepforge.data.error_bars import ErrorBars
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.errors import DataError
-from nepforge.formats.model_file import model_text
-from nepforge.native import NativeModel
+from nepforge.evaluator import evaluator, read_content
 from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
 
 # label -> its name and unit in figures; energies and virials are per atom
@@ -58,7 +57,13 @@ class Predicted:
 
     def as_frame(self) -> Frame:
         """The structure with the predictions as its labels."""
-        return evolve(self.frame, energy=self.energy, forces=self.forces, virial=self.virial)
+        return evolve(
+            self.frame,
+            energy=self.energy,
+            forces=self.forces,
+            virial=self.virial,
+            atomic_energy=self.energies,
+        )
 
 
 def infer(
@@ -67,7 +72,8 @@ def infer(
     """Energy, forces and virial of every frame, in order. Labels are neither needed nor used.
 
     Args:
-        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5) or the LAMMPS layout.
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout, or
+            dp_model.ckpt.
         frames: Structures, as `nepforge.datasets.load` reads them.
         threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
         uncertainty: Whether error bars are found too: by torch, on as many threads as
@@ -79,11 +85,11 @@ def infer(
         DataError: A frame has an element that the model does not know, or atoms at one place.
     """
     find_bars = _error_bars_of(model) if uncertainty else None
-    native = NativeModel(model, text=model_text(model))
+    evaluates = evaluator(str(model), read_content(model))
     predicted = []
     for frame in frames:
         try:
-            found = native.evaluate_structure(
+            found = evaluates.evaluate_structure(
                 frame.numbers, frame.positions, frame.cell, frame.pbc, n_threads=threads
             )
         except DataError as error:

@@ -74,9 +74,9 @@ def infer(
 ) -> None:
     """Predict energy, forces and stress of STRUCTURES, which need no labels.
 
-    MODEL is nep_model.ckpt, GPUMD's nep.txt or nep_to_lmps.txt; structures come in every format
-    that `nepforge data` reads. With --uncertainty each energy and force comes with its standard
-    deviation: extxyz has energy_std and forces_std.
+    MODEL is nep_model.ckpt, GPUMD's nep.txt, nep_to_lmps.txt or dp_model.ckpt; structures come in
+    every format that `nepforge data` reads. With --uncertainty each energy and force comes with its
+    standard deviation: extxyz has energy_std and forces_std.
     """
     from nepforge.inference import infer as run_model
 

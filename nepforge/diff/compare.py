@@ -14,7 +14,7 @@ from nepforge.diff.environment import Drift, drift
 from nepforge.diff.frames import FRAMES_FILE, FrameChanges, frame_changes
 from nepforge.diff.metrics import MetricPair, metric_pairs, p_value, repeats_of
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
-from nepforge.diff.weights import MODEL_FILE, BlockDifference, weight_differences
+from nepforge.diff.weights import MODEL_FILES, BlockDifference, weight_differences
 from nepforge.errors import UsageError
 from nepforge.ledger.artifacts import Artifacts, artifacts_of
 from nepforge.ledger.entry import Entry
@@ -101,7 +101,9 @@ def compare(one: Artifacts, two: Artifacts, history: Iterable[Entry]) -> Differe
     first, second = one.entry.body, two.entry.body
     frames, frames_known = _pair(one, two, "data", FRAMES_FILE)
     trace, trace_known = _pair(one, two, "train", TRACE_FILE)
-    weights, weights_known = _pair(one, two, "train", MODEL_FILE)
+    written = one.stages.get("train", {}).get("outputs", {})
+    model = next((name for name in MODEL_FILES if name in written), MODEL_FILES[0])
+    weights, weights_known = _pair(one, two, "train", model)
     return Difference(
         first=one.entry,
         second=two.entry,

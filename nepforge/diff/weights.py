@@ -8,7 +8,7 @@ from attrs import frozen
 
 from nepforge.errors import ModelFileError
 
-MODEL_FILE = "nep_model.ckpt"
+MODEL_FILES = ("nep_model.ckpt", "dp_model.ckpt")
 
 
 @frozen
@@ -27,10 +27,10 @@ class BlockDifference:
 
 def weight_differences(first: Path, second: Path) -> list[BlockDifference]:
     """Compare two checkpoints group by group; empty when they are models of another shape."""
-    from nepforge.formats.checkpoint_file import read_checkpoint  # noqa: PLC0415 - loads torch
+    from nepforge.formats.potential_file import read_potential  # noqa: PLC0415 - loads torch
 
     try:
-        one, two = read_checkpoint(first), read_checkpoint(second)
+        one, two = read_potential(first), read_potential(second)
     except ModelFileError:
         return []
     groups = one.model.parameter_groups()

@@ -37,12 +37,31 @@ def is_checkpoint(path: Path) -> bool:
         ) from error
 
 
+def is_deep_potential(path: Path) -> bool:
+    """Whether the file is a dp_model.ckpt.
+
+    Raises:
+        ModelFileError: There is no file, or it is a damaged checkpoint.
+    """
+    if not is_checkpoint(path):
+        return False
+    from nepforge.formats.dp_file import DPModel  # noqa: PLC0415 - torch
+    from nepforge.formats.potential_file import read_potential  # noqa: PLC0415
+
+    return isinstance(read_potential(path), DPModel)
+
+
 def read_model(path: Path) -> NEPText:
     """Read `nep_model.ckpt`, GPUMD's nep3, nep4 or nep5, or the LAMMPS layout.
 
     Raises:
-        ModelFileError: Missing, damaged, or a kind of model that is not evaluated.
+        ModelFileError: Missing, damaged, or a kind of model that is not NEP.
     """
+    if is_deep_potential(path):
+        raise ModelFileError(
+            f"{path}: found a Deep Potential, expected a NEP model: no other layout holds one",
+            hint="nepforge infer and test, and nepforge.Calculator, take it as it is",
+        )
     from nepforge.formats.checkpoint_file import read_checkpoint  # noqa: PLC0415 - torch
     from nepforge.formats.nep_txt import NEPText, read_nep_text  # noqa: PLC0415
 
