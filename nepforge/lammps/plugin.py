@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from importlib import metadata
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from nepforge.errors import StageError
 from nepforge.native import built_for_lammps, library_path
@@ -16,12 +17,12 @@ PLUGIN_FILE = "nepforgeplugin.so"
 
 @frozen
 class Lammps:
-    """What is needed to start LAMMPS with our pair style."""
+    """What is needed to start LAMMPS, here with our pair style."""
 
     executable: Path
     mpirun: Path
     mpi_libraries: Path  # folder of the MPI that the executable is linked against
-    plugins: Path  # folder that LAMMPS loads the pair style from
+    plugins: Path | None  # folder that LAMMPS loads the pair style from
 
     def environment(self, threads: int = 1) -> dict[str, str]:
         """Environment variables of a LAMMPS process: `threads` for each rank, our plugin loaded."""
@@ -29,7 +30,8 @@ class Lammps:
         known = variables.get("LD_LIBRARY_PATH")
         libraries = [known] if known else []
         variables["LD_LIBRARY_PATH"] = os.pathsep.join([*libraries, str(self.mpi_libraries)])
-        variables["LAMMPS_PLUGIN_PATH"] = str(self.plugins)
+        if self.plugins is not None:
+            variables["LAMMPS_PLUGIN_PATH"] = str(self.plugins)
         variables["OMP_NUM_THREADS"] = str(threads)
         return variables
 
@@ -63,9 +65,25 @@ def find_lammps() -> Lammps:
     )
 
 
-def with_other_plugins(lammps: Lammps) -> Lammps:
-    """LAMMPS with the plugins of other installed packages too; DeePMD-kit's is one of them."""
-    return evolve(lammps, executable=_installed("lammps", "bin/lmp"))
+def find_deepmd_lammps() -> Lammps:
+    """The LAMMPS beside DeePMD-kit's command `dp`, with `pair_style deepmd` and without ours.
+
+    DeePMD-kit pins a LAMMPS of its own, so that it mostly has an environment of its own.
+
+    Raises:
+        StageError: There is none.
+    """
+    command = shutil.which("dp")
+    folder = Path(command or "").parent
+    executable = shutil.which("lmp", path=str(folder)) if command else None
+    if executable is None:
+        found = f"no lmp beside {command}" if command else "no dp on the PATH"
+        raise StageError(
+            f"found {found}, expected those of DeePMD-kit",
+            hint="install 'deepmd-kit[cpu,lmp]' in an environment of its own and put its bin "
+            "folder at the end of PATH",
+        )
+    return Lammps(Path(executable), folder / "mpirun", folder.parent / "lib", None)
 
 
 def plugin_folder() -> str:

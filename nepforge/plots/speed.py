@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import frozen
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, NullLocator
 
 from nepforge.plots.figure import BLUE, GREEN, GREY, ORANGE, PINK, drawing
 
@@ -35,6 +35,7 @@ def speed_against_size(path: Path, curves: Sequence[SpeedCurve]) -> None:
         path: PNG file to write.
         curves: The settings.
     """
+    sizes = sorted({size for curve in curves for size in curve.n_atoms})
     families = list(dict.fromkeys(curve.family for curve in curves))
     n_rows = -(-len(curves) // LEGEND_COLUMNS)
     with drawing(path, 6.6, 2.8 + ROW_HEIGHT * n_rows) as figure:
@@ -54,6 +55,8 @@ def speed_against_size(path: Path, curves: Sequence[SpeedCurve]) -> None:
         for panel in (left, right):
             panel.set_xlabel("Atoms")
             panel.set_xscale("log")
+            panel.set_xticks(sizes, [str(size) for size in sizes])
+            panel.xaxis.set_minor_locator(NullLocator())
         right.set_yscale("log")
         speeds = [speed for curve in curves for speed in curve.atom_steps_per_s]
         if max(speeds) > WIDE_RANGE * min(speeds):

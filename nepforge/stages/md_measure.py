@@ -15,7 +15,7 @@ from attrs import frozen
 
 from nepforge.errors import StageError
 from nepforge.events import StageProgress
-from nepforge.lammps.plugin import Lammps, with_other_plugins
+from nepforge.lammps.plugin import Lammps, find_deepmd_lammps
 from nepforge.lammps.replication import replication
 from nepforge.lammps.runner import LammpsResult, run_lammps
 from nepforge.lammps.script import (
@@ -41,7 +41,7 @@ from nepforge.stages.md_advice import (
 
 LOGS = "logs"
 MIN_STEPS = 10
-DEEPMD_SHARE = 0.01  # of the atom-steps: a Deep Potential is about a thousand times slower
+DEEPMD_SHARE = 0.01  # of the atom-steps: a Deep Potential is some hundred times slower
 DEEPMD_MIN_STEPS = 2
 SAME_ENERGY = 1.0e-4  # eV/atom, between settings and sizes at the first step
 
@@ -139,7 +139,7 @@ class Bench:
         if style != DEEPMD_STYLE:
             return max(MIN_STEPS, int(wanted))
         if DEEPMD_SHARE * wanted < DEEPMD_MIN_STEPS:
-            raise StageError("a Deep Potential is too slow for md_benchmark.atom_steps")
+            raise StageError("atom_steps / 100 is less than two steps, and it is slow")
         return int(DEEPMD_SHARE * wanted)
 
     def _one(self, setting: Setting, counts: tuple[int, int, int], steps: int) -> Measurement:
@@ -163,7 +163,7 @@ class Bench:
         (out / SCRIPT_FILE).write_text(md_script(run), encoding="utf-8")
         try:
             result = run_lammps(
-                self.lammps if is_ours else with_other_plugins(self.lammps),
+                self.lammps if is_ours else find_deepmd_lammps(),
                 out,
                 ranks=setting.ranks,
                 threads=setting.threads,
