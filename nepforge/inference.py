@@ -28,8 +28,14 @@ QUANTITIES = {
     "energy": ("Energy", "eV/atom"),
     "forces": ("Force component", "eV/Å"),
     "virial": ("Virial", "eV/atom"),
+    "atomic_energy": ("Atomic energy", "eV"),
 }
-METRIC_NAMES = {"energy": "energy", "forces": "force", "virial": "virial"}
+METRIC_NAMES = {
+    "energy": "energy",
+    "forces": "force",
+    "virial": "virial",
+    "atomic_energy": "atomic_energy",
+}
 
 
 @frozen(eq=False)
@@ -109,9 +115,12 @@ def _error_bars_of(model: Path) -> Callable[[Frame], ErrorBars]:
 
 @frozen(eq=False)
 class Comparison:
-    """Labels (nan where missing) and predictions; energies and virials per atom in eV."""
+    """Labels (nan where missing) and predictions; energies and virials per atom in eV.
 
-    reference: dict[str, FloatArray]  # energy [n], forces [atoms of all, 3], virial [n, 3, 3]
+    Arrays energy [n], forces [atoms of all, 3], virial [n, 3, 3], atomic_energy [atoms of all].
+    """
+
+    reference: dict[str, FloatArray]
     prediction: dict[str, FloatArray]
     rows: list[dict[str, float | int | str]]  # one a frame, in the order of the data
     error_bars: ErrorBarReport | None  # when the predictions have error bars
@@ -146,11 +155,13 @@ def compare(predicted: Sequence[Predicted]) -> Comparison:
         "energy": np.array([_energy_label(frame) for frame in frames]),
         "forces": np.concatenate([_forces_label(frame) for frame in frames]),
         "virial": np.stack([_virial_label(frame) for frame in frames]),
+        "atomic_energy": np.concatenate([_atomic_energy_label(frame) for frame in frames]),
     }
     prediction = {
         "energy": np.array([entry.energy / entry.frame.n_atoms for entry in predicted]),
         "forces": np.concatenate([entry.forces for entry in predicted]),
         "virial": np.stack([entry.virial / entry.frame.n_atoms for entry in predicted]),
+        "atomic_energy": np.concatenate([entry.energies for entry in predicted]),
     }
     errors = {label: prediction[label] - reference[label] for label in ("energy", "forces")}
     rows = [_row(idx, entry) for idx, entry in enumerate(predicted)]
@@ -178,6 +189,10 @@ def _forces_label(frame: Frame) -> FloatArray:
 
 def _virial_label(frame: Frame) -> FloatArray:
     return np.full((3, 3), np.nan) if frame.virial is None else frame.virial / frame.n_atoms
+
+
+def _atomic_energy_label(frame: Frame) -> FloatArray:
+    return np.full(frame.n_atoms, np.nan) if frame.atomic_energy is None else frame.atomic_energy
 
 
 def _row(idx: int, entry: Predicted) -> dict[str, float | int | str]:

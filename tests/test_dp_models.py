@@ -53,7 +53,7 @@ def test_infer_says_what_training_says(path: Path, random_frame: MakeFrame) -> N
     np.testing.assert_allclose([e.virial for e in found], expected.virial, rtol=0, atol=EXACT)
     labelled = [entry.as_frame() for entry in found]
     errors = compare(infer(path, labelled)).metrics()
-    assert errors["force_rmse"] == errors["virial_rmse"] == 0.0
+    assert errors["force_rmse"] == errors["virial_rmse"] == errors["atomic_energy_rmse"] == 0.0
     assert labelled[1].atomic_energy is found[1].energies
 
 

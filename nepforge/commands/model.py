@@ -204,12 +204,17 @@ def test(
 def _metrics_text(metrics: dict[str, float]) -> str:
     from nepforge.ui.listings import columns
 
-    units = {"energy": ("meV/atom", 1e3), "force": ("meV/Å", 1e3), "virial": ("meV/atom", 1e3)}
+    units = {
+        "energy": ("meV/atom", 1e3),
+        "force": ("meV/Å", 1e3),
+        "virial": ("meV/atom", 1e3),
+        "atomic_energy": ("meV", 1e3),
+    }
     rows = [["", "RMSE", "MAE", ""]]
     for name, (unit, factor) in units.items():
         if f"{name}_rmse" in metrics:
             values = [f"{factor * metrics[f'{name}_{error}']:.4g}" for error in ("rmse", "mae")]
-            rows.append([name, *values, unit])
+            rows.append([name.replace("_", " "), *values, unit])
     text = f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
     judged = [
         f"{name} error bars: {metrics[f'{name}_within_1_std']:.1%} of the errors within one, "

@@ -207,6 +207,18 @@ def test_more_epochs_go_on_from_a_finished_training(
     assert_same_bits(extended, straight)
 
 
+@each_optimizer
+def test_more_epochs_go_on_from_an_unfinished_training(training: Training, kind: str) -> None:
+    """One that was stopped within an epoch, as by a kill."""
+    straight = fit(training, kind)
+    forget(training)
+    with pytest.raises(InterruptedRunError):
+        fit(attrs.evolve(training, epochs=3), kind, stop_after=4)
+    extended = fit(training, kind)
+    assert extended.resumed
+    assert_same_bits(extended, straight)
+
+
 def test_fewer_epochs_start_anew(training: Training) -> None:
     """The end of a longer training is no part of a shorter one."""
     short = attrs.evolve(training, epochs=2)

@@ -66,8 +66,8 @@ def find_atomic_energies(data: DataSet) -> Iterator[Finding]:
     if 0 < len(labelled) < len(data.frames):
         missing = [frame for frame in data.frames if frame.atomic_energy is None]
         text = (
-            f"{len(missing)} of {len(data.frames)} frames have no atomic energies, or the same for "
-            "all atoms"
+            f"{len(missing)} of {len(data.frames)} frames have no atomic energies, or only shares "
+            "of the energy"
         )
         yield finding("info", "missing-atomic-energies", text, missing)
     wrong = [frame for frame in labelled if _leak(frame) > LARGEST_LEAK]
