@@ -34,7 +34,7 @@ PairNepforge::~PairNepforge() {
 }
 
 void PairNepforge::settings(int narg, char** arg) {
-  const NepforgeSettings settings(lmp, narg, arg, nepforge::Precision::full);
+  const NepforgeSettings settings(lmp, narg, arg);
   members_.clear();
   for (const std::string& path : settings.models) {
     members_.push_back(load_member(path, settings.precision));

@@ -31,7 +31,7 @@ PairNepforgeGpu::~PairNepforgeGpu() {
 }
 
 void PairNepforgeGpu::settings(int narg, char** arg) {
-  const NepforgeSettings settings(lmp, narg, arg, nepforge::Precision::mixed);
+  const NepforgeSettings settings(lmp, narg, arg);
   if (settings.models.size() > 1) {
     error->all(FLERR, "Pair style nepforge/gpu: found {} models, expected one",
                settings.models.size());

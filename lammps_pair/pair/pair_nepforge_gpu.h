@@ -10,7 +10,7 @@
 
 namespace LAMMPS_NS {
 
-/// pair_style nepforge/gpu MODEL [precision mixed|double]
+/// pair_style nepforge/gpu MODEL [precision double|mixed]
 /// pair_coeff * * SPECIES...     as for nepforge
 ///
 /// The ranks of a node share its CUDA devices. LAMMPS builds no neighbour list: the device builds

@@ -13,8 +13,7 @@ bool is_keyword(const std::string& word) {
 
 }  // namespace
 
-NepforgeSettings::NepforgeSettings(LAMMPS* lmp, int narg, char** arg, nepforge::Precision usual)
-    : precision(usual) {
+NepforgeSettings::NepforgeSettings(LAMMPS* lmp, int narg, char** arg) {
   Error* error = lmp->error;
   int next = 0;
   while (next < narg && !is_keyword(arg[next])) models.emplace_back(arg[next++]);

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.lammps
 
 EXACT = 1.0e-10  # eV/Å and eV: sums are integers in units of 9e-13
 MIXED = 1.0e-5  # eV/Å and eV, at forces of the order of 1 eV/Å
-STRESS = 1.0e-9  # of the largest stress, in double
+EV = 1.602176634e6  # bar Å³, the unit of a stress of an atom
 HOST = "nepforge/gpu/host"
 GPU = "nepforge/gpu"
 CORE = Path(__file__).parents[2] / "lammps_pair"
@@ -45,14 +45,14 @@ def compare(folder: Path, style: str, script: str, precision: str = "double") ->
     found = run(folder, named.replace("* * nepforge", f"* * {style}"))
     assert found.status == expected.status == 0, found.text
     mixed = precision == "mixed"
-    scale = max(1.0, float(np.abs(expected.atoms[:, 1:4]).max()))
-    np.testing.assert_allclose(
-        found.atoms[:, 1:5], expected.atoms[:, 1:5], rtol=0, atol=MIXED * scale if mixed else EXACT
-    )
-    stress = (MIXED if mixed else STRESS) * max(1.0, float(np.abs(expected.atoms[:, 5:]).max()))
-    np.testing.assert_allclose(found.atoms[:, 5:], expected.atoms[:, 5:], rtol=0, atol=stress)
+    force = float(np.abs(expected.atoms[:, 1:4]).max())
+    stress = max(EV, float(np.abs(expected.atoms[:, 5:]).max()))
+    tolerance = MIXED * max(1.0, force) if mixed else EXACT
+    np.testing.assert_allclose(found.atoms[:, 1:5], expected.atoms[:, 1:5], rtol=0, atol=tolerance)
+    tolerance = (MIXED if mixed else EXACT) * stress
+    np.testing.assert_allclose(found.atoms[:, 5:], expected.atoms[:, 5:], rtol=0, atol=tolerance)
     for name in ("pxx", "pxy"):
-        assert found.value(name) == pytest.approx(expected.value(name), rel=0, abs=stress)
+        assert found.value(name) == pytest.approx(expected.value(name), rel=0, abs=tolerance)
 
 
 def script_for(kind: str, moving: bool = False) -> str:
