@@ -25,6 +25,7 @@ _METRIC_UNITS = (
     ("virial_", "eV/atom"),
     ("stress_", "GPa"),
     ("energy_drift", "eV/atom/ps"),
+    ("potential_energy", "eV/atom"),
     ("atom_steps_per_", "1/s"),
     ("temperature", "K"),
     ("pressure_bar", "bar"),

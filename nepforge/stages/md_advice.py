@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from statistics import median
 from typing import Any, Literal
 
 from attrs import frozen
@@ -11,6 +12,7 @@ from attrs import frozen
 CPU_STYLE, GPU_STYLE, DEEPMD_STYLE = "nepforge", "nepforge/gpu", "deepmd"
 NAMES = {CPU_STYLE: "CPU", GPU_STYLE: "GPU", DEEPMD_STYLE: "DP by DeePMD-kit"}
 EQUAL_SPEED = 0.05  # a setting that is so little slower than the fastest counts as equal
+IDLE_SHARE = 0.85  # of the cores that a run asks for
 NS_PER_FS = 1.0e-6
 SECONDS_PER_DAY = 86400.0
 
@@ -58,6 +60,12 @@ class Measurement:
     def ns_per_day(self) -> float:
         return self.steps * self.timestep * NS_PER_FS / self.seconds * SECONDS_PER_DAY
 
+    @property
+    def share_of_cores(self) -> float:
+        """CPU time over the time of the cores that the setting asks for; 1 on an idle machine."""
+        n_cores = self.setting.ranks * self.setting.threads
+        return self.atom_steps_per_s / max(self.atom_steps_per_cpu_s, 1.0) / n_cores
+
     def to_json(self) -> dict[str, Any]:
         """For benchmark.json."""
         return {
@@ -86,6 +94,18 @@ def advice(measurements: Sequence[Measurement]) -> list[str]:
         speed = _range([float(f"{one.atom_steps_per_s:.3g}") for one in ones])
         lines.append(f"{atoms} atoms: {setting.label} ({speed} atom-steps/s)")
     return lines
+
+
+def busy_note(measurements: Sequence[Measurement]) -> list[str]:
+    """A sentence when other programs took the cores: wall clock speeds mean little then."""
+    on_cpu = [one for one in measurements if one.setting.pair_style == CPU_STYLE]
+    share = median(one.share_of_cores for one in on_cpu)
+    if share >= IDLE_SHARE:
+        return []
+    return [
+        f"The machine was busy: LAMMPS had {100.0 * share:.0f} % of the cores it asked for. "
+        "Measure again when nothing else runs."
+    ]
 
 
 def _best(measurements: Sequence[Measurement]) -> Measurement:

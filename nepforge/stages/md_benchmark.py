@@ -18,7 +18,7 @@ from nepforge.lammps.plugin import find_lammps
 from nepforge.plots.speed import SpeedCurve, speed_against_size
 from nepforge.stages.context import StageContext
 from nepforge.stages.md import read_structure
-from nepforge.stages.md_advice import Measurement, advice
+from nepforge.stages.md_advice import Measurement, advice, busy_note
 from nepforge.stages.md_measure import Bench, n_cores
 from nepforge.stages.outputs import write_json, write_metrics
 
@@ -49,7 +49,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         ctx=ctx,
     )
     measurements, notes = bench.measure()
-    lines = advice(measurements)
+    lines, notes = advice(measurements), [*busy_note(measurements), *notes]
     content = {
         "machine": {"processor": _processor(), "cores": n_cores()},
         "measurements": [one.to_json() for one in measurements],

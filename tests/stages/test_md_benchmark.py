@@ -14,7 +14,7 @@ from nepforge.errors import StageError
 from nepforge.events import Event
 from nepforge.plan.kinds import KINDS
 from nepforge.stages.context import StageContext
-from nepforge.stages.md_advice import DEEPMD_STYLE, Measurement, Setting, advice
+from nepforge.stages.md_advice import DEEPMD_STYLE, Measurement, Setting, advice, busy_note
 from nepforge.stages.md_benchmark import run
 from tests.nep_files import KINDS as NEP_KINDS
 from tests.nep_files import SPECIES, random_structure
@@ -96,7 +96,7 @@ GPU = Setting("nepforge/gpu", 1, 1, "mixed")
 
 
 def speed(setting: Setting, n_atoms: int, atom_steps_per_s: float) -> Measurement:
-    return Measurement(setting, n_atoms, 10, 1.0, 1.0, atom_steps_per_s, 1.0, -1.0)
+    return Measurement(setting, n_atoms, 10, 1.0, 1.0, atom_steps_per_s, 1.0e5, -1.0)
 
 
 def test_advice_joins_sizes_with_the_same_best_setting() -> None:
@@ -118,3 +118,11 @@ def test_advice_takes_the_first_of_equally_fast_settings_and_no_deep_potential()
     other = attrs.evolve(DOUBLE, pair_style=DEEPMD_STYLE)
     one = [speed(DOUBLE, 96, 9.6e4), speed(MIXED, 96, 1.0e5), speed(other, 96, 9.0e9)]
     assert advice(one) == ["96 atoms: CPU, 1 rank x 1 thread, double (96000 atom-steps/s)"]
+
+
+def test_a_busy_machine_is_told() -> None:
+    """Two threads with the CPU time of one had half of their cores."""
+    threads = attrs.evolve(DOUBLE, threads=2)
+    assert busy_note([speed(DOUBLE, 96, 0.99e5), speed(threads, 96, 1.9e5)]) == []
+    (note,) = busy_note([speed(threads, 96, 1.0e5)])
+    assert note.startswith("The machine was busy: LAMMPS had 50 % of the cores")
