@@ -111,8 +111,10 @@ def first_baseline(table: Mapping[str, Any], frames: Sequence[Frame]) -> list[fl
     data = table["data"]
     if "energy_baseline" in data:
         return list(data["energy_baseline"])
-    has_weight = bool(table["optimizer"]["weights"]["atomic_energy"])
-    fit = mean_atomic_energies if has_weight else energy_baseline
+    optimizer = table["optimizer"]
+    prefactors = optimizer.get("prefactors", {}).get("atomic_energy") or ()
+    is_trained = any((optimizer["weights"]["atomic_energy"], *prefactors))
+    fit = mean_atomic_energies if is_trained else energy_baseline
     baseline: list[float] = fit(frames, data["species"]).tolist()
     return baseline
 

@@ -84,10 +84,12 @@ def test_shares_of_the_energy_are_no_atomic_energies(
     weights = np.ones(7) if rule == "even" else counts
     share = np.float64(frame.energy or 0.0) * weights / weights.sum()
     shared_out = attrs.evolve(frame, atomic_energy=share)
-    write_frames(tmp_path / "out.xyz", "extxyz", [shared_out, labelled(frame)])
-    even, real = read_frames(tmp_path / "out.xyz", "extxyz")
+    alone = attrs.evolve(shared_out, energy=None)  # here they are all that is known
+    write_frames(tmp_path / "out.xyz", "extxyz", [shared_out, labelled(frame), alone])
+    even, real, only = read_frames(tmp_path / "out.xyz", "extxyz")
     assert even.atomic_energy is None
     assert real.atomic_energy is not None
+    assert only.atomic_energy is not None
 
 
 def test_pwdata_of_hfo2_has_no_atomic_energies(shared: Path) -> None:

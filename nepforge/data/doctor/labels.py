@@ -28,7 +28,7 @@ MAD_TO_SIGMA = 1.4826  # of a normal distribution
 def find_missing(data: DataSet) -> Iterator[Finding]:
     """Frames without any label are errors; one kind of label may be missing."""
     frames = data.frames
-    bare = [f for f in frames if f.energy is None and f.forces is None and f.virial is None]
+    bare = [frame for frame in frames if not _has_label(frame)]
     if bare:
         text = (
             f"{len(bare)} frames have no energy, no forces and no virial (look at the names of "
@@ -42,6 +42,11 @@ def find_missing(data: DataSet) -> Iterator[Finding]:
         level: Level = "info" if name == "virial" and len(missing) == len(frames) else "warning"
         text = f"{len(missing)} of {len(frames)} frames have no {name}"
         yield finding(level, f"missing-{name}", text, missing)
+
+
+def _has_label(frame: Frame) -> bool:
+    labels = (frame.energy, frame.forces, frame.virial, frame.atomic_energy)
+    return any(label is not None for label in labels)
 
 
 def find_sentinels(data: DataSet) -> Iterator[Finding]:

@@ -91,7 +91,7 @@ def _only_shares(frame: Frame) -> bool:
     smallest least-squares solution. They say nothing that the energy does not.
     """
     values = frame.atomic_energy
-    if values is None:
+    if values is None or frame.energy is None:
         return False
     _, kinds, counts = np.unique(frame.numbers, return_inverse=True, return_counts=True)
     shares = (np.full(frame.n_atoms, 1.0 / frame.n_atoms), counts[kinds] / np.sum(counts**2))
