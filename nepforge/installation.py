@@ -21,6 +21,7 @@ from nepforge.lammps.plugin import find_lammps
 from nepforge.ledger.durable import probe_writable
 from nepforge.ledger.environment import cpu_class, package_version
 from nepforge.ledger.locks import hold
+from nepforge.ledger.mounts import file_system, is_shared_by_machines
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -95,7 +96,10 @@ def _workspace(folder: Path) -> tuple[Verdict, str]:
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as scratch:
         probe_writable(Path(scratch))
         with hold(Path(scratch) / "test.lock", timeout=1.0):
-            return "ok", f"{folder}: writable, with file locks"
+            pass
+        shared = is_shared_by_machines(Path(scratch))
+        scope = "between machines" if shared else "between processes of this machine"
+        return "ok", f"{folder}: writable, on {file_system(folder) or 'a disk'}, locks {scope}"
 
 
 def _core() -> tuple[Verdict, str]:

@@ -17,6 +17,7 @@ import pytest
 
 from nepforge.errors import NepforgeError, StageError
 from nepforge.events import Event, StageStarted
+from nepforge.ledger.mounts import SHARED_MARK
 from nepforge.ledger.workspace import Workspace
 from nepforge.plan.stage import Stage
 
@@ -39,6 +40,13 @@ def start(workspace: Path, seed: int, pause: float) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def share_with_machines(workspace: Path) -> None:
+    """As if the workspace lay on a network file system: locks that need no kernel."""
+    locks = workspace / ".nepforge" / "locks"
+    locks.mkdir(parents=True)
+    (locks / SHARED_MARK).touch()
 
 
 def wait_for(folder: Path, pattern: str) -> None:
@@ -75,11 +83,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("n_kills", [15, pytest.param(200, marks=pytest.mark.slow)])
-def test_kill_at_any_moment_leaves_nothing_wrong(tmp_path: Path, n_kills: int) -> None:
+@pytest.mark.parametrize(
+    ("n_kills", "shared"),
+    [(15, False), (6, True), pytest.param(200, False, marks=pytest.mark.slow)],
+)
+def test_kill_at_any_moment_leaves_nothing_wrong(
+    tmp_path: Path, n_kills: int, shared: bool
+) -> None:
     """No wrong hit, no lost or invented entry; the next run ends at the undisturbed digests."""
     generator = random.Random(n_kills)
     workspace = tmp_path / "killed"
+    if shared:
+        share_with_machines(workspace)
     reported = set()
     for number in range(n_kills):
         seed = number // 3  # three attempts at each: resume is killed too
@@ -130,8 +145,11 @@ def test_signal_leaves_an_interrupted_entry_and_a_state(
     assert digests(tmp_path) == digests(tmp_path / "undisturbed")
 
 
-def test_two_runs_of_one_recipe_share_each_build(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_two_runs_of_one_recipe_share_each_build(tmp_path: Path, shared: bool) -> None:
     """The second waits, says for whom, and takes the result from the cache."""
+    if shared:
+        share_with_machines(tmp_path)
     processes = [start(tmp_path, 1, pause=0.05) for _ in range(2)]
     answers = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]

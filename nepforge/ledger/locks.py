@@ -1,23 +1,43 @@
 """Locks between processes, with the name of the holder for whoever waits.
 
-A lock is a kernel lock (flock) on a file: it ends with the process that holds it, also after
-kill -9. The file stays, because removing it would split the waiters over two files.
+On a disk of this machine a lock is a kernel lock (flock) on a file NAME.lock: it ends with the
+process that holds it, also after kill -9. The file stays, because removing it would split the
+waiters over two files.
+
+In a folder that several machines share (`mounts.py`), kernels may not know of each other's locks.
+There a lock is a file that one process alone can create:
+
+- NAME.lease, which its holder renews. One that was not renewed for `LEASE_SECONDS`, on the clock of
+  whoever waits, is taken over. Should its holder wake up again, two processes build one result, and
+  the first that is complete is published.
+- NAME.strict, for the ledger. It is never taken from another machine, however long that is silent.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import (
+    BaseFileLock,
+    FileLock,
+    LeaseSettingsMismatch,
+    SoftFileLease,
+    StrictSoftFileLock,
+    Timeout,
+)
 
 from nepforge.errors import InterruptedRunError, LockTimeoutError, NepforgeError
+from nepforge.ledger.mounts import SHARED_MARK, is_shared_by_machines
 
 NO_TIME_LIMIT = -1.0  # s; the convention of filelock
 POLL_SECONDS = 0.1
+STRICT_POLL_SECONDS = 0.02  # the ledger is held for milliseconds
+LEASE_SECONDS = 120.0  # without a renewal; a third of it lies between two renewals
 
 
 def _never() -> bool:
@@ -35,14 +55,16 @@ def hold(
     timeout: float = NO_TIME_LIMIT,
     waiting: Callable[[str], None] = _silent,
     cancelled: Callable[[], bool] = _never,
+    strict: bool = False,
 ) -> Iterator[None]:
     """Hold the lock `path` while the body runs.
 
     Args:
-        path: The lock file; its folder is made when missing.
+        path: The lock file, NAME.lock; its folder is made when missing.
         timeout: Longest wait in s; `NO_TIME_LIMIT` waits for ever.
         waiting: Called once with the holder ("process 17, since ...") when the lock is taken.
         cancelled: Asked while waiting; the wait ends when it turns true.
+        strict: Between machines, wait for a silent holder rather than take the lock over.
 
     Raises:
         LockTimeoutError: The wait took longer than `timeout`.
@@ -51,13 +73,14 @@ def hold(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        mode = path.parent.stat().st_mode & 0o666  # whoever may add locks may take this one
-        lock = FileLock(path, mode=mode, on_acquired=_write_holder, poll_interval=POLL_SECONDS)
+        lock = _lock(path, strict)
         _acquire(lock, path, timeout, waiting, cancelled)
-    except OSError as error:
+    except (OSError, LeaseSettingsMismatch) as error:
+        reason = getattr(error, "strerror", None) or error
         raise NepforgeError(
-            f"{path}: cannot take the lock: {error.strerror}",
-            hint="use a workspace on a writable file system with flock",
+            f"{path}: cannot take the lock: {reason}",
+            hint="use a workspace on a writable file system with flock; where there is none, an "
+            f"empty file {path.parent / SHARED_MARK} makes locks that do without",
         ) from error
     try:
         yield
@@ -65,26 +88,86 @@ def hold(
         lock.release()
 
 
+def _lock(path: Path, strict: bool) -> BaseFileLock:
+    mode = path.parent.stat().st_mode & 0o666  # whoever may add locks may take this one
+    if not is_shared_by_machines(path.parent):
+        return FileLock(path, mode=mode, on_acquired=_write_holder, poll_interval=POLL_SECONDS)
+    if strict:
+        return _strict(path, mode)
+    return _lease(path, mode)
+
+
+def _lease(path: Path, mode: int = 0o666) -> SoftFileLease:
+    return SoftFileLease(
+        path.with_suffix(".lease"),
+        lease_duration=LEASE_SECONDS,
+        mode=mode,
+        poll_interval=POLL_SECONDS,
+    )
+
+
+def _strict(path: Path, mode: int = 0o666) -> StrictSoftFileLock:
+    return StrictSoftFileLock(
+        path.with_suffix(".strict"), mode=mode, poll_interval=STRICT_POLL_SECONDS
+    )
+
+
 def _acquire(
-    lock: FileLock,
+    lock: BaseFileLock,
     path: Path,
     timeout: float,
     waiting: Callable[[str], None],
     cancelled: Callable[[], bool],
 ) -> None:
+    def stop() -> bool:
+        _drop_claims_of_the_dead(lock)
+        return cancelled()
+
+    _drop_claims_of_the_dead(lock)
     with suppress(Timeout):
         lock.acquire(timeout=0)
         return
     waiting(holder(path))
     try:
-        lock.acquire(timeout=timeout, cancel_check=cancelled)
+        lock.acquire(timeout=timeout, cancel_check=stop)
     except Timeout:
+        found = holder(path)
+        process, _, machine = found.partition(" on ")  # errors are recorded, machines are not
         if cancelled():
-            raise InterruptedRunError(f"stopped while waiting for {holder(path)}") from None
+            raise InterruptedRunError(f"stopped while waiting for {process}") from None
         raise LockTimeoutError(
-            f"{path}: held by {holder(path)} for more than {timeout:g} s",
-            hint="wait for that process, or raise the time limit",
+            f"{path}: held by {process} for more than {timeout:g} s",
+            hint=_advice(lock, machine),
         ) from None
+
+
+def _advice(lock: BaseFileLock, machine: str) -> str:
+    if isinstance(lock, StrictSoftFileLock) and machine:
+        return (
+            f"wait for that process, which is on {machine}; "
+            f"when it is gone for good, remove {lock.lock_file}.filelock"
+        )
+    return "wait for that process, or raise the time limit"
+
+
+def _drop_claims_of_the_dead(lock: BaseFileLock) -> None:
+    """Remove strict claims of killed processes of this machine."""
+    if not isinstance(lock, StrictSoftFileLock):
+        return
+    for claim in lock.claims:
+        if claim.hostname == socket.gethostname() and not _is_alive(claim.pid):
+            with suppress(FileNotFoundError):  # another process removed it
+                lock.force_break(claim.name)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _write_holder(descriptor: int) -> None:
@@ -97,6 +180,17 @@ def _write_holder(descriptor: int) -> None:
 
 def holder(path: Path) -> str:
     """Who took the lock last, as text for a message."""
+    claims = claimed(path)
+    if claims:
+        return claims
     with suppress(OSError):
         return path.read_text(encoding="utf-8") or "another process"
     return "another process"
+
+
+def claimed(path: Path) -> str:
+    """Who holds a lock between machines, "process 17 on HOST"; "" when nobody does."""
+    with suppress(OSError):
+        owners = [*_strict(path).claims, _lease(path).owner]
+        return next((f"process {own.pid} on {own.hostname}" for own in owners if own), "")
+    return ""

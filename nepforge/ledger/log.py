@@ -74,7 +74,7 @@ class Ledger:
             LockTimeoutError: Another process has held the ledger for `LONGEST_WAIT`.
             NepforgeError: The line could not be written; the file is as it was before.
         """
-        with hold(self._lock, timeout=LONGEST_WAIT):
+        with hold(self._lock, timeout=LONGEST_WAIT, strict=True):
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 last, tree = self._repair()

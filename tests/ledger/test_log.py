@@ -9,13 +9,16 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 
 from nepforge.errors import IntegrityError, NepforgeError, UsageError
+from nepforge.ledger.audit import audit
 from nepforge.ledger.entry import NO_PREVIOUS, encode
 from nepforge.ledger.log import Ledger
+from nepforge.ledger.mounts import SHARED_MARK
 
 APPEND_MANY = """
 import sys
@@ -30,6 +33,13 @@ for number in range(int(sys.argv[3])):
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger" / "ledger.jsonl", tmp_path)
+
+
+def share_with_machines(ledger: Ledger) -> None:
+    """As if the workspace lay on a network file system."""
+    locks = ledger.path.parents[1] / "locks"
+    locks.mkdir()
+    (locks / SHARED_MARK).touch()
 
 
 def fill(ledger: Ledger, n_entries: int) -> None:
@@ -69,14 +79,17 @@ def test_head_is_the_last_entry(ledger: Ledger) -> None:
     assert ledger.head() == last
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize(
     ("n_writers", "n_entries"), [(4, 25), pytest.param(8, 200, marks=pytest.mark.slow)]
 )
 def test_appends_of_many_processes_all_arrive(
-    ledger: Ledger, n_writers: int, n_entries: int
+    ledger: Ledger, n_writers: int, n_entries: int, shared: bool
 ) -> None:
-    """None is lost, none is torn, the chain holds."""
+    """None is lost, none is torn, the chain holds; with the locks between machines too."""
     folder = str(ledger.path.parent.parent)
+    if shared:
+        share_with_machines(ledger)
     writers = [
         subprocess.Popen([sys.executable, "-c", APPEND_MANY, folder, str(idx), str(n_entries)])
         for idx in range(n_writers)
@@ -84,6 +97,25 @@ def test_appends_of_many_processes_all_arrive(
     assert [writer.wait() for writer in writers] == [0] * n_writers
     written = [(entry.body["writer"], entry.body["number"]) for entry in ledger.entries()]
     assert sorted(written) == [(w, n) for w in range(n_writers) for n in range(n_entries)]
+
+
+def test_clock_that_goes_back_harms_no_entry(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Order is by seq; the time is only what the clock said."""
+
+    class Clock(datetime):
+        days = iter((10, 3, 20, 1))
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            return cls(2026, 11, next(cls.days), tzinfo=tz)
+
+    monkeypatch.setattr("nepforge.ledger.log.datetime", Clock)
+    fill(ledger, 4)
+    assert [entry.ts_utc[8:10] for entry in ledger.entries()] == ["10", "03", "20", "01"]
+    assert [entry.seq for entry in ledger.entries()] == [0, 1, 2, 3]
+    assert audit(ledger).n_entries == 4
 
 
 @pytest.mark.parametrize("n_kept", [1, 20, 200])
