@@ -139,7 +139,7 @@ def _measure(
     _, memory_of_cell = _run(settings, folder, arguments)
     steps = arguments.steps or max(MIN_STEPS, ATOM_STEPS // n_atoms)
     timing, memory = _run(evolve(settings, replicate=counts, steps=steps), folder, arguments)
-    more = max(1, n_atoms - len(cell))
+    n_more = n_atoms - len(cell)
     report: dict[str, str | int | float] = {
         "atoms": timing.n_atoms,
         "steps": timing.steps,
@@ -150,7 +150,7 @@ def _measure(
         "cpu_seconds": timing.cpu_seconds,
         "atom_steps_per_s": timing.atom_steps_per_s,
         "atom_steps_per_cpu_s": timing.atom_steps_per_cpu_s,
-        "memory_bytes_per_atom": max(0, memory - memory_of_cell) / more,
+        "memory_bytes_per_atom": max(0, memory - memory_of_cell) / n_more if n_more else 0.0,
     }
     text = read_nep_text(folder / MODEL_FILE)
     report |= roofline(cell, text.trained.model, arguments.precision, timing.atom_steps_per_cpu_s)
