@@ -12,7 +12,7 @@ constexpr int block_size = 128;  // threads, of kernels with one thread an index
 /// The warps of a block never wait for each other: small blocks leave the least shared memory
 /// unused, and two warps do not meet the limit of 16 blocks on a multiprocessor.
 constexpr int warps_per_block = 2;
-constexpr int blocks_at_least = 6;  // on a multiprocessor: 168 registers a thread, without spills
+constexpr int blocks_at_least = 6;  // on a multiprocessor: at most 168 registers a thread
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import ase
@@ -152,6 +154,19 @@ def test_without_a_device_lammps_says_so(ranks: int, tmp_path: Path) -> None:
     assert "on the CPU" in output.text
 
 
+def test_check_gpu_says_that_there_is_nothing_to_check(tmp_path: Path) -> None:
+    """Status 2, which is neither success nor a difference."""
+    if not no_device(tmp_path):
+        pytest.skip("there is a device")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, root / "tools/check_gpu.py"], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(root)}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.startswith("nothing was checked: ")
+
+
 REFUSED = {
     "exclude": ("run 0", "neigh_modify exclude type 1 1\nrun 0", "found neigh_modify exclude"),
     "committee": ("nep.txt", "nep.txt nep.txt out_freq 1 out_file x", "found 2 models, expected o"),
@@ -171,28 +186,52 @@ def test_misuse_is_refused_with_a_sentence(old: str, new: str, words: str, tmp_p
     assert words in output.text
 
 
-@pytest.fixture(scope="module")
-def checked_kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kernels in a program of their own under AddressSanitizer and UBSan."""
-    program = tmp_path_factory.mktemp("kernels") / "device_driver"
-    sources = [Path(__file__).parent / "device_driver.cpp", CORE / "device" / "host_device.cpp"]
-    sources += [CORE / "core" / name for name in ("nep_model.cpp", "elements.cpp")]
+def build(folder: Path, name: str, *options: str) -> Path:
+    """A program beside this file with the kernels on the CPU, compiled with `options`."""
+    sources = [Path(__file__).parent / f"{name}.cpp", CORE / "device" / "host_device.cpp"]
+    sources += [CORE / "core" / file for file in ("nep_model.cpp", "elements.cpp")]
     command = [
-        "c++", "-std=c++17", "-g", "-D_GLIBCXX_ASSERTIONS",
-        "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-        f"-I{CORE / 'core'}", f"-I{CORE / 'device'}", *map(str, sources), "-o", str(program),
+        "c++", "-std=c++20", "-g", *options, f"-I{CORE / 'core'}", f"-I{CORE / 'device'}",
+        *map(str, sources), "-o", str(folder / name),
     ]  # fmt: skip
     subprocess.run(command, check=True, timeout=200)
-    return program
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def lanes_in_turn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One lane after another under AddressSanitizer and UBSan."""
+    options = ("-D_GLIBCXX_ASSERTIONS", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    return build(tmp_path_factory.mktemp("kernels"), "device_driver", *options)
+
+
+@pytest.fixture(scope="module")
+def lanes_at_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lanes of two warps as threads under ThreadSanitizer."""
+    return build(tmp_path_factory.mktemp("warps"), "warp_driver", "-O1", "-fsanitize=thread")
+
+
+def run_driver(program: Path, kind: str, folder: Path) -> str:
+    """What a driver says of a model."""
+    KINDS[kind].write(folder / "nep.txt")
+    done = subprocess.run(
+        [program, folder / "nep.txt"], capture_output=True, text=True, timeout=100, check=False
+    )
+    if "unexpected memory mapping" in done.stderr:
+        pytest.skip("ThreadSanitizer does not start on this kernel")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS.keys())
-def test_kernels_stay_inside_their_arrays(kind: str, checked_kernels: Path, tmp_path: Path) -> None:
+def test_kernels_stay_inside_their_arrays(kind: str, lanes_in_turn: Path, tmp_path: Path) -> None:
     """Every array is a heap block of its own, full of NaN; the order of the lanes is free."""
-    KINDS[kind].write(tmp_path / "nep.txt")
-    done = subprocess.run(
-        [checked_kernels, tmp_path / "nep.txt"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == "8 cases\n"
+    assert run_driver(lanes_in_turn, kind, tmp_path) == "8 cases\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS.keys())
+def test_lanes_do_not_race(kind: str, lanes_at_once: Path, tmp_path: Path) -> None:
+    """Whatever one lane reads of another, a barrier of the warp is between them."""
+    assert run_driver(lanes_at_once, kind, tmp_path) == "same results\n"
