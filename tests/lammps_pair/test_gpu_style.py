@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,12 @@ def test_the_same_run_gives_the_same_bits(tmp_path: Path) -> None:
     first, second = run(tmp_path, script), run(tmp_path, script)
     np.testing.assert_array_equal(first.atoms, second.atoms)
     np.testing.assert_array_equal(first.atoms[:, 1:4].sum(axis=0), 0.0)
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not here")
+def test_nvcc_compiled_the_kernels(tmp_path: Path) -> None:
+    """What stands in for them in other builds would say so."""
+    assert "this build has no CUDA" not in no_device(tmp_path)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
