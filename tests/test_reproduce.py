@@ -203,6 +203,24 @@ def test_bundle_takes_what_is_missing_from_a_remote_store(
         assert "artifacts/train/nep_model.ckpt" in archive.namelist()
 
 
+def test_bundle_names_author_and_licence_when_told(
+    published: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Nothing is guessed: without them the licence is "not stated" and nepforge the agent."""
+    told = ["--author", "Ada", "--organization", "Mill", "--license", "CC-BY-4.0"]
+    found = []
+    for name, options in (("with.zip", told), ("without.zip", [])):
+        arguments = [published[1], str(tmp_path / name), "--workspace", str(published[0]), *options]
+        assert nepforge("bundle", *arguments).exit_code == 0
+        with zipfile.ZipFile(tmp_path / name) as archive:
+            graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+        nodes = {node["@id"]: node for node in graph}
+        agent = nodes[nodes["#run"]["agent"]["@id"]]["name"]
+        license_name = nodes[nodes["./"]["license"]["@id"]]["name"]
+        found.append((agent, license_name, nodes.get("#organization", {}).get("name")))
+    assert found == [("Ada", "CC-BY-4.0", "Mill"), ("nepforge", "not stated", None)]
+
+
 @pytest.mark.parametrize("spoil", ["proof", "outside", "cut"])
 def test_spoilt_bundle_is_refused(bundle: Bundle, tmp_path: Path, spoil: str) -> None:
     """An entry that its proof does not prove, a name outside of the folder, a torn file."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from nepforge.ledger.entry import Entry
 
 METADATA = "ro-crate-metadata.json"
@@ -30,11 +32,29 @@ RUN = "#run"
 PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
 WORKFLOW = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 
+AUTHOR = "#author"
+ORGANIZATION = "#organization"
+SPDX = "https://spdx.org/licenses/"
+
 Node = dict[str, Any]
 
 
+@frozen
+class Credit:
+    """What no ledger knows: who made a bundle, and what others may do with it. "" where unsaid."""
+
+    author: str = ""
+    organization: str = ""  # publishes the bundle and employs the author
+    license: str = ""  # of the data and results: an SPDX name (CC-BY-4.0) or an address
+
+
 def crate(
-    entry: Entry, recipe: str, data: Sequence[str], files: Mapping[str, tuple[str, int]], about: str
+    entry: Entry,
+    recipe: str,
+    data: Sequence[str],
+    files: Mapping[str, tuple[str, int]],
+    about: str,
+    credit: Credit,
 ) -> Node:
     """The JSON-LD document of a bundle.
 
@@ -44,6 +64,7 @@ def crate(
         data: Paths of the data files, empty when only their digests are given.
         files: Path in the bundle -> sha256 and size in bytes, of everything.
         about: One sentence about the run.
+        credit: Author, organization and licence.
     """
     body = entry.body
     results = [path for path in files if path.startswith("artifacts/")]
@@ -51,7 +72,9 @@ def crate(
         "@context": list(CONTEXT),
         "@graph": [
             _descriptor(),
-            _root(entry, recipe, list(files), about),
+            _root(entry, recipe, list(files), about, credit),
+            _license(credit),
+            *_people(credit),
             _workflow(entry, recipe),
             *_parameters(),
             *(
@@ -60,7 +83,7 @@ def crate(
             ),
             _language(),
             _software(body["environment"]),
-            _action(entry, recipe, data, results),
+            _action(entry, recipe, data, results, credit),
             *(_file(path, *facts) for path, facts in files.items() if path != recipe),
         ],
     }
@@ -83,20 +106,45 @@ def _descriptor() -> Node:
     }
 
 
-def _root(entry: Entry, recipe: str, paths: list[str], about: str) -> Node:
-    return {
+def _root(entry: Entry, recipe: str, paths: list[str], about: str, credit: Credit) -> Node:
+    node: Node = {
         "@id": "./",
         "@type": "Dataset",
         "name": f"nepforge run {entry.body['name']} {entry.hash[:12]}",
         "description": about,
         "datePublished": entry.ts_utc,
-        "license": "not stated: ask the owner of the data",
+        "license": {"@id": _license(credit)["@id"]},
         "identifier": f"sha256:{entry.hash}",
         "conformsTo": _ids(PROFILES),
         "hasPart": _ids(paths),
         "mainEntity": {"@id": recipe},
-        "mentions": {"@id": RUN},
+        "mentions": _ids([RUN, SOFTWARE]),
     }
+    if credit.author:
+        node["author"] = {"@id": AUTHOR}
+    if credit.organization:
+        node["publisher"] = {"@id": ORGANIZATION}
+    return node
+
+
+def _license(credit: Credit) -> Node:
+    if not credit.license:
+        about = {"name": "not stated", "description": "ask the owner of the data"}
+        return {"@id": "#license", "@type": "CreativeWork", **about}
+    address = credit.license if "://" in credit.license else f"{SPDX}{credit.license}"
+    return {"@id": address, "@type": "CreativeWork", "name": credit.license}
+
+
+def _people(credit: Credit) -> list[Node]:
+    author: Node = {"@id": AUTHOR, "@type": "Person", "name": credit.author}
+    organization: Node = {
+        "@id": ORGANIZATION,
+        "@type": "Organization",
+        "name": credit.organization,
+    }
+    if credit.organization:
+        author["affiliation"] = {"@id": ORGANIZATION}
+    return [node for node in (author, organization) if node["name"]]
 
 
 def _profile(address: str) -> Node:
@@ -161,14 +209,16 @@ def _software(environment: Mapping[str, Any]) -> Node:
     }
 
 
-def _action(entry: Entry, recipe: str, data: Sequence[str], results: Sequence[str]) -> Node:
+def _action(
+    entry: Entry, recipe: str, data: Sequence[str], results: Sequence[str], credit: Credit
+) -> Node:
     return {
         "@id": RUN,
         "@type": "CreateAction",
         "name": f"run {entry.hash[:12]} of {entry.body['name']}",
         "description": f"entry {entry.seq} of a nepforge ledger; all digests are in it",
         "instrument": {"@id": recipe},
-        "agent": {"@id": SOFTWARE},
+        "agent": {"@id": AUTHOR if credit.author else SOFTWARE},
         "endTime": f"{entry.ts_utc[:19]}+00:00",
         "actionStatus": "http://schema.org/CompletedActionStatus",
         "object": _ids(data),

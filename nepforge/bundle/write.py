@@ -20,7 +20,7 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge.bundle.crate import METADATA, README, crate
+from nepforge.bundle.crate import METADATA, README, Credit, crate
 from nepforge.errors import DataMissingError, UsageError
 from nepforge.ledger.artifacts import copy_artifacts
 from nepforge.ledger.cache import file_record
@@ -30,6 +30,7 @@ from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.sources import DataSource, listing
 from nepforge.reproduce.original import DataFinder, Original, inside, load_original
 
+NO_CREDIT = Credit()
 PROOF = "ledger/entry.tlog-proof"
 ARTIFACTS = "artifacts"
 README_TEXT = """# {about}
@@ -56,7 +57,14 @@ class Bundle:
     missing: tuple[str, ...]  # outputs of which no copy is left
 
 
-def write_bundle(space: Workspace, original: Original, target: Path, *, with_data: bool) -> Bundle:
+def write_bundle(
+    space: Workspace,
+    original: Original,
+    target: Path,
+    *,
+    with_data: bool,
+    credit: Credit = NO_CREDIT,
+) -> Bundle:
     """Pack a finished run of this workspace.
 
     Args:
@@ -64,6 +72,7 @@ def write_bundle(space: Workspace, original: Original, target: Path, *, with_dat
         original: The run.
         target: The zip file.
         with_data: Put the data files in; their digests are in the entry in any case.
+        credit: Author, organization and licence, for the description.
 
     Raises:
         UsageError: `target` exists.
@@ -79,7 +88,7 @@ def write_bundle(space: Workspace, original: Original, target: Path, *, with_dat
         _write_environment(original, folder)
         _write_proof(space, original, folder)
         _write_readme(original, folder)
-        _write_metadata(original, folder, recipe, data)
+        _write_metadata(original, folder, recipe, data, credit)
         n_files = _zip(folder, target)
     return Bundle(target, n_files, target.stat().st_size, tuple(missing))
 
@@ -143,13 +152,15 @@ def _write_readme(original: Original, folder: Path) -> None:
     (folder / README).write_text(text, encoding="utf-8")
 
 
-def _write_metadata(original: Original, folder: Path, recipe: str, data: list[str]) -> None:
+def _write_metadata(
+    original: Original, folder: Path, recipe: str, data: list[str], credit: Credit
+) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {}
     for path in paths:
         record = file_record(path)
         files[path.relative_to(folder).as_posix()] = (record.sha256, record.size)
-    document = crate(original.entry, recipe, data, files, _about(original.body))
+    document = crate(original.entry, recipe, data, files, _about(original.body), credit)
     text = json.dumps(document, indent=2, ensure_ascii=False)
     (folder / METADATA).write_text(text + "\n", encoding="utf-8")
 

@@ -19,6 +19,14 @@ from nepforge.commands.options import cache_option, here, remote_option, workspa
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="A folder to look for data files in first.",
 )
+@click.option("--author", default="", help="Who answers for the run.")
+@click.option("--organization", default="", help="Where the author works; it publishes the bundle.")
+@click.option(
+    "--license",
+    "license_name",
+    default="",
+    help="What others may do with data and results: an SPDX name (CC-BY-4.0) or an address.",
+)
 @workspace_option
 @cache_option
 @remote_option
@@ -28,6 +36,9 @@ def bundle(
     target: Path,
     no_data: bool,
     data: Path | None,
+    author: str,
+    organization: str,
+    license_name: str,
     workspace: Path | None,
     store: Path | None,
     remote: str,
@@ -36,13 +47,15 @@ def bundle(
 
     OUT.zip is a Workflow Run RO-Crate. `nepforge reproduce OUT.zip` repeats the run from it alone.
     """
+    from nepforge.bundle.crate import Credit
     from nepforge.bundle.write import write_bundle
     from nepforge.ledger.workspace import open_workspace
     from nepforge.reproduce.original import original_from_ledger
 
     space = open_workspace(here(workspace), store, remote)
     original = original_from_ledger(space, hash_prefix, data)
-    written = write_bundle(space, original, target, with_data=not no_data)
+    credit = Credit(author, organization, license_name)
+    written = write_bundle(space, original, target, with_data=not no_data, credit=credit)
     click.echo(f"wrote {target}: {written.n_files} files, {written.size / 1.0e6:.1f} MB")
     for name in written.missing:
         click.echo(f"warning: no copy of {name} is left; its digest is in the entry", err=True)
