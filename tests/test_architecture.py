@@ -159,10 +159,13 @@ def test_every_room_has_its_rules() -> None:
     assert rooms <= ROOMS.keys()
 
 
-def test_the_core_knows_nothing_of_lammps_mpi_or_torch() -> None:
-    """lammps_pair/core is shared by the pair style and by Python."""
-    core = PACKAGE.parent / "lammps_pair" / "core"
-    for path in sorted([*core.glob("*.h"), *core.glob("*.cpp")]):
+@pytest.mark.parametrize("room", ["core", "device"])
+def test_only_the_pair_styles_know_lammps_and_mpi(room: str) -> None:
+    """lammps_pair/core is shared by the pair styles and by Python, device by tests."""
+    folder = PACKAGE.parent / "lammps_pair" / room
+    for path in sorted(
+        path for ending in ("h", "cpp", "cu") for path in folder.glob(f"*.{ending}")
+    ):
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.lstrip().startswith("#include"):
                 words = line.lower()
