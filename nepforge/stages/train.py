@@ -17,14 +17,11 @@ from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
 from nepforge.plots.curves import loss_curves
 from nepforge.stages.context import StageContext
-from nepforge.models.uncertainty import triangular_factor
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
 from nepforge.stages.optimizers import STEPPERS, check_labels, observation_weights
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.train.calibration import calibrated
 from nepforge.train.loop import Report, Training, TrainingResult, train
-from nepforge.train.observations import ObservationWeights
-from nepforge.train.calibration import calibrated
 from nepforge.train.steppers import LKFStepper, Stepper
 from nepforge.train.training_set import FrameSet
 

@@ -259,31 +259,6 @@ def test_a_weight_on_labels_that_nobody_has_is_refused(bench: Bench, name: str) 
         run_train(bench)
 
 
-def test_evaluation_reports_what_training_reported(bench: Bench) -> None:
-    """The validation errors of the kept model, MAE below RMSE, errors by group, parity plots."""
-    run_train(bench)
-    inputs = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
-    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
-    metrics = bench.metrics("evaluate")
-    for name in ("energy", "force", "virial"):
-        assert metrics[f"valid_{name}_rmse"] == bench.metrics("train")[f"valid_{name}_rmse"]
-        assert metrics[f"valid_{name}_mae"] <= metrics[f"valid_{name}_rmse"]
-    groups = json.loads(bench.file("evaluate", "groups.json").read_text())
-    assert sorted(groups["train"]) == ["cold", "hot"]
-    for name in ("energy", "forces", "virial"):
-        assert bench.file("evaluate", f"parity_{name}.png").stat().st_size > 1000
-    predicted = np.load(bench.file("evaluate", "predictions_valid.npz"))
-    assert predicted["forces"].shape == (18, 3)
-
-
-def test_exported_files_pass_the_check(bench: Bench) -> None:
-    """Every layout, read by the core (and by calorine where installed), agrees to rounding."""
-    inputs = run_export(bench)
-    verify.run(EXPORT_TABLE, inputs, bench.context("verify"))
-    metrics = bench.metrics("verify")
-    assert {"nep4_core", "nep5_core", "lammps_core"} <= {
-        name.removesuffix("_force_difference") for name in metrics
-    }
 @pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
 def test_atomic_energies_and_force_weights_are_trained_on(
     bench: Bench, optimizer: dict[str, Any]
@@ -316,6 +291,31 @@ def test_atomic_energies_and_force_weights_are_trained_on(
     assert bench.metrics("train")["valid_atomic_energy_rmse"] > 0
 
 
+def test_evaluation_reports_what_training_reported(bench: Bench) -> None:
+    """The validation errors of the kept model, MAE below RMSE, errors by group, parity plots."""
+    run_train(bench)
+    inputs = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
+    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    metrics = bench.metrics("evaluate")
+    for name in ("energy", "force", "virial"):
+        assert metrics[f"valid_{name}_rmse"] == bench.metrics("train")[f"valid_{name}_rmse"]
+        assert metrics[f"valid_{name}_mae"] <= metrics[f"valid_{name}_rmse"]
+    groups = json.loads(bench.file("evaluate", "groups.json").read_text())
+    assert sorted(groups["train"]) == ["cold", "hot"]
+    for name in ("energy", "forces", "virial"):
+        assert bench.file("evaluate", f"parity_{name}.png").stat().st_size > 1000
+    predicted = np.load(bench.file("evaluate", "predictions_valid.npz"))
+    assert predicted["forces"].shape == (18, 3)
+
+
+def test_exported_files_pass_the_check(bench: Bench) -> None:
+    """Every layout, read by the core (and by calorine where installed), agrees to rounding."""
+    inputs = run_export(bench)
+    verify.run(EXPORT_TABLE, inputs, bench.context("verify"))
+    metrics = bench.metrics("verify")
+    assert {"nep4_core", "nep5_core", "lammps_core"} <= {
+        name.removesuffix("_force_difference") for name in metrics
+    }
     assert max(metrics.values()) < 1e-9
 
 
