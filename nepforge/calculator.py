@@ -16,6 +16,7 @@ from nepforge.evaluator import evaluator, read_content
 from nepforge.units import stress_from_virial
 
 if TYPE_CHECKING:
+    from nepforge.deepmd_kit import DeepMDModel
     from nepforge.formats.checkpoint_file import NEPModel
     from nepforge.formats.dp_file import DPModel
     from nepforge.models.uncertainty import Covariance
@@ -32,8 +33,8 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     pickled and copied.
 
     Args:
-        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout, or
-            dp_model.ckpt.
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout,
+            dp_model.ckpt, or a frozen model of DeePMD-kit (the extra `deepmd`).
         threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
         skin: Å; neighbours are searched so far beyond the cutoff and kept until an atom has moved
             by half of it or the cell has changed. 0 searches anew each time. Numbers differ in
@@ -72,7 +73,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     def _open(
         self,
         name: str,
-        content: str | DPModel,
+        content: str | DPModel | DeepMDModel,
         threads: int,
         skin: float,
         known: tuple[NEPModel, Covariance] | None,
@@ -181,7 +182,7 @@ def _read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:
 
 def _reopen(
     name: str,
-    content: str | DPModel,
+    content: str | DPModel | DeepMDModel,
     threads: int,
     skin: float,
     known: tuple[NEPModel, Covariance] | None,

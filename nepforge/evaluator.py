@@ -1,4 +1,4 @@
-"""Whatever evaluates a model file: the C++ core for NEP, torch for Deep Potential.
+"""Whatever evaluates a model file: C++ for NEP, torch for Deep Potential, DeePMD-kit for its own.
 
 Nothing here imports torch before a checkpoint is met.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from numpy.typing import ArrayLike
 
+from nepforge.deepmd_kit import SUFFIXES, DeepMDModel
 from nepforge.formats.model_file import is_deep_potential, model_text
 from nepforge.native import NativeModel, StructureResult
 
@@ -42,12 +43,14 @@ class Evaluator(Protocol):
         """Energies, forces and the virial of one structure."""
 
 
-def read_content(path: Path) -> str | DPModel:
+def read_content(path: Path) -> str | DPModel | DeepMDModel:
     """What a model file holds: the text of a NEP in any layout, or a Deep Potential.
 
     Raises:
         ModelFileError: Missing or damaged. Text is checked by its reader.
     """
+    if path.suffix in SUFFIXES and path.exists():
+        return DeepMDModel(path)
     if is_deep_potential(path):
         from nepforge.formats.dp_file import read_dp  # noqa: PLC0415 - torch
 
@@ -55,7 +58,7 @@ def read_content(path: Path) -> str | DPModel:
     return model_text(path)
 
 
-def evaluator(name: str, content: str | DPModel) -> Evaluator:
+def evaluator(name: str, content: str | DPModel | DeepMDModel) -> Evaluator:
     """The evaluator of what `read_content` gave; `name` is for messages.
 
     Raises:
@@ -63,6 +66,8 @@ def evaluator(name: str, content: str | DPModel) -> Evaluator:
     """
     if isinstance(content, str):
         return NativeModel(name, text=content)
+    if isinstance(content, DeepMDModel):
+        return content
     from nepforge.models.torch_model import TorchModel  # noqa: PLC0415 - torch
 
     return TorchModel(content)

@@ -78,8 +78,8 @@ def infer(
     """Energy, forces and virial of every frame, in order. Labels are neither needed nor used.
 
     Args:
-        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout, or
-            dp_model.ckpt.
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout,
+            dp_model.ckpt, or a frozen model of DeePMD-kit (the extra `deepmd`).
         frames: Structures, as `nepforge.datasets.load` reads them.
         threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
         uncertainty: Whether error bars are found too: by torch, on as many threads as

@@ -4,8 +4,8 @@
 
 where shortcut(x) is x between layers of one width, (x, x) where the width doubles, and 0 elsewhere
 and around the first layer: the "resnet" of DeePMD-kit without time step (Zhang et al., DeepPot-SE,
-NeurIPS 2018, arXiv:1805.09003). Some backends of DeePMD-kit go around a first layer, too, that is
-as wide as its input or twice as wide.
+NeurIPS 2018, arXiv:1805.09003). Its backends differ at the edges: torch and numpy go around a first
+layer, too, where the widths fit; the fitting network in TensorFlow has no doubling.
 
 With a dot for the change along a direction of the input, z = x W + b and h = tanh z,
 

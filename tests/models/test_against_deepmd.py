@@ -1,5 +1,6 @@
 """The Deep Potential equals DeePMD-kit on the same weights; runs where deepmd-kit is installed."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from nepforge.data.frame import Frame
+from nepforge.errors import ModelFileError
+from nepforge.evaluator import evaluator, read_content
 from nepforge.models.dense import Layer
 from nepforge.models.dp import DP
 from tests.conftest import SPECIES
@@ -71,6 +74,58 @@ def test_forces_and_virial_are_slopes_of_the_energy_of_deepmd_kit(
         )
         expected = float((prediction.virial[0].numpy() * strain).sum()) / STEP
         assert -(upper - lower) / (2 * STEP) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_frozen_model_gives_what_its_weights_say(random_frame: MakeFrame, tmp_path: Path) -> None:
+    """Through DeePMD-kit's TensorFlow: energies, forces and the sign of the virial."""
+    pytest.importorskip("tensorflow", reason="needs nepforge[deepmd]")
+    sample = dp_sample(DP_MODELS["dp-one-layer"])
+    sample.scaler[:, 2] = 1.0 / sum(SEL)
+    frame = random_frame(2)
+    found = evaluator("dp", read_content(_frozen(sample, tmp_path))).evaluate_structure(
+        frame.numbers, frame.positions, frame.cell
+    )
+    expected, batch = sample.predict([frame])
+    own = batch.to_source_order
+    np.testing.assert_allclose(found.energies, own(expected.atomic_energy), rtol=0.0, atol=EXACT)
+    np.testing.assert_allclose(found.forces, own(expected.forces), rtol=0.0, atol=EXACT)
+    np.testing.assert_allclose(found.virial, expected.virial[0], rtol=0.0, atol=EXACT)
+
+
+def test_a_frozen_model_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+    """A damaged file, or a backend that is not installed."""
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ModelFileError, match=r"frozen\.pb.*DeePMD-kit") as caught:
+        _ = evaluator("dp", read_content(path)).species
+    assert caught.value.hint
+
+
+def _frozen(sample: Sample, folder: Path) -> Path:
+    """The sample as a frozen model of the TensorFlow backend."""
+    from deepmd.dpmodel.utils.serialization import save_dp_model  # noqa: PLC0415
+    from deepmd.entrypoints.convert_backend import convert_backend  # noqa: PLC0415
+
+    dp = sample.model
+    assert isinstance(dp, DP)
+    settings = {
+        "type_map": list(dp.species),
+        "descriptor": {
+            "type": "se_e2_a",
+            "rcut": dp.cutoff,
+            "rcut_smth": dp.smooth_cutoff,
+            "sel": SEL,
+            "neuron": list(dp.embedding),
+            "axis_neuron": dp.axis,
+            "set_davg_zero": True,
+        },
+        "fitting_net": {"neuron": list(dp.fitting), "resnet_dt": False},
+    }
+    weights = deepmd_model(sample).serialize()
+    plain, frozen = folder / "model.dp", folder / "model.pb"
+    save_dp_model(str(plain), {"model": weights, "backend": "Numpy", "model_def_script": settings})
+    convert_backend(INPUT=str(plain), OUTPUT=str(frozen))
+    return frozen
 
 
 def deepmd_model(sample: Sample) -> Any:
