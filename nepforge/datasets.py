@@ -6,7 +6,7 @@ The functions behind `nepforge data`; the formats are told as recipes tell them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from nepforge.data.frame import Frame, frame_digest
 from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
+from nepforge.data.readers.options import no_notice
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
@@ -32,12 +33,13 @@ TRAIN, VALID = PARTS
 class Reading:
     """How files are read: `part` of folders that have train/ and valid/ below them, `file_format`
     in place of the one told by name and content, `species` of LAMMPS types 1, 2, ..., `group_by`
-    the info key of extended XYZ that is kept."""
+    the info key of extended XYZ that is kept. `notice` is told what the readers left out."""
 
     part: str = ""
     file_format: str = ""
     species: tuple[str, ...] = ()
     group_by: str = ""
+    notice: Callable[[str], None] = no_notice
 
 
 def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
@@ -63,6 +65,8 @@ def load_sets(
         DataMissingError, DataError: As `load`.
     """
     names = _names([*paths, *validation])
+    notices: list[str] = []
+    reading = evolve(reading, notice=notices.append)
     train: list[Frame] = []
     valid: list[Frame] = []
     for path in paths:
@@ -71,7 +75,7 @@ def load_sets(
             valid += _read(path, evolve(reading, part=VALID), names)
     for path in validation:
         valid += _read(path, evolve(reading, part=VALID), names)
-    return DataSet(train, valid, reading.species)
+    return DataSet(train, valid, reading.species, notices=tuple(notices))
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
@@ -87,6 +91,7 @@ def _read(path: Path, reading: Reading, names: Mapping[Path, str]) -> list[Frame
         group_by=reading.group_by,
         species=reading.species,
         label=names[path.absolute()],
+        notice=reading.notice,
     )
 
 

@@ -15,6 +15,7 @@ from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.doctor import Finding
+    from nepforge.data.frame import Frame
     from nepforge.datasets import Reading, Summary
 
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
@@ -121,7 +122,14 @@ def show(
     from nepforge.datasets import load, load_sets, summarize
 
     reading = _reading(file_format, species, part)
-    summaries = summarize(load(files, reading) if part else load_sets(files, (), reading).frames)
+    if part:
+        frames: Sequence[Frame] = load(files, reading)
+    else:
+        sets = load_sets(files, (), reading)
+        frames = sets.frames
+        for text in sets.notices:
+            _say(text)
+    summaries = summarize(frames)
     if as_json:
         click.echo(json.dumps({"v": 1, "files": [attrs.asdict(summary) for summary in summaries]}))
     else:
@@ -238,7 +246,13 @@ def _reading(
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
-    return Reading(part or "", file_format, symbols, group_by)
+    return Reading(part or "", file_format, symbols, group_by, _say)
+
+
+def _say(text: str) -> None:
+    """What a reader left out, beside the output of the command."""
+    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
+    click.echo(text, err=True)
 
 
 def _findings_text(findings: Sequence[Finding]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ class Frame:
     """One structure with the labels that it has; a missing label is None, never a sentinel.
 
     `source` says where it came from ("hfo2.xyz:12"), for messages; `group` is the value of the
-    recipe's `group_by` key.
+    recipe's `group_by` key. `converged` is false where the code that made the labels says that its
+    electronic steps did not converge. `info` and `columns` are what a file says besides: they go
+    with the frame from file to file, training does not see them.
     """
 
     numbers: IntArray  # [n_atoms] atomic numbers
@@ -38,6 +40,9 @@ class Frame:
     source: str = ""
     weight: float = field(default=1.0)
     atomic_energy: FloatArray | None = None  # [n_atoms] eV
+    converged: bool = True
+    info: Mapping[str, str] = field(factory=dict)  # key -> text as it stands in extended XYZ
+    columns: Mapping[str, NDArray[Any]] = field(factory=dict)  # name -> [n_atoms, ...]
 
     @property
     def n_atoms(self) -> int:

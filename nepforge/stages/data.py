@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,10 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         DataError: A file cannot be read, the doctor finds errors, or a set would be empty.
     """
     data = table["data"]
-    train = _read("train", data, inputs)
-    valid = _read("validation", data, inputs)
-    findings = examine(DataSet(train, valid, tuple(data["species"])))
+    notices: list[str] = []
+    train = _read("train", data, inputs, notices.append)
+    valid = _read("validation", data, inputs, notices.append)
+    findings = examine(DataSet(train, valid, tuple(data["species"]), notices=tuple(notices)))
     _tell(findings, ctx)
     if data["files"]["validation"]:
         split = split_given(train, valid)
@@ -52,7 +53,12 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     write_metrics(ctx.out, _metrics(split))
 
 
-def _read(name: str, data: Mapping[str, Any], inputs: Mapping[str, Path]) -> list[Frame]:
+def _read(
+    name: str,
+    data: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    notice: Callable[[str], None],
+) -> list[Frame]:
     """The frames of data.train or data.validation."""
     labels = short_names(inputs.values())
     frames = []
@@ -65,6 +71,7 @@ def _read(name: str, data: Mapping[str, Any], inputs: Mapping[str, Path]) -> lis
             group_by=data["group_by"] or "",
             species=tuple(data["species"]),
             label=labels[path],
+            notice=notice,
         )
     return frames
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from nepforge.data.doctor.consistency import find_wrong_forces, find_wrong_virials
 from nepforge.data.doctor.copies import find_both_halves, find_copies
-from nepforge.data.doctor.finding import DataSet, Finding
+from nepforge.data.doctor.finding import DataSet, Finding, finding
 from nepforge.data.doctor.labels import (
     find_atomic_energies,
     find_energy_zeros,
@@ -23,7 +23,16 @@ from nepforge.data.doctor.structure import (
 )
 
 LEVELS = ("error", "warning", "info")
+
+
+def find_notices(data: DataSet) -> Iterator[Finding]:
+    """What the readers left out or took for something else than its name says."""
+    for text in dict.fromkeys(data.notices):
+        yield finding("warning", "reading", text)
+
+
 CHECKS: tuple[Callable[[DataSet], Iterator[Finding]], ...] = (
+    find_notices,
     find_elements,
     find_missing,
     find_sentinels,

@@ -30,13 +30,15 @@ class Finding:
 class DataSet:
     """Frames for training and validation as they were read, and what the recipe says of them.
 
-    `species` is empty and `cutoff` (Å) None when nothing is known of the model.
+    `species` is empty and `cutoff` (Å) None when nothing is known of the model. `notices` are what
+    the readers said.
     """
 
     train: Sequence[Frame]
     valid: Sequence[Frame] = ()
     species: tuple[str, ...] = ()
     cutoff: float | None = None
+    notices: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = field(init=False)
 
     @frames.default

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import frozen
+
+
+def no_notice(_text: str) -> None:
+    """For callers that want frames alone."""
 
 
 @frozen
@@ -13,13 +18,16 @@ class ReadOptions:
 
     `label` names the file in messages, its own name when empty; `part` is "train" or "valid" of a
     folder that has both, "" for the folder as it is; `group_by` is the info key that becomes
-    `Frame.group`; `species` are the elements of LAMMPS types 1, 2, ...
+    `Frame.group`; `species` are the elements of LAMMPS types 1, 2, ... A reader says through
+    `notice` what it left out or took for something else than its name says, with the source of the
+    frames concerned.
     """
 
     label: str = ""
     part: str = ""
     group_by: str = ""
     species: tuple[str, ...] = ()
+    notice: Callable[[str], None] = no_notice
 
     def source(self, path: Path, frame_idx: int) -> str:
         """Name of a frame of a file, counted from 0."""

@@ -18,7 +18,7 @@ from nepforge.data.readers.cp2k import read_cp2k
 from nepforge.data.readers.extxyz import read_extxyz
 from nepforge.data.readers.lammps import read_data, read_dump
 from nepforge.data.readers.npy import read_deepmd, read_pwdata
-from nepforge.data.readers.options import ReadOptions
+from nepforge.data.readers.options import ReadOptions, no_notice
 from nepforge.data.readers.pwmat import read_movement
 from nepforge.errors import DataError, DataMissingError
 
@@ -52,6 +52,7 @@ def read_frames(
     group_by: str = "",
     species: tuple[str, ...] = (),
     label: str = "",
+    notice: Callable[[str], None] = no_notice,
 ) -> list[Frame]:
     """All frames of a file or folder, labels that are missing as None.
 
@@ -64,6 +65,7 @@ def read_frames(
         group_by: Name of the info key of extended XYZ that becomes `Frame.group`; "" for none.
         species: Elements of LAMMPS types 1, 2, ...
         label: Name of the file in messages and in `Frame.source`; its own name when empty.
+        notice: Told what was left out or read otherwise than its name says; text for people.
 
     Raises:
         DataMissingError: Nothing there.
@@ -71,7 +73,7 @@ def read_frames(
     """
     if not path.exists():
         raise DataMissingError(f"{path}: does not exist")
-    options = ReadOptions(label, part, group_by, species)
+    options = ReadOptions(label, part, group_by, species, notice)
     try:
         with np.errstate(all="ignore"):  # what is not finite in the end is refused below
             frames = READERS[file_format](path, options)
