@@ -63,19 +63,26 @@ def commands() -> None:
     "--from",
     "settings",
     type=click.Path(path_type=Path),
-    metavar="NEP_IN",
-    help="Take the settings of GPUMD's nep.in; NAME may then be the file of training data.",
+    metavar="FILE",
+    help="Take the settings of GPUMD's nep.in, or of nep.json or train.json of PWMLFF and MatPL; "
+    "NAME may then be the file of training data.",
 )
 @debug_option
 def init(name: str, settings: Path | None) -> None:
     """Write NAME.toml, a recipe with every key explained."""
+    from nepforge.recipe.json_input import is_json
     from nepforge.recipe.nep_in import data_beside, recipe_from_nep_in
+    from nepforge.recipe.pwmlff_json import recipe_from_json
 
+    warnings: tuple[str, ...] = ()
     train = Path(name) if settings is not None and Path(name).exists() else None
     path = Path(f"{'recipe' if train else name}.toml")
     text = resources.files(nepforge).joinpath(STARTER).read_text(encoding="utf-8")
     if settings is None:
         text = text.replace("@NAME@", path.stem)
+    elif is_json(settings):
+        translated = recipe_from_json(settings, text, path.stem, train)
+        text, warnings = translated.text, translated.warnings
     else:
         files = data_beside(settings, train)
         text = recipe_from_nep_in(settings, text, path.stem, *files)
@@ -84,7 +91,11 @@ def init(name: str, settings: Path | None) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nepforge init ANOTHER_NAME") from None
-    click.echo(f"wrote {path}; name your data in it, then: nepforge check {path}")
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    named = settings is not None and is_json(settings)
+    do_first = "read it" if named else "name your data in it"
+    click.echo(f"wrote {path}; {do_first}, then: nepforge check {path}")
 
 
 @commands.command()

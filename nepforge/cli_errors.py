@@ -14,7 +14,7 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
-from nepforge.errors import InterruptedRunError, NepforgeError
+from nepforge.errors import InterruptedRunError, NepforgeError, UsageError
 
 _DEBUG = "nepforge.debug"  # key of the context
 
@@ -25,6 +25,17 @@ class Commands(click.RichGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order of a first day's work, not of the alphabet."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Words of PWMLFF and MatPL are answered with ours."""
+        from nepforge.recipe.pwmlff_names import nepforge_command  # noqa: PLC0415 - on demand
+
+        answer = nepforge_command(args[0], args[1:]) if args else ""
+        if answer and self.get_command(ctx, args[0]) is None:
+            raise UsageError(f"{args[0]} is a command of PWMLFF", hint=answer)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -23,6 +23,7 @@ from nepforge.data.readers.options import no_notice
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
+from nepforge.recipe.pwmlff_names import reader_name
 from nepforge.recipe.sources import PARTS, data_source, has_parts
 from nepforge.units import EV_PER_A3_IN_GPA
 
@@ -105,7 +106,9 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
             hint="--part train or --part valid",
         )
     if reading.file_format:
-        return _known(reading.file_format, READERS), reading.part if has_parts(path) else ""
+        return _known(reader_name(reading.file_format), READERS), reading.part if has_parts(
+            path
+        ) else ""
     try:
         source = data_source(path, reading.part)
     except RefusedError as error:

@@ -25,6 +25,7 @@ from nepforge.recipe.rules import (
     baseline_of_new_model,
     distinct_md_names,
     export_for_md,
+    model_for_gpumd,
     model_for_species,
     optimizer_for_species,
     use_of_model,
@@ -75,6 +76,8 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Findin
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
         findings += distinct_md_names(names)
     export, _ = _attempt(document.get("export"), Export)
+    if export is not None and model is not None:
+        findings += model_for_gpumd(model, export.layouts)
     if export is not None and set(given) & set(LAMMPS_TABLES):
         findings += export_for_md(export)
     return (None if findings else recipe), findings

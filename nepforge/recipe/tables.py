@@ -27,10 +27,8 @@ METRICS = [
     for error in ("rmse", "mae")
 ]
 
-# GPUMD's compile-time sizes, which NEP_CPU shares: nep_format.md section 2.
-MAX_DESCRIPTORS = 103
-MAX_ANGULAR_DESCRIPTORS = 90
-_GPUMD = "GPUMD and NEP_CPU read no more"
+MOST_FUNCTIONS = 100  # n_max and basis_size; far beyond what anybody trained
+MOST_NEURONS = 1000
 
 FileName = NewType("FileName", str)  # relative to the recipe file
 Name = Annotated[
@@ -44,6 +42,7 @@ Symbol = Annotated[str, one_of(SYMBOLS, "that is a chemical symbol from H to Pu"
 Metric = Annotated[str, one_of(METRICS, "like valid_force_rmse")]
 Count = Annotated[int, in_range(at_least=1)]
 Index = Annotated[int, in_range(at_least=0)]
+FunctionCount = Annotated[int, in_range(at_least=0, at_most=MOST_FUNCTIONS)]
 Positive = Annotated[float, in_range(above=0)]
 NonNegative = Annotated[float, in_range(at_least=0)]
 Fraction = Annotated[float, in_range(above=0, below=1)]
@@ -88,17 +87,11 @@ class NEPModel:
 
     kind: Literal["nep"]
     cutoff: Cutoff  # of all species, or of each
-    n_max: tuple[
-        Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
-        Annotated[int, in_range(at_least=0, at_most=8, source=_GPUMD)],
-    ]  # radial, angular: n_max + 1 functions
-    basis_size: tuple[
-        Annotated[int, in_range(at_least=0, at_most=16, source=_GPUMD)],
-        Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
-    ]  # radial, angular: basis_size + 1 functions
-    l_max: Annotated[int, in_range(at_least=1, at_most=8, source=_GPUMD)]
+    n_max: tuple[FunctionCount, FunctionCount]  # radial, angular: n_max + 1 functions
+    basis_size: tuple[FunctionCount, FunctionCount]  # radial, angular: basis_size + 1 functions
+    l_max: Annotated[int, in_range(at_least=1, at_most=8)]
     invariants: tuple[Invariant, ...]
-    neurons: Annotated[int, in_range(at_least=1, at_most=120, source=_GPUMD)]
+    neurons: Annotated[int, in_range(at_least=1, at_most=MOST_NEURONS)]
     zbl: Zbl | None = None  # outer cutoff in Å, or a table, or a row for each pair of species
     start_from: FileName | None = None  # a model whose numbers are trained further
 
