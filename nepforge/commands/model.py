@@ -320,6 +320,11 @@ def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None
         click.echo(f"wrote {plot}", err=as_json)
 
 
+def _counts_text(counts: Sequence[int] | None) -> str:
+    """In any training of the model."""
+    return "not recorded" if counts is None else "{} radial, {} angular".format(*counts)
+
+
 def _facts_text(facts: dict[str, Any]) -> str:
     from nepforge.ui.listings import columns
 
@@ -334,6 +339,6 @@ def _facts_text(facts: dict[str, Any]) -> str:
         ["parameters", str(facts["n_parameters"])],
         ["energy of species", f"{biases} eV (minus the output bias)"],
         ["q_scaler", f"{low:.4g} to {high:.4g}"],
-        ["most neighbors", "{} radial, {} angular".format(*facts["neighbors"])],
+        ["most neighbors", _counts_text(facts["neighbors"])],
     ]
     return columns(rows)

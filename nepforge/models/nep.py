@@ -62,8 +62,10 @@ class NEP:
         if len(self.cutoffs) != self.n_types:
             raise ValueError(f"cutoff: got {len(self.cutoffs)} pairs for {self.n_types} species")
         for radial, angular in self.cutoffs:
-            if angular > radial:
-                raise ValueError(f"cutoff: radial {radial} is below angular {angular}")
+            if not 0.0 < angular <= radial < math.inf:
+                raise ValueError(
+                    f"cutoff: radial {radial} is below angular {angular}, or one is no length"
+                )
         if self.zbl is not None:
             self._check_zbl(self.zbl.pair_table(self.species))
 

@@ -20,6 +20,9 @@ from nepforge.recipe.tables import SYMBOLS
 
 NEWER_INVARIANTS = ("222", "1111", "112", "123", "233", "134")  # flags behind l_max
 TYPE_WISE_FACTOR = 0.65  # of use_typewise_cutoff_zbl without a number
+LARGEST_FLAG = 2  # behind l_max
+ZBL_FILE = "zbl.in"  # beside nep.in: ten numbers for each pair of species
+N_ZBL_ROW = 10
 IGNORED = {  # keyword -> why it has no counterpart
     "generation": "optimizer.epochs says how long to train",
     "population": "of the evolution strategy",
@@ -74,7 +77,7 @@ def recipe_from_nep_in(
     """The text of a recipe with the settings of a nep.in.
 
     Args:
-        path: nep.in.
+        path: nep.in. A zbl.in beside it is read where nep.in has a line `zbl`, as GPUMD does.
         starter: The recipe of `nepforge init`, whose values stand where nep.in says nothing.
         name: Of the recipe.
         train: Files of training data, as the recipe shall name them.
@@ -82,7 +85,8 @@ def recipe_from_nep_in(
 
     Raises:
         UsageError: The file cannot be read.
-        DataError: A keyword is unknown or asks for what we do not train; names the line.
+        DataError: A keyword is unknown or asks for what we do not train, or zbl.in is damaged;
+            names the line.
     """
     settings = Settings({"name": json.dumps(name), "train": json.dumps(list(train))})
     if validation:
@@ -94,6 +98,10 @@ def recipe_from_nep_in(
         _take(line, settings)
     if "type" not in {line.keyword for line in lines}:
         raise DataError(f"{path}: has no line 'type', which names the species")
+    table = path.parent / ZBL_FILE
+    if "zbl" in settings.values and table.exists():
+        settings.values["zbl"] = json.dumps(_zbl_table(table, settings))
+        settings.comments.append(f"{ZBL_FILE}: used, as GPUMD does, instead of the line zbl")
     if "OUTER" in settings.values.get("zbl", ""):
         raise DataError(f"{path}: use_typewise_cutoff_zbl without a line zbl")
     return filled(starter, settings, f"{path.name} of GPUMD")
@@ -120,7 +128,7 @@ GPUMD_DEFAULTS = {
 
 def _lines(path: Path) -> list[_Line]:
     try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     found = []
@@ -155,8 +163,8 @@ def _type(line: _Line, settings: Settings) -> None:
 
 
 def _version(line: _Line, _settings: Settings) -> None:
-    if line.integers(1, 1)[0] not in (3, 4):
-        raise line.refused("expected 3 or 4", "NEP4 is trained in either case")
+    if line.integers(1, 1)[0] not in (3, 4, 5):
+        raise line.refused("expected 3, 4 or 5", "one network and output bias for each species")
 
 
 def _zero(what: str) -> Callable[[_Line, Settings], None]:
@@ -191,6 +199,8 @@ def _pair(key: str) -> Callable[[_Line, Settings], None]:
 
 def _l_max(line: _Line, settings: Settings) -> None:
     l_max, *flags = line.integers(1, 1 + len(NEWER_INVARIANTS))
+    if not all(0 <= flag <= LARGEST_FLAG for flag in flags):
+        raise line.refused(f"got {' '.join(line.words)!r}, expected flags from 0 to {LARGEST_FLAG}")
     names = [name for name, flag in zip(NEWER_INVARIANTS, flags, strict=False) if flag]
     settings.values["l_max"] = str(l_max)
     settings.values["invariants"] = json.dumps(names)
@@ -205,10 +215,25 @@ def _neuron(line: _Line, settings: Settings) -> None:
 
 def _zbl(line: _Line, settings: Settings) -> None:
     if line.words in (["0"], ["0", "0"]):
-        raise line.refused("a flexible ZBL is in a file of its own", "write it into model.zbl")
+        if not (line.path.parent / ZBL_FILE).exists():
+            raise line.refused(f"a flexible ZBL is in {ZBL_FILE}, which does not lie beside")
+        line.words = line.words[:1]
     outer = line.numbers(1, 1)[0]
     typewise = settings.values.get("zbl", "")
     settings.values["zbl"] = typewise.replace("OUTER", repr(outer)) or repr(outer)
+
+
+def _zbl_table(path: Path, settings: Settings) -> list[list[float]]:
+    """The rows of zbl.in, one for each pair of species."""
+    n_species = len(json.loads(settings.values["species"]))
+    rows = [_Line(path, line.number, "row", [line.keyword, *line.words]) for line in _lines(path)]
+    n_pairs = n_species * (n_species + 1) // 2
+    if len(rows) != n_pairs:
+        raise DataError(
+            f"{path}: found {len(rows)} lines, expected {n_pairs} for {n_species} species",
+            hint="one for each pair 1-1, 1-2, ..., 2-2, ...: inner, outer, a1, b1, ..., a4, b4",
+        )
+    return [row.numbers(N_ZBL_ROW, N_ZBL_ROW) for row in rows]
 
 
 def _typewise_zbl(line: _Line, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
 from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.covariance_file import FILE, write_covariance
+from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
 from nepforge.formats.potential_file import Trained, with_numbers, write_potential
 from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
@@ -69,7 +70,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         on_epoch=_epoch_listener(ctx, training),
         stopping=ctx.stopping,
     )
-    kept = with_numbers(model, result.parameters, scaler)
+    kept = with_numbers(model, result.parameters, scaler, _counts(first, train_set))
     write_potential(ctx.out / f"{table['model']['kind']}_model.ckpt", kept)
     _write_covariance(ctx.out, kept, stepper, valid_set)
     result.trace.write(ctx.out / "trace.txt")
@@ -78,6 +79,13 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     seconds = result.history[-1]["seconds"]
     per_frame = seconds / (len(train_set) * len(result.history))
     write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
+
+
+def _counts(first: Trained, train_set: FrameSet) -> NeighborCounts | None:
+    """Largest numbers of neighbours that this training and those before it met."""
+    if not isinstance(first, NEPModel):
+        return None
+    return count_neighbors(first.model, train_set.neighbors).or_more(first.neighbors)
 
 
 def _write_covariance(out: Path, kept: Trained, stepper: Stepper, valid_set: FrameSet) -> None:

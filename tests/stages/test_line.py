@@ -13,12 +13,14 @@ import pytest
 from nepforge.data.frame import Frame, load_frames, save_frames
 from nepforge.errors import DataError, InterruptedRunError, StageError
 from nepforge.events import EpochFinished, Event, Message
-from nepforge.formats.checkpoint_file import read_checkpoint
+from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
+from nepforge.model_files import inspect
 from nepforge.models.nep import NEP
 from nepforge.stages import data, evaluate, export, train, verify
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
 from tests.conftest import random_model
+from tests.formats.test_neighbor_counts import most_neighbors
 
 MakeFrame = Callable[..., Frame]
 SPECIES = ["Hf", "O"]
@@ -317,6 +319,26 @@ def test_exported_files_pass_the_check(bench: Bench) -> None:
         name.removesuffix("_force_difference") for name in metrics
     }
     assert max(metrics.values()) < 1e-9
+
+
+def test_checkpoint_and_exports_say_the_neighbours_of_the_training_data(bench: Bench) -> None:
+    """Those that ASE finds, in every file of the run."""
+    inputs = run_export(bench)
+    frames = load_frames(bench.frames()["train"])
+    expected = [most_neighbors(frames, cutoff) for cutoff in (4.5, 4.0)]
+    for name in ("model", "nep4", "nep5", "lammps"):
+        assert inspect(inputs[name])["neighbors"] == expected
+
+
+def test_an_old_checkpoint_is_exported_with_the_counts_of_its_data(bench: Bench) -> None:
+    """It holds none itself."""
+    inputs = run_export(bench)
+    expected = inputs["nep4"].read_bytes()
+    old = attrs.evolve(read_checkpoint(inputs["model"]), neighbors=None)
+    write_checkpoint(inputs["model"], old)
+    sources = {"model": inputs["model"], "frames": bench.frames()["train"]}
+    export.run(EXPORT_TABLE, sources, bench.context("export"))
+    assert inputs["nep4"].read_bytes() == expected
 
 
 @pytest.mark.parametrize("layout", ["nep4", "nep5", "lammps"])
