@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from attrs import evolve, frozen
 
+from nepforge.data.copies import kept_copies
 from nepforge.data.doctor import DataSet
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
@@ -19,7 +20,7 @@ from nepforge.data.frame import Frame, frame_digest
 from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
-from nepforge.data.readers.options import no_notice
+from nepforge.data.readers.options import USUAL_NAMES, LabelNames, no_notice
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
@@ -34,13 +35,15 @@ TRAIN, VALID = PARTS
 class Reading:
     """How files are read: `part` of folders that have train/ and valid/ below them, `file_format`
     in place of the one told by name and content, `species` of LAMMPS types 1, 2, ..., `group_by`
-    the info key of extended XYZ that is kept. `notice` is told what the readers left out."""
+    the info key of extended XYZ that is kept, `labels` the names, units and signs of labels.
+    `notice` is told what the readers left out."""
 
     part: str = ""
     file_format: str = ""
     species: tuple[str, ...] = ()
     group_by: str = ""
     notice: Callable[[str], None] = no_notice
+    labels: LabelNames = USUAL_NAMES
 
 
 def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
@@ -93,6 +96,7 @@ def _read(path: Path, reading: Reading, names: Mapping[Path, str]) -> list[Frame
         species=reading.species,
         label=names[path.absolute()],
         notice=reading.notice,
+        labels=reading.labels,
     )
 
 
@@ -140,7 +144,7 @@ def convert(
         to: Format of `out`; told by its name when empty.
         reading: How `paths` are read.
         shuffle_seed: Seed of the order; the order of the files when None.
-        drop_copies: Keep only the first of the frames that are one structure.
+        drop_copies: Keep only one of the frames that are one structure, see `kept_copies`.
 
     Returns:
         The frames as written.
@@ -148,20 +152,20 @@ def convert(
     file_format = output_format(out, to)
     frames = load(paths, reading)
     if drop_copies:
-        frames = _different(frames)
+        frames = kept_copies(_copies(frames), reading.notice)
     if shuffle_seed is not None:
         order = np.random.default_rng(shuffle_seed).permutation(len(frames))
         frames = [frames[idx] for idx in order]
-    write_frames(out, file_format, frames)
+    write_frames(out, file_format, frames, reading.notice)
     return frames
 
 
-def _different(frames: Sequence[Frame]) -> list[Frame]:
-    """The first of the frames that are one structure, in order."""
-    first: dict[str, Frame] = {}
+def _copies(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """The frames that are one structure, structures and frames in order."""
+    groups: dict[str, list[Frame]] = {}
     for frame in frames:
-        first.setdefault(frame_digest(frame), frame)
-    return list(first.values())
+        groups.setdefault(frame_digest(frame), []).append(frame)
+    return list(groups.values())
 
 
 def split(
@@ -180,7 +184,7 @@ def split(
     file_format = _known(to, WRITERS)
     rng = np.random.default_rng(seed)
     parts = split_by_fraction(load(paths, reading), 1.0 - ratio, rng)
-    write_parts(out, file_format, {TRAIN: parts.train, VALID: parts.valid})
+    write_parts(out, file_format, {TRAIN: parts.train, VALID: parts.valid}, reading.notice)
     return parts
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
+from nepforge.commands.label_options import label_options
 from nepforge.commands.options import json_option
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.doctor import Finding
     from nepforge.data.frame import Frame
+    from nepforge.data.readers.options import LabelNames
     from nepforge.datasets import Reading, Summary
 
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
@@ -70,6 +72,7 @@ def data() -> None:
 @click.option("--cutoff", type=click.FloatRange(min=0.0), help="Of the model, in Å.")
 @click.option("--species", default="", metavar="Hf,O", help="Of the model, and of LAMMPS types.")
 @from_option
+@label_options
 @json_option
 @debug_option
 def check(
@@ -79,6 +82,7 @@ def check(
     species: str,
     file_format: str,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Say what is wrong with data: copies, leaks, missing labels, signs, units, outliers.
 
@@ -90,7 +94,7 @@ def check(
     from nepforge.data.doctor import examine
     from nepforge.datasets import load_sets
 
-    sets = load_sets(files, validation, _reading(file_format, species))
+    sets = load_sets(files, validation, _reading(file_format, species, labels))
     findings = examine(attrs.evolve(sets, cutoff=cutoff))
     if as_json:
         content = {"v": 1, "n_train": len(sets.train), "n_valid": len(sets.valid)}
@@ -107,6 +111,7 @@ def check(
 @from_option
 @species_option
 @part_option
+@label_options
 @json_option
 @debug_option
 def show(
@@ -115,13 +120,14 @@ def show(
     species: str,
     part: str | None,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Show a table of files: frames, compositions, ranges of energy, force and pressure."""
     import attrs
 
     from nepforge.datasets import load, load_sets, summarize
 
-    reading = _reading(file_format, species, part)
+    reading = _reading(file_format, species, labels, part)
     if part:
         frames: Sequence[Frame] = load(files, reading)
     else:
@@ -146,6 +152,7 @@ def show(
 @species_option
 @part_option
 @group_option
+@label_options
 @debug_option
 def convert(
     files: Sequence[Path],
@@ -157,11 +164,15 @@ def convert(
     species: str,
     part: str | None,
     group_by: str,
+    labels: LabelNames,
 ) -> None:
-    """Write the frames of all files IN into one new file or folder OUT."""
+    """Write the frames of all files IN into one new file or folder OUT.
+
+    Info keys and columns go with them; what OUT cannot hold is said.
+    """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, part, group_by)
+    reading = _reading(file_format, species, labels, part, group_by)
     frames = convert_files(
         files, out, to or "", reading=reading, shuffle_seed=seed if shuffle else None
     )
@@ -176,6 +187,7 @@ def convert(
 @species_option
 @part_option
 @group_option
+@label_options
 @debug_option
 def merge(
     files: Sequence[Path],
@@ -185,14 +197,16 @@ def merge(
     species: str,
     part: str | None,
     group_by: str,
+    labels: LabelNames,
 ) -> None:
     """Write the frames of all files IN into OUT, each structure once.
 
-    Of copies (in any order of the atoms) the first one stays.
+    Of copies (in any order of the atoms) the first one with the most labels stays; where labels of
+    copies contradict each other, the first labelled one, and that is said.
     """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, part, group_by)
+    reading = _reading(file_format, species, labels, part, group_by)
     frames = convert_files(files, out, to or "", reading=reading, drop_copies=True)
     click.echo(f"wrote {len(frames)} different frames to {out}")
 
@@ -213,6 +227,7 @@ def merge(
 @species_option
 @part_option
 @group_option
+@label_options
 @debug_option
 def split(
     files: Sequence[Path],
@@ -224,6 +239,7 @@ def split(
     species: str,
     part: str | None,
     group_by: str,
+    labels: LabelNames,
 ) -> None:
     """Split the frames of all files IN into train and valid below the new folder OUT.
 
@@ -231,13 +247,17 @@ def split(
     """
     from nepforge.datasets import split as split_files
 
-    reading = _reading(file_format, species, part, group_by)
+    reading = _reading(file_format, species, labels, part, group_by)
     parts = split_files(files, out, ratio, seed, to, reading=reading)
     click.echo(f"wrote {len(parts.train)} frames for training, {len(parts.valid)} for validation")
 
 
 def _reading(
-    file_format: str, species: str, part: str | None = None, group_by: str = ""
+    file_format: str,
+    species: str,
+    labels: LabelNames,
+    part: str | None = None,
+    group_by: str = "",
 ) -> Reading:
     from nepforge.datasets import Reading
     from nepforge.recipe.tables import SYMBOLS
@@ -246,7 +266,7 @@ def _reading(
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
-    return Reading(part or "", file_format, symbols, group_by, _say)
+    return Reading(part or "", file_format, symbols, group_by, _say, labels)
 
 
 def _say(text: str) -> None:

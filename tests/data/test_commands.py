@@ -65,7 +65,7 @@ def test_split_makes_parts_that_a_recipe_reads(tmp_path: Path) -> None:
     for layout in ("pwdata", "deepmd"):
         out = tmp_path / layout
         result = nepforge_data("split", SHIPPED, out, "--to", layout, "--ratio", 0.8, "--seed", 3)
-        assert result.output == "wrote 153 frames for training, 38 for validation\n"
+        assert result.stdout == "wrote 153 frames for training, 38 for validation\n"
         sets = load_sets([out])
         assert (len(sets.train), len(sets.valid)) == (153, 38)
         with pytest.raises(DataError, match="do not belong in one set"):
