@@ -24,9 +24,9 @@ class StageKind:
 
 
 KINDS: dict[str, StageKind] = {
-    "data": StageKind(5, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
+    "data": StageKind(6, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
     "train": StageKind(
-        3,
+        4,
         "nepforge.stages.train:run",
         ("torch", "numpy", "vesin"),
         ("epoch_*.dat", "*.png", "timing.json"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nepforge.data.frame import Frame, load_frames
+from nepforge.data.frame import Frame, IntArray, load_frames
 from nepforge.data.neighbors import find_neighbors
 from nepforge.data.prepare import composition
 from nepforge.events import Message
@@ -29,15 +29,19 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         file_name, write = LAYOUTS[layout]
         write(ctx.out / file_name, trained, counts, shares.tolist())
     if "nep4" in table["export"]["layouts"] and trained.model.n_types > 1:
-        text = ":".join(f"{n:g}" for n in shares / shares.min())
-        ctx.emit(
-            Message(
-                "info",
-                f"nep4.txt has one bias for all elements: its total energies hold for "
-                f"{':'.join(trained.model.species)} = {text}; forces hold always",
-                ctx.stage,
-            )
+        text = (
+            f"nep4.txt has one bias for all elements: its total energies hold for "
+            f"{ratio_text(trained.model.species, shares)}; forces hold always"
         )
+        ctx.emit(Message("info", text, ctx.stage))
+
+
+def ratio_text(species: Sequence[str], counts: IntArray) -> str:
+    """ "Hf:O = 1:2", of the species that have atoms; counts [n_species]."""
+    present = [(symbol, n) for symbol, n in zip(species, counts.tolist(), strict=True) if n]
+    fewest = min(n for _, n in present)
+    names = ":".join(symbol for symbol, _ in present)
+    return f"{names} = {':'.join(f'{n / fewest:g}' for _, n in present)}"
 
 
 def count_neighbors(model: NEP, frames: Sequence[Frame]) -> NeighborCounts:
