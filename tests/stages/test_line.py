@@ -439,7 +439,7 @@ def test_atomic_energies_alone_can_be_trained_on(bench: Bench, optimizer: dict[s
     if "prefactors" in table:
         none = [0.0, 0.0]
         table["prefactors"] = {
-            **{name: none for name in ("energy", "force", "virial")},
+            **dict.fromkeys(("energy", "force", "virial"), none),
             "atomic_energy": [1.0, 1.0],
         }
     run_train(bench, optimizer=table)
