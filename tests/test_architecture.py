@@ -63,9 +63,10 @@ ROOMS: dict[str, set[str]] = {
 # what a function of a room may import besides, when it runs
 LATER: dict[str, set[str]] = {
     "": {"calculator"},
-    "cli_errors": {"recipe"},
-    "cli": {"engine", "ledger", "installation", "events"},
+    "cli": {"engine", "ledger", "events"},
+    "cli_errors": {"recipe", "ui"},
     "commands": {
+        "installation",
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
         "comparison",
         *("data", "datasets", "deviation", "inference", "model_files"),

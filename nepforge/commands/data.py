@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.cli_errors import answer_json, debug_option
 from nepforge.commands.label_options import label_options
 from nepforge.commands.options import json_option
 from nepforge.errors import DataError, UsageError
@@ -98,7 +98,7 @@ def check(
     findings = examine(attrs.evolve(sets, cutoff=cutoff))
     if as_json:
         content = {"v": 1, "n_train": len(sets.train), "n_valid": len(sets.valid)}
-        click.echo(json.dumps({**content, "findings": [attrs.asdict(f) for f in findings]}))
+        answer_json({**content, "findings": [attrs.asdict(f) for f in findings]})
     else:
         click.echo(_findings_text(findings))
     n_errors = sum(finding.level == "error" for finding in findings)

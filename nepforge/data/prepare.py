@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,16 +30,22 @@ class Split:
 def split_by_fraction(frames: Sequence[Frame], fraction: float, rng: np.random.Generator) -> Split:
     """Draw about `fraction` of the frames for validation; copies of one structure stay together.
 
+    A structure without which training would know no atom of a species is never drawn.
+
     Raises:
         DataError: One of the two sets would be empty.
     """
     groups = _group_by_structure(frames)
     wanted = round(fraction * len(frames))
+    species = [set(frames[group[0]].numbers.tolist()) for group in groups]
+    holders = Counter(number for numbers in species for number in numbers)  # groups in training
     chosen: set[int] = set()
     for idx in rng.permutation(len(groups)):
         if len(chosen) >= wanted:
             break
-        chosen.update(groups[idx])
+        if all(holders[number] > 1 for number in species[idx]):
+            chosen.update(groups[idx])
+            holders.subtract(species[idx])
     train = [frame for idx, frame in enumerate(frames) if idx not in chosen]
     valid = [frame for idx, frame in enumerate(frames) if idx in chosen]
     if not train or not valid:

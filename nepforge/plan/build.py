@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nepforge.plan.kinds import KINDS
+from nepforge.plan.needs import needs_of
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
 from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
@@ -104,7 +105,9 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
-    return _stage("data", table, sources=sources, paths=paths)
+    needs = needs_of(loaded)
+    sources |= {name: _file(source) for name, source in needs.files.items()}
+    return _stage("data", table | needs.tables, sources=sources, paths=paths | needs.paths)
 
 
 def _train_stage(loaded: LoadedRecipe) -> Stage:

@@ -24,7 +24,7 @@ class StageKind:
 
 
 KINDS: dict[str, StageKind] = {
-    "data": StageKind(5, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
+    "data": StageKind(6, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
     "train": StageKind(
         4,
         "nepforge.stages.train:run",

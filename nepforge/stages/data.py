@@ -9,20 +9,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from nepforge.data.doctor import DataSet, Finding, examine
+from nepforge.data.doctor import DataSet, examine
 from nepforge.data.frame import Frame, save_frames
 from nepforge.data.frame_list import FRAMES_FILE, write_frame_list
-from nepforge.data.prepare import (
-    Split,
-    composition,
-    energy_baseline,
-    split_by_fraction,
-    split_given,
-)
+from nepforge.data.prepare import Split, composition, energy_baseline
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
-from nepforge.errors import DataError
 from nepforge.events import Message
+from nepforge.stages.checked_split import checked
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
 
@@ -31,19 +25,17 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     """Write train.npz, valid.npz, frames.txt, report.json.
 
     Raises:
-        DataError: A file cannot be read, the doctor finds errors, or a set would be empty.
+        DataError: A file cannot be read, or the doctor finds errors.
+        UnfitDataError: The data do not hold what the recipe asks of them.
     """
     data = table["data"]
     notices: list[str] = []
     train = _read("train", data, inputs, notices.append)
     valid = _read("validation", data, inputs, notices.append)
-    findings = examine(DataSet(train, valid, tuple(data["species"]), notices=tuple(notices)))
-    _tell(findings, ctx)
-    if data["files"]["validation"]:
-        split = split_given(train, valid)
-    else:
-        rng = np.random.default_rng(table["seed"])
-        split = split_by_fraction(train, data["validation"], rng)
+    found = examine(DataSet(train, valid, tuple(data["species"]), notices=tuple(notices)))
+    split, findings = checked(table, inputs, train, valid, found)
+    for finding in findings:
+        ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
     write_frame_list(ctx.out / FRAMES_FILE, split)
@@ -60,7 +52,8 @@ def _read(
     notice: Callable[[str], None],
 ) -> list[Frame]:
     """The frames of data.train or data.validation."""
-    labels = short_names(inputs.values())
+    named = [file["name"] for files in data["files"].values() for file in files]
+    labels = short_names(inputs[name] for name in named)
     frames = []
     for file in data["files"][name]:
         path = inputs[file["name"]]
@@ -74,19 +67,6 @@ def _read(
             notice=notice,
         )
     return frames
-
-
-def _tell(findings: Sequence[Finding], ctx: StageContext) -> None:
-    """Say what was found; errors end the stage, all of them in one message."""
-    errors = [finding for finding in findings if finding.level == "error"]
-    for finding in findings:
-        if finding.level != "error":
-            ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))
-    if errors:
-        raise DataError(
-            "\n".join(f"{finding.code}: {finding.text}" for finding in errors),
-            hint="correct the files or take the frames out; `nepforge data check FILES` lists all",
-        )
 
 
 def _report(
