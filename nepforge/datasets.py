@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from attrs import evolve, frozen
 
+from nepforge.data.copies import group_copies
 from nepforge.data.doctor import DataSet
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
-from nepforge.data.frame import Frame, frame_digest
+from nepforge.data.frame import Frame
 from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
@@ -155,10 +156,7 @@ def convert(
 
 def _different(frames: Sequence[Frame]) -> list[Frame]:
     """The first of the frames that are one structure, in order."""
-    first: dict[str, Frame] = {}
-    for frame in frames:
-        first.setdefault(frame_digest(frame), frame)
-    return list(first.values())
+    return [frames[group[0]] for group in group_copies(frames)]
 
 
 def split(

@@ -87,7 +87,7 @@ LIBRARIES: dict[str, set[str]] = {
     "filelock": {"ledger.locks"},
     "cryptography": {"ledger.signing"},
     "fsspec": {"ledger.remote"},
-    "scipy": {"calibration", "diff.metrics"},
+    "scipy": {"calibration", "data.copies", "diff.metrics"},
     "cattrs": {"recipe"},
     "tomllib": {"recipe"},
     "rfc8785": {"recipe", "plan"},
