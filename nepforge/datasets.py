@@ -111,7 +111,12 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
         source = data_source(path, reading.part)
     except RefusedError as error:
         found = error.findings[0]
-        raise DataError(f"{path}: {found.message}", hint=f"{found.hint}; --from names it") from None
+        hint = (
+            f"{found.hint}; --from names it" if path.is_dir() or "format" in found.message else ""
+        )
+        raise DataError(f"{path}: {found.message}", hint=hint or found.hint) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="look at its rights") from error
     return source.format, source.part
 
 

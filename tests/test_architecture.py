@@ -20,9 +20,10 @@ ROOMS: dict[str, set[str]] = {
     "events": set(),
     "native": {"errors"},
     "interrupt": set(),
-    "recipe": {"errors", "units"},
+    "files": {"errors"},
+    "recipe": {"files", "errors", "units"},
     "plan": {"recipe", "errors"},
-    "data": {"errors", "units"},
+    "data": {"files", "errors", "units"},
     "models": {"data", "native", "errors", "units"},
     "optim": {"errors"},
     "train": {"data", "models", "optim", "events", "errors"},
@@ -64,7 +65,7 @@ LATER: dict[str, set[str]] = {
     "commands": {
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
         "comparison",
-        *("data", "datasets", "deviation", "inference", "model_files"),
+        *("data", "datasets", "deviation", "files", "inference", "model_files"),
     },
 }
 
@@ -87,6 +88,7 @@ LIBRARIES: dict[str, set[str]] = {
     "filelock": {"ledger.locks"},
     "cryptography": {"ledger.signing"},
     "fsspec": {"ledger.remote"},
+    "pyarrow": {"files.content"},
     "scipy": {"calibration", "data.copies", "diff.metrics"},
     "cattrs": {"recipe"},
     "tomllib": {"recipe"},

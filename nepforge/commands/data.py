@@ -21,11 +21,31 @@ if TYPE_CHECKING:
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
 SHOWN_COMPOSITIONS = 3
 
+
+def _with_standard_input(
+    ctx: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """`-` among the files is what is piped in; it stays until the command ends."""
+    from nepforge.files.standard_input import with_standard_input
+
+    return ctx.with_resource(with_standard_input(files))
+
+
 files_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE...",
+    callback=_with_standard_input,
 )
 inputs_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="IN...",
+    callback=_with_standard_input,
 )
 out_argument = click.argument("out", type=click.Path(path_type=Path))
 to_option = click.option(
@@ -54,8 +74,9 @@ group_option = click.option(
 def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
 
-    Formats are told by name and content: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
-    Quantum ESPRESSO, ABINIT, CASTEP; text may be compressed (.gz, .xz, .bz2).
+    Formats are told by content and name: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
+    Quantum ESPRESSO, ABINIT, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2, zstd). A
+    folder stands for the arrays or runs in and below it, - for standard input.
     """
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 import pytest
 
+from nepforge.files.content import SUFFIXES
 from nepforge.recipe.canonical import to_json
-from nepforge.recipe.data_formats import COMPRESSIONS, FILE_FORMATS
+from nepforge.recipe.data_formats import FILE_FORMATS
 from nepforge.recipe.describe import describe, key_name
 from nepforge.recipe.sources import STRUCTURE_FORMATS
 from nepforge.recipe.tables import (
@@ -87,7 +88,7 @@ def test_the_reference_names_every_format_with_its_file_names() -> None:
     rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
     found = {row[1].strip(" `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
     assert list(found.items()) == [(known.name, known.names) for known in FILE_FORMATS]
-    for suffix in COMPRESSIONS:
+    for suffix in SUFFIXES:
         assert f"`{suffix}`" in section
 
 
