@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import evolve, frozen
@@ -21,6 +22,8 @@ from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
 from nepforge.data.readers.options import no_notice
+from nepforge.data.select import Describe, Selected
+from nepforge.data.select import select as select_frames
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
@@ -162,6 +165,31 @@ def convert(
 def _different(frames: Sequence[Frame]) -> list[Frame]:
     """The first of the frames that are one structure, in order."""
     return [frames[group[0]] for group in group_copies(frames)]
+
+
+def select(
+    paths: Sequence[Path],
+    out: Path,
+    to: str,
+    keys: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    describe: Describe,
+    reading: Reading = Reading(),
+) -> Selected:
+    """Read files and write the frames that `keys` leave, those of `[data.select]`, into one.
+
+    `describe` gives vectors of frames for farthest-point sampling.
+
+    Raises:
+        UsageError: A value that cannot be read, or no format for `out`.
+        DataError: No frame is left, or as `load`.
+    """
+    file_format = output_format(out, to)
+    rng = np.random.default_rng(seed)
+    selected = select_frames(load(paths, reading), keys, rng, describe)
+    write_frames(out, file_format, selected.frames)
+    return selected
 
 
 def split(

@@ -30,7 +30,16 @@ ROOMS: dict[str, set[str]] = {
     "formats": {"data", "models", "errors", "units"},
     "lammps": {"data", "native", "errors", "units"},
     "plots": {"calibration", "errors", "units"},
-    "stages": {"recipe", "plan", "calibration", "plots", "native", *COMPUTE, *LEAVES},
+    "stages": {
+        "recipe",
+        "plan",
+        "calibration",
+        "descriptors",
+        "plots",
+        "native",
+        *COMPUTE,
+        *LEAVES,
+    },
     "ledger": {"plan", "events", "errors"},
     "builder": {"plan", "stages", "ledger", "interrupt", "events", "errors"},
     "engine": {"plan", "builder", "stages", "ledger", "interrupt", "events", "errors"},
@@ -43,6 +52,7 @@ ROOMS: dict[str, set[str]] = {
         *("data", "evaluator", "formats", "models", "calibration", "plots", "errors", "units"),
     },
     "model_files": {"data", "formats", "models", "plots", "errors"},
+    "descriptors": {"data", "formats", "models"},
     "datasets": {"recipe", "data", "errors", "units"},
     "diff": {"ledger", "formats", "models", "errors"},
     "reproduce": {"recipe", "plan", "engine", "ledger", "diff", "interrupt", "events", "errors"},
@@ -65,7 +75,7 @@ LATER: dict[str, set[str]] = {
     "commands": {
         *("recipe", "plan", "engine", "ledger", "diff", "reproduce", "bundle", "ui", "events"),
         "comparison",
-        *("data", "datasets", "deviation", "files", "inference", "model_files"),
+        *("data", "datasets", "descriptors", "deviation", "files", "inference", "model_files"),
     },
 }
 
@@ -73,10 +83,10 @@ LATER: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "torch": {
         *("data.batch", "data.neighbors", "models", "optim", "train", "formats", "stages"),
-        "model_files",
+        *("model_files", "descriptors"),
     },
     "vesin": {"data.neighbors", "data.pairs"},
-    "ase": {"data", "lammps", "stages", "calculator", "deepmd_kit"},
+    "ase": {"data", "descriptors", "lammps", "stages", "calculator", "deepmd_kit"},
     "matplotlib": {"plots"},
     "rich": {"ui"},
     "psutil": {"ui"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+import attrs
 from attrs import frozen
 
 from nepforge.recipe.limits import Finding
@@ -22,6 +23,7 @@ from nepforge.recipe.tables import (
     NEPModel,
     Optimizer,
     Prefactors,
+    Select,
     Tolerance,
     Weights,
     Zbl,
@@ -31,6 +33,8 @@ from nepforge.recipe.tables import (
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
 LABELS = ("energy", "force", "virial", "atomic_energy")
 MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
+SELECT_KEYS = tuple(attribute.name for attribute in attrs.fields(Select))
+SELECT_RANGES = ("energy", "force", "distance")
 LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as TOML writes it
 
 
@@ -158,6 +162,18 @@ def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Finding]
         )
 
 
+def something_is_selected(*values: object) -> Iterator[Finding]:
+    if all(value is None for value in values):
+        yield Finding("selects nothing", f"known keys: {', '.join(SELECT_KEYS)}")
+
+
+def ranges_rise(*ranges: str | None) -> Iterator[Finding]:
+    for key, text in zip(SELECT_RANGES, ranges, strict=True):
+        low, _, high = (text or "").partition(":")
+        if low and high and float(low) > float(high):
+            yield Finding(f'got "{text}", expected the lower end first', "", (key,))
+
+
 def baseline_of_each_species(
     species: Sequence[str], energy_baseline: Mapping[str, float] | None
 ) -> Iterator[Finding]:
@@ -202,6 +218,11 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         not_empty("validation"),
         distinct("validation"),
         Rule(("species", "energy_baseline"), baseline_of_each_species),
+    ),
+    Select: (
+        Rule(SELECT_KEYS, something_is_selected),
+        Rule(SELECT_RANGES, ranges_rise),
+        *(not_empty(key) for key in ("elements", "without", "formula", "info")),
     ),
     NEPModel: (
         Rule(("cutoff",), cutoffs_descend),

@@ -26,6 +26,7 @@ from nepforge.recipe.tables import (
     NEPModel,
     Prefactors,
     Recipe,
+    Select,
     SNESOptimizer,
     StructureFromData,
     StructureFromFile,
@@ -38,6 +39,7 @@ REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(enco
 HEADINGS = {
     "Top level": Recipe,
     "`[data]`": Data,
+    "`[data.select]`": Select,
     '`[model]`, `kind = "nep"`': NEPModel,
     '`[model]`, `kind = "dp"`': DPModel,
     "`zbl = { outer = 2.0, ... }`": ZblRange,
