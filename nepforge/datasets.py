@@ -8,19 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import evolve, frozen
 
-from nepforge.data.copies import kept_copies
+from nepforge.data.copies import group_copies
 from nepforge.data.doctor import DataSet
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
-from nepforge.data.frame import Frame, frame_digest
+from nepforge.data.frame import Frame
+from nepforge.data.kept_copies import kept_copies
 from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
 from nepforge.data.readers.options import USUAL_NAMES, LabelNames, no_notice
+from nepforge.data.select import Describe, Selected
+from nepforge.data.select import select as select_frames
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
@@ -117,7 +121,12 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
         source = data_source(path, reading.part)
     except RefusedError as error:
         found = error.findings[0]
-        raise DataError(f"{path}: {found.message}", hint=f"{found.hint}; --from names it") from None
+        hint = (
+            f"{found.hint}; --from names it" if path.is_dir() or "format" in found.message else ""
+        )
+        raise DataError(f"{path}: {found.message}", hint=hint or found.hint) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="look at its rights") from error
     return source.format, source.part
 
 
@@ -162,10 +171,32 @@ def convert(
 
 def _copies(frames: Sequence[Frame]) -> list[list[Frame]]:
     """The frames that are one structure, structures and frames in order."""
-    groups: dict[str, list[Frame]] = {}
-    for frame in frames:
-        groups.setdefault(frame_digest(frame), []).append(frame)
-    return list(groups.values())
+    return [[frames[idx] for idx in group] for group in group_copies(frames)]
+
+
+def select(
+    paths: Sequence[Path],
+    out: Path,
+    to: str,
+    keys: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    describe: Describe,
+    reading: Reading = Reading(),
+) -> Selected:
+    """Read files and write the frames that `keys` leave, those of `[data.select]`, into one.
+
+    `describe` gives vectors of frames for farthest-point sampling.
+
+    Raises:
+        UsageError: A value that cannot be read, or no format for `out`.
+        DataError: No frame is left, or as `load`.
+    """
+    file_format = output_format(out, to)
+    rng = np.random.default_rng(seed)
+    selected = select_frames(load(paths, reading), keys, rng, describe)
+    write_frames(out, file_format, selected.frames)
+    return selected
 
 
 def split(

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from nepforge.cli_errors import answer_json, debug_option
-from nepforge.commands.label_options import label_options
+from nepforge.commands.label_options import label_options, prefixed_label_options
 from nepforge.commands.options import json_option
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.doctor import Finding
-    from nepforge.data.frame import Frame
+    from nepforge.data.frame import FloatArray, Frame
     from nepforge.data.readers.options import LabelNames
+    from nepforge.data.select import Describe
     from nepforge.datasets import Reading, Summary
 
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
 SHOWN_COMPOSITIONS = 3
 
+
+def _with_standard_input(
+    ctx: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """`-` among the files is what is piped in; it stays until the command ends."""
+    from nepforge.files.standard_input import with_standard_input
+
+    return ctx.with_resource(with_standard_input(files))
+
+
 files_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE...",
+    callback=_with_standard_input,
 )
 inputs_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="IN...",
+    callback=_with_standard_input,
 )
 out_argument = click.argument("out", type=click.Path(path_type=Path))
 to_option = click.option(
@@ -56,8 +77,9 @@ group_option = click.option(
 def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
 
-    Formats are told by name and content: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
-    Quantum ESPRESSO, ABINIT, CASTEP; text may be compressed (.gz, .xz, .bz2).
+    Formats are told by content and name: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
+    Quantum ESPRESSO, ABINIT, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2, zstd). A
+    folder stands for the arrays or runs in and below it, - for standard input.
     """
 
 
@@ -250,6 +272,96 @@ def split(
     reading = _reading(file_format, species, labels, part, group_by)
     parts = split_files(files, out, ratio, seed, to, reading=reading)
     click.echo(f"wrote {len(parts.train)} frames for training, {len(parts.valid)} for validation")
+
+
+@data.command()
+@inputs_argument
+@out_argument
+@to_option
+@click.option(
+    "--slice", metavar="START:STOP:STEP", help="Of the frames of each file, as in Python."
+)
+@click.option("--every", type=click.IntRange(min=1), help="Every nth frame of each file.")
+@click.option("--energy", metavar="LOW:HIGH", help="eV/atom; either end may be left out.")
+@click.option("--force", metavar="LOW:HIGH", help="Of the largest force, eV/Å.")
+@click.option("--distance", metavar="LOW:HIGH", help="Of the shortest distance of two atoms, Å.")
+@click.option("--elements", metavar="Hf,O", help="All of them are there.")
+@click.option("--without", metavar="C,H", help="None of them is there.")
+@click.option("--formula", multiple=True, help="One of these, in any multiple. May be repeated.")
+@click.option(
+    "--info",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Info key of XYZ and its text, number or range LOW:HIGH. May be repeated: keys must all "
+    "hold, of one key one value.",
+)
+@click.option(
+    "--farthest",
+    type=click.IntRange(min=1),
+    help="So many of the frames that are left, as different as can be, by NEP descriptors.",
+)
+@click.option("--model", type=click.Path(path_type=Path), help="NEP whose descriptors are taken.")
+@click.option("--random", type=click.IntRange(min=1), help="So many of them by lot, by --seed.")
+@seed_option
+@from_option
+@species_option
+@part_option
+@prefixed_label_options
+@debug_option
+def select(
+    files: Sequence[Path],
+    out: Path,
+    to: str | None,
+    model: Path | None,
+    seed: int,
+    file_format: str,
+    species: str,
+    part: str | None,
+    labels: LabelNames,
+    **conditions: Any,
+) -> None:
+    """Write the frames of all files IN that fulfil every condition into OUT.
+
+    The same keys stand in [data.select] of a recipe.
+    """
+    from nepforge.datasets import select as select_from_files
+
+    given = {name: value for name, value in conditions.items() if value not in (None, ())}
+    if not given:
+        raise UsageError("no condition is given", hint="nepforge data select --help lists them")
+    keys = {**given, **_lists(given)}
+    reading = _reading(file_format, species, labels, part)
+    selected = select_from_files(
+        files, out, to or "", keys, seed=seed, describe=_describe(model), reading=reading
+    )
+    click.echo(f"wrote {selected.text()} to {out}")
+
+
+def _lists(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions that are arrays or tables in a recipe."""
+    lists: dict[str, Any] = {
+        name: [word.strip() for word in given[name].split(",")]
+        for name in ("elements", "without")
+        if name in given
+    }
+    info: dict[str, list[str]] = {}
+    for text in given.get("info", ()):
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise UsageError(f'--info: got "{text}", expected KEY=VALUE')
+        info.setdefault(key, []).append(value)
+    return lists | ({"info": info} if info else {})
+
+
+def _describe(model: Path | None) -> Describe:
+    """Descriptors of frames; torch is imported where they are asked for."""
+
+    def describe(frames: Sequence[Frame]) -> FloatArray:
+        from nepforge.descriptors import frame_descriptors
+
+        return frame_descriptors(frames, model)
+
+    return describe
 
 
 def _reading(

@@ -25,9 +25,20 @@ _OPTIONS = {
 }
 
 
-def label_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of the labels, which the command gets as one argument `labels`, a `LabelNames`."""
+Command = Callable[..., None]
 
+
+def label_options(command: Command) -> Command:
+    """Options of the labels, which the command gets as one argument `labels`, a `LabelNames`."""
+    return _with_labels(command, ("--{0}", "--label-{0}"))
+
+
+def prefixed_label_options(command: Command) -> Command:
+    """The same for a command in which `--energy` and `--virial` mean something else."""
+    return _with_labels(command, ("--label-{0}",))
+
+
+def _with_labels(command: Command, flags: tuple[str, ...]) -> Command:
     @wraps(command)
     def with_labels(**options: Any) -> None:
         from nepforge.data.readers.options import LabelNames
@@ -37,10 +48,9 @@ def label_options(command: Callable[..., None]) -> Callable[..., None]:
 
     described: Any = with_labels
     for name, (metavar, words) in reversed(_OPTIONS.items()):
-        flag = f"--{name.replace('_', '-')}"
-        described = click.option(flag, _parameter(name), default="", metavar=metavar, help=words)(
-            described
-        )
+        spelled = [flag.format(name.replace("_", "-")) for flag in flags]
+        option = click.option(*spelled, _parameter(name), default="", metavar=metavar, help=words)
+        described = option(described)
     return described  # type: ignore[no-any-return]
 
 

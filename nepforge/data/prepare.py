@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import frozen
 
-from nepforge.data.frame import FloatArray, Frame, frame_digest
+from nepforge.data.copies import group_copies
+from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.neighbors import type_indices
 from nepforge.errors import DataError
 
@@ -35,7 +36,7 @@ def split_by_fraction(frames: Sequence[Frame], fraction: float, rng: np.random.G
     Raises:
         DataError: One of the two sets would be empty.
     """
-    groups = _group_by_structure(frames)
+    groups = group_copies(frames)
     wanted = round(fraction * len(frames))
     species = [set(frames[group[0]].numbers.tolist()) for group in groups]
     holders = Counter(number for numbers in species for number in numbers)  # groups in training
@@ -63,7 +64,7 @@ def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
     Raises:
         DataError: No validation frame is left.
     """
-    groups = _group_by_structure([*train, *valid])
+    groups = group_copies([*train, *valid])
     leaked = {
         idx - len(train) for group in groups if group[0] < len(train) for idx in group
     }  # places in `valid`, and negative ones of training frames
@@ -115,13 +116,6 @@ def composition(frames: Sequence[Frame], species: Sequence[str]) -> np.ndarray:
     return np.stack(
         [np.bincount(type_indices(frame, species), minlength=len(species)) for frame in frames]
     )
-
-
-def _group_by_structure(frames: Sequence[Frame]) -> list[list[int]]:
-    groups: dict[str, list[int]] = {}
-    for idx, frame in enumerate(frames):
-        groups.setdefault(frame_digest(frame), []).append(idx)
-    return list(groups.values())
 
 
 def _sources(frames: Sequence[Frame], groups: Sequence[Sequence[int]]) -> list[list[str]]:

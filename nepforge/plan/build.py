@@ -101,7 +101,7 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
         },
         "seed": stage_seed(loaded.recipe.seed, "data"),
     }
-    table["data"] |= _baseline(data)
+    table["data"] |= _baseline(data) | _selection(data)
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
@@ -135,6 +135,14 @@ def _baseline(data: Data) -> dict[str, Any]:
     """The energies of the species where they are given."""
     given = data.energy_baseline
     return {} if given is None else {"energy_baseline": [given[symbol] for symbol in data.species]}
+
+
+def _selection(data: Data) -> dict[str, Any]:
+    """The conditions that are given."""
+    if data.select is None:
+        return {}
+    keys = {key: value for key, value in to_json(data.select).items() if value is not None}
+    return {"select": keys}
 
 
 def _trained_model(recipe: Recipe) -> Input:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+import attrs
 from attrs import frozen
 
 from nepforge.recipe.limits import Finding
@@ -20,6 +21,7 @@ from nepforge.recipe.tables import (
     NEPModel,
     Optimizer,
     Prefactors,
+    Select,
     Tolerance,
     Weights,
     Zbl,
@@ -34,6 +36,8 @@ GPUMD_LAYOUTS = ("nep4", "nep5")
 GPUMD_FUNCTIONS = {"n_max": (12, 8), "basis_size": (16, 12)}  # most, radial and angular
 GPUMD_NEURONS = 120
 GPUMD_DESCRIPTORS, GPUMD_ANGULAR_DESCRIPTORS = 103, 90
+SELECT_KEYS = tuple(attribute.name for attribute in attrs.fields(Select))
+SELECT_RANGES = ("energy", "force", "distance")
 LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as TOML writes it
 
 
@@ -147,6 +151,18 @@ def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Finding]
         )
 
 
+def something_is_selected(*values: object) -> Iterator[Finding]:
+    if all(value is None for value in values):
+        yield Finding("selects nothing", f"known keys: {', '.join(SELECT_KEYS)}")
+
+
+def ranges_rise(*ranges: str | None) -> Iterator[Finding]:
+    for key, text in zip(SELECT_RANGES, ranges, strict=True):
+        low, _, high = (text or "").partition(":")
+        if low and high and float(low) > float(high):
+            yield Finding(f'got "{text}", expected the lower end first', "", (key,))
+
+
 def baseline_of_each_species(
     species: Sequence[str], energy_baseline: Mapping[str, float] | None
 ) -> Iterator[Finding]:
@@ -191,6 +207,11 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         not_empty("validation"),
         distinct("validation"),
         Rule(("species", "energy_baseline"), baseline_of_each_species),
+    ),
+    Select: (
+        Rule(SELECT_KEYS, something_is_selected),
+        Rule(SELECT_RANGES, ranges_rise),
+        *(not_empty(key) for key in ("elements", "without", "formula", "info")),
     ),
     NEPModel: (
         Rule(("cutoff",), cutoffs_descend),

@@ -30,6 +30,9 @@ METRICS = [
 MOST_FUNCTIONS = 100  # n_max and basis_size; far beyond what anybody trained
 MOST_NEURONS = 1000
 
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+RANGE = rf"{_NUMBER}:({_NUMBER})?|:{_NUMBER}"
+
 FileName = NewType("FileName", str)  # relative to the recipe file
 Name = Annotated[
     str,
@@ -51,11 +54,34 @@ Share = Annotated[float, in_range(at_least=0, at_most=1)]
 Validation = Fraction | tuple[FileName, ...]
 CutoffPair = tuple[Positive, Positive]  # radial, angular, Å
 Cutoff = CutoffPair | tuple[CutoffPair, ...]
+RangeText = Annotated[str, matching(RANGE, 'like "-9.5:-3.0", either end may be left out')]
+SliceText = Annotated[str, matching(r"-?\d+|-?\d*:-?\d*(:\d*[1-9]\d*)?", 'like "100::5"')]
+FormulaText = Annotated[str, matching(r"([A-Z][a-z]?\d*)+", "like HfO2")]
+InfoValues = str | tuple[str, ...]  # texts, or ranges of numbers
 ForceWeights = Mapping[Symbol, NonNegative]  # factor of the force errors of a species, else 1
 ZblRow = tuple[
     NonNegative, Positive, float, float, float, float, float, float, float, float
 ]  # inner, outer in Å, then amplitude and decay of four terms
 Invariant = Literal["222", "1111", "112", "123", "233", "134"]
+
+
+@frozen(kw_only=True)
+class Select:
+    """[data.select]: which frames are used; all conditions must hold."""
+
+    slice: Annotated[str, matching(r"-?\d+|-?\d*:-?\d*(:\d*[1-9]\d*)?", 'like "100::5"')] | None = (
+        None
+    )
+    every: Count | None = None  # of each file
+    energy: RangeText | None = None  # eV/atom
+    force: RangeText | None = None  # eV/Å, of the largest
+    distance: RangeText | None = None  # Å, of the shortest
+    elements: tuple[Symbol, ...] | None = None  # all of them are there
+    without: tuple[Symbol, ...] | None = None  # none of them is there
+    formula: tuple[FormulaText, ...] | None = None  # one of them, in any multiple
+    info: Mapping[str, InfoValues] | None = None  # key -> one of its values
+    farthest: Count | None = None  # frames, drawn by farthest-point sampling
+    random: Count | None = None  # frames, drawn by seed
 
 
 @frozen(kw_only=True)
@@ -67,6 +93,7 @@ class Data:
     validation: Validation  # share of the train frames, or files
     group_by: str | None = None  # info key of the frames
     energy_baseline: Mapping[Symbol, float] | None = None  # eV of one atom; fitted when not given
+    select: Select | None = None
 
 
 @frozen(kw_only=True)

@@ -15,10 +15,13 @@ from nepforge.data.frame_list import FRAMES_FILE, write_frame_list
 from nepforge.data.prepare import Split, composition, energy_baseline
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
+from nepforge.data.select import Selected, select, select_by_conditions
 from nepforge.events import Message
 from nepforge.stages.checked_split import checked
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
+
+SELECTION = 1  # tells the random draw of [data.select] from that of the split
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
@@ -32,6 +35,11 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     notices: list[str] = []
     train = _read("train", data, inputs, notices.append)
     valid = _read("validation", data, inputs, notices.append)
+    selection: dict[str, Any] = {}
+    if "select" in data:
+        of_train, of_valid = _select(train, valid, table, ctx)
+        train, valid = of_train.frames, of_valid.frames
+        selection = {"train": of_train.left_out, "validation": of_valid.left_out}
     found = examine(DataSet(train, valid, tuple(data["species"]), notices=tuple(notices)))
     split, findings = checked(table, inputs, train, valid, found)
     for finding in findings:
@@ -41,6 +49,8 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     write_frame_list(ctx.out / FRAMES_FILE, split)
     report = _report(split, data["species"], data.get("energy_baseline"))
     report["findings"] = [attrs.asdict(finding) for finding in findings]
+    if selection:
+        report["left_out_by_selection"] = selection
     write_json(ctx.out / "report.json", report)
     write_metrics(ctx.out, _metrics(split))
 
@@ -67,6 +77,23 @@ def _read(
             notice=notice,
         )
     return frames
+
+
+def _select(
+    train: Sequence[Frame], valid: Sequence[Frame], table: Mapping[str, Any], ctx: StageContext
+) -> tuple[Selected, Selected]:
+    """What [data.select] leaves. Places and draws are of the training frames: validation frames
+    are left out by what they are alone."""
+    from nepforge.descriptors import frame_descriptors  # noqa: PLC0415 (torch)
+
+    keys = table["data"]["select"]
+    rng = np.random.default_rng([table["seed"], SELECTION])
+    of_train = select(train, keys, rng, frame_descriptors)
+    of_valid = select_by_conditions(valid, keys)
+    for name, selected in (("train", of_train), ("validation", of_valid)):
+        if selected.frames:
+            ctx.emit(Message("info", f"data.{name}: selected {selected.text()}", ctx.stage))
+    return of_train, of_valid
 
 
 def _report(

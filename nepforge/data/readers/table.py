@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,13 @@ from attrs import evolve
 
 from nepforge.data.frame import Frame
 from nepforge.data.readers.abinit import read_abinit
+from nepforge.data.readers.ase_files import read_ase_json, read_database, read_trajectory
 from nepforge.data.readers.atoms import ase_reader
 from nepforge.data.readers.cp2k import read_cp2k
 from nepforge.data.readers.extxyz import read_extxyz
 from nepforge.data.readers.label_scales import LabelScales
 from nepforge.data.readers.lammps import read_data, read_dump
+from nepforge.data.readers.mtp import read_mtp
 from nepforge.data.readers.npy import read_deepmd, read_pwdata
 from nepforge.data.readers.options import (
     USUAL_NAMES,
@@ -26,7 +29,10 @@ from nepforge.data.readers.options import (
     no_notice,
 )
 from nepforge.data.readers.pwmat import read_movement
+from nepforge.data.readers.runs import runs_reader
 from nepforge.errors import DataError, DataMissingError
+from nepforge.files.content import require_file
+from nepforge.files.folders import RUNS
 
 LAST_ELEMENT = 118
 MOST_WEIGHT = 100.0  # GPUMD's range is (0, 100]
@@ -50,7 +56,12 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "abinit": read_abinit,
     "castep": ase_reader("castep-castep"),
     "cif": ase_reader("cif"),
+    "mtp": read_mtp,
+    "ase-trajectory": read_trajectory,
+    "ase-database": read_database,
+    "ase-json": read_ase_json,
 }
+READERS[RUNS] = runs_reader(READERS)
 
 
 def read_frames(
@@ -68,7 +79,7 @@ def read_frames(
     Atomic energies that only share out their sum count as missing ones, see `_only_shares`.
 
     Args:
-        path: File, which may be compressed (.gz, .xz, .bz2), or folder.
+        path: File, which may be compressed, or folder.
         file_format: A key of `READERS`.
         part: "train" or "valid": which half of a folder that has both; "" takes the folder.
         group_by: Name of the info key of extended XYZ that becomes `Frame.group`; "" for none.
@@ -80,17 +91,24 @@ def read_frames(
     Raises:
         DataMissingError: Nothing there.
         DataError: Damaged file, frames without atoms, values that are not finite, weights outside
-            of GPUMD's range, names or units of labels for a format that has its own.
+            of GPUMD's range, names or units of labels for a format that has its own, a file that
+            was rewritten meanwhile.
     """
     if not path.exists():
         raise DataMissingError(f"{path}: does not exist")
     _check_labels(label or path.name, file_format, labels)
     options = ReadOptions(label, part, group_by, species, notice, labels)
+    before = path.stat()
     try:
+        require_file(path)
         with np.errstate(all="ignore"):  # what is not finite in the end is refused below
             frames = READERS[file_format](path, options)
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="chmod u+r FILE") from error
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}", hint="the file may be cut") from error
+    if path.is_file():
+        _refuse_changed(path, before, options)
     if not frames:
         raise DataError(f"{path}: holds no frame", hint="check that the file is complete")
     if file_format in IN_ANY_UNIT and labels.given:
@@ -111,6 +129,21 @@ def _check_labels(name: str, file_format: str, labels: LabelNames) -> None:
                 "and units of its own",
                 hint="convert the extended XYZ by itself (nepforge data convert), then read both",
             )
+
+
+def _refuse_changed(path: Path, before: os.stat_result, options: ReadOptions) -> None:
+    """A file that another program rewrites gives parts of both; one that only grew is said."""
+    now = path.stat()
+    same = (now.st_ino, now.st_size, now.st_mtime_ns)
+    if same == (before.st_ino, before.st_size, before.st_mtime_ns):
+        return
+    if now.st_ino == before.st_ino and now.st_size > before.st_size:
+        name = options.label or path.name
+        options.notice(f"{name}: grew while it was read; what came last may be missing")
+        return
+    raise DataError(
+        f"{path}: changed while it was read", hint="wait until it is written, or read a copy"
+    )
 
 
 def _only_shares(frame: Frame) -> bool:
