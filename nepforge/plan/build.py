@@ -100,7 +100,7 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
         },
         "seed": stage_seed(loaded.recipe.seed, "data"),
     }
-    table["data"] |= _baseline(data)
+    table["data"] |= _baseline(data) | _labels(data)
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
@@ -132,6 +132,13 @@ def _baseline(data: Data) -> dict[str, Any]:
     """The energies of the species where they are given."""
     given = data.energy_baseline
     return {} if given is None else {"energy_baseline": [given[symbol] for symbol in data.species]}
+
+
+def _labels(data: Data) -> dict[str, Any]:
+    """What is told of labels, where it is; no key of an older recipe moves."""
+    told: dict[str, str | None] = {} if data.labels is None else to_json(data.labels)
+    given = {name: value for name, value in told.items() if value is not None}
+    return {"labels": given} if given else {}
 
 
 def _trained_model(recipe: Recipe) -> Input:

@@ -21,6 +21,7 @@ from nepforge.data.prepare import (
 )
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
+from nepforge.data.readers.options import LabelNames
 from nepforge.errors import DataError
 from nepforge.events import Message
 from nepforge.stages.context import StageContext
@@ -60,7 +61,7 @@ def _read(
     notice: Callable[[str], None],
 ) -> list[Frame]:
     """The frames of data.train or data.validation."""
-    labels = short_names(inputs.values())
+    file_names = short_names(inputs.values())
     frames = []
     for file in data["files"][name]:
         path = inputs[file["name"]]
@@ -70,8 +71,9 @@ def _read(
             file["part"],
             group_by=data["group_by"] or "",
             species=tuple(data["species"]),
-            label=labels[path],
+            label=file_names[path],
             notice=notice,
+            labels=LabelNames(**data.get("labels", {})),
         )
     return frames
 

@@ -19,6 +19,7 @@ from nepforge.recipe.tables import (
     Data,
     DPModel,
     Export,
+    Labels,
     LKFOptimizer,
     Md,
     MdBenchmark,
@@ -37,6 +38,7 @@ REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(enco
 HEADINGS = {
     "Top level": Recipe,
     "`[data]`": Data,
+    "`[data.labels]`": Labels,
     '`[model]`, `kind = "nep"`': NEPModel,
     '`[model]`, `kind = "dp"`': DPModel,
     "`zbl = { outer = 2.0, ... }`": ZblRange,
