@@ -122,7 +122,7 @@ class _Section:
             self.pressure = self._numbers([row.split() for row in rows], PRESSURE, 3)
         elif name in SKIPPED:
             self._rows(stream, self.n_atoms, name)
-        return name
+        return "" if name == PRESSURE and self.pressure is None else name
 
     def frame(self) -> Frame:
         if self.cell is None or self.numbers is None or self.fractional is None:
