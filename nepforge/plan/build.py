@@ -101,7 +101,7 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
         },
         "seed": stage_seed(loaded.recipe.seed, "data"),
     }
-    table["data"] |= _baseline(data) | _selection(data)
+    table["data"] |= _baseline(data) | _selection(data) | _labels(data)
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
@@ -143,6 +143,13 @@ def _selection(data: Data) -> dict[str, Any]:
         return {}
     keys = {key: value for key, value in to_json(data.select).items() if value is not None}
     return {"select": keys}
+
+
+def _labels(data: Data) -> dict[str, Any]:
+    """What is told of labels, where it is; no key of an older recipe moves."""
+    told: dict[str, str | None] = {} if data.labels is None else to_json(data.labels)
+    given = {name: value for name, value in told.items() if value is not None}
+    return {"labels": given} if given else {}
 
 
 def _trained_model(recipe: Recipe) -> Input:

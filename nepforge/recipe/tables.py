@@ -65,6 +65,37 @@ ZblRow = tuple[
 Invariant = Literal["222", "1111", "112", "123", "233", "134"]
 
 
+ENERGY_UNITS = ["eV", "meV", "hartree", "Ry", "kcal/mol", "kJ/mol"]
+LENGTH_UNITS = ["angstrom", "bohr", "nm"]
+FORCE_UNITS = [f"{energy}/{length}" for energy in ENERGY_UNITS for length in LENGTH_UNITS]
+STRESS_UNITS = ["GPa", "MPa", "Pa", "kbar", "bar", *(f"{unit}^3" for unit in FORCE_UNITS)]
+EnergyUnit = Annotated[str, one_of(ENERGY_UNITS, f"that is {', '.join(ENERGY_UNITS)}")]
+ForceUnit = Annotated[str, one_of(FORCE_UNITS, "that is a force like hartree/bohr")]
+StressUnit = Annotated[
+    str, one_of(STRESS_UNITS, "that is GPa, MPa, Pa, kbar, bar, or like Ry/bohr^3")
+]
+KeyName = Annotated[str, matching(r"\S(.*\S)?", "that is a name")]
+StressSign = Literal["compression-positive", "tension-positive"]
+
+
+@frozen(kw_only=True)
+class Labels:
+    """[data.labels]: where extended XYZ has the labels, and how they are to be read."""
+
+    energy: KeyName | None = None  # key of the comment line
+    forces: KeyName | None = None  # column
+    virial: KeyName | None = None  # key of the comment line
+    stress: KeyName | None = None  # key of the comment line
+    atomic_energy: KeyName | None = None  # column
+    energy_unit: EnergyUnit | None = None  # of atomic energies too
+    force_unit: ForceUnit | None = None
+    virial_unit: EnergyUnit | None = None
+    stress_unit: StressUnit | None = None
+    force_sign: Literal["force", "gradient"] | None = None
+    virial_sign: StressSign | None = None
+    stress_sign: StressSign | None = None
+
+
 @frozen(kw_only=True)
 class Select:
     """[data.select]: which frames are used; all conditions must hold."""
@@ -94,6 +125,7 @@ class Data:
     group_by: str | None = None  # info key of the frames
     energy_baseline: Mapping[Symbol, float] | None = None  # eV of one atom; fitted when not given
     select: Select | None = None
+    labels: Labels | None = None  # names, units and signs in extended XYZ
 
 
 @frozen(kw_only=True)

@@ -15,6 +15,7 @@ from nepforge.data.frame_list import FRAMES_FILE, write_frame_list
 from nepforge.data.prepare import Split, composition, energy_baseline
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
+from nepforge.data.readers.options import LabelNames
 from nepforge.data.select import Selected, select, select_by_conditions
 from nepforge.events import Message
 from nepforge.stages.checked_split import checked
@@ -63,7 +64,7 @@ def _read(
 ) -> list[Frame]:
     """The frames of data.train or data.validation."""
     named = [file["name"] for files in data["files"].values() for file in files]
-    labels = short_names(inputs[name] for name in named)
+    file_names = short_names(inputs[name] for name in named)
     frames = []
     for file in data["files"][name]:
         path = inputs[file["name"]]
@@ -73,8 +74,9 @@ def _read(
             file["part"],
             group_by=data["group_by"] or "",
             species=tuple(data["species"]),
-            label=labels[path],
+            label=file_names[path],
             notice=notice,
+            labels=LabelNames(**data.get("labels", {})),
         )
     return frames
 

@@ -16,7 +16,7 @@ import numpy as np
 from ase.stress import voigt_6_to_full_3x3_stress
 from attrs import frozen
 
-from nepforge.data.comment import parse_comment, value_words
+from nepforge.data.comment import FREE_TEXT, parse_comment, value_words
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.readers.atom_table import (
     PLAIN_COLUMNS,
@@ -85,6 +85,7 @@ class _Reader:
         self.notice = options.notice
         self.scales = LabelScales(options.labels)
         self.notices = Notices()
+        self.n_smeared = self.n_plain = 0  # frames whose energy is a free one, or has no other
         self.seen_labels: set[str] = set()
         self.seen_names: set[str] = set()
         self.unread: Counter[tuple[str, str]] = Counter()  # (label, name) -> frames
@@ -100,6 +101,7 @@ class _Reader:
                 f"{source}: ends after {found} of {n_atoms} atoms", hint="the file may be cut"
             )
         pairs = parse_comment(comment, source)
+        _refuse_ipi(pairs.get(FREE_TEXT, ""), source)
         items = _by_lower_case(pairs, source)
         table = read_table(lines, items.get("properties", PLAIN_COLUMNS), source)
         layout = self._layout(pairs, table, source)
@@ -173,6 +175,9 @@ class _Reader:
                 text = f"{name} and {key} differ; {key} is read, from which the forces derive"
                 example = f"{name} {other:.10g}, {key} {energy:.10g} eV"
                 self.notices.add(source, f"{text}; --energy {name} reads the other one", example)
+                self.n_smeared += 1
+        elif key.lower() == "energy":
+            self.n_plain += 1
         return energy
 
     def _note_unread(self, pairs: Mapping[str, str], table: AtomTable, layout: _Layout) -> None:
@@ -195,6 +200,11 @@ class _Reader:
         for label, name in absent_names(self.names, self.seen_labels):
             raise absent_error(file, label, name, self.seen_names)
         self.notices.tell(self.notice)
+        if self.n_smeared and self.n_plain:
+            self.notice(
+                f"{file}: energies of two kinds: free_energy in {self.n_smeared} frames where it "
+                f"differs from energy, energy in {self.n_plain} frames that have no other"
+            )
         if self.unread:
             options = [
                 f"{name} (--{label.replace('_', '-')} {name}"
@@ -206,6 +216,15 @@ class _Reader:
                 f"{file}: looks like a label and is not read: {', '.join(options)}; in a recipe "
                 f'[data.labels] {label} = "{name}"'
             )
+
+
+def _refuse_ipi(text: str, source: str) -> None:
+    """i-PI writes its cell and units into a line without pairs: nothing of it would be read."""
+    if "CELL(" in text or "CELL{" in text:
+        raise DataError(
+            f"{source}: is of i-PI, whose cell and units are not read: {text[:60]}",
+            hint="write extended XYZ: Lattice=... and Å",
+        )
 
 
 def _by_lower_case(pairs: Mapping[str, str], source: str) -> dict[str, str]:

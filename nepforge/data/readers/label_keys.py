@@ -35,6 +35,8 @@ _UNIT_KEY = re.compile(
     r"[-_. ]?units?",
     re.IGNORECASE,
 )
+_UNIT_END = re.compile(r"[-_. ]?units?$", re.IGNORECASE)
+UNITS = "units"  # a key that names the units of everything
 _QUANTITY = {"energ": "energy", "forc": "force", "viri": "virial", "stre": "stress"}
 _ABOUT_LABELS = re.compile(
     r"weight|cutoff|cut_off|std|var|error|rmse|mae|unit|conver|max|tol|per_?atom", re.IGNORECASE
@@ -64,7 +66,8 @@ class LabelKeys:
 
     def used_keys(self) -> set[str]:
         """Keys of the comment line that need not go with the frame."""
-        names = [*self.keys.values(), *self.units.values(), self.other_energy]
+        units = [key for quantity, key in self.units.items() if quantity != UNITS]
+        names = [*self.keys.values(), *units, self.other_energy]
         return {name for name in names if name is not None}
 
 
@@ -88,11 +91,22 @@ def find_labels(
         label: find_name(told[label], columns) if label in told else _usual(usual, columns, source)
         for label, usual in USUAL_COLUMNS.items()
     }
-    has = {"length", "lattice", "position"}
-    has |= {quantity_of(label) for label, key in {**keys, **found_columns}.items() if key}
-    units = {quantity: key for key in pairs if (quantity := unit_key(key)) and quantity in has}
+    units = _unit_keys(pairs, {**keys, **found_columns})
     other = others[0] if others and "energy" not in told and keys["energy"] else None
     return LabelKeys(keys, found_columns, units, other)
+
+
+def _unit_keys(pairs: Collection[str], labels: Mapping[str, str | None]) -> dict[str, str]:
+    """The keys that name units of what the frame has: `energy-unit`, `REF_energy_unit`, `units`."""
+    quantities = {name: quantity_of(label) for label, name in labels.items() if name is not None}
+    has = {"length", "lattice", "position", *quantities.values()}
+    units = {quantity: key for key in pairs if (quantity := unit_key(key)) and quantity in has}
+    by_name = {name.lower(): quantity for name, quantity in quantities.items()}
+    for key in pairs:
+        base = _UNIT_END.sub("", key).lower()
+        if base != key.lower() and (base in by_name or not base):
+            units[by_name.get(base, UNITS)] = key
+    return units
 
 
 def quantity_of(label: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import evolve
 
 from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.readers.label_keys import UNITS
 from nepforge.data.readers.label_units import UNITS_OF, factor_of_option, unit_factor
 from nepforge.data.readers.options import COMPRESSION, GRADIENT, TENSION, LabelNames
 from nepforge.errors import DataError
@@ -20,6 +21,7 @@ _SCALED = {
     "position": ("length", ("position", "length")),
     "cell": ("length", ("lattice", "length")),
 }
+OUR_UNITS = ("metal", "ase", "ev", "ev/angstrom", "ev, angstrom")  # of a key `units`
 _LENGTHS = ("position", "cell")
 
 
@@ -52,7 +54,17 @@ class LabelScales:
         """
         if not unit_keys:
             return self._plain
+        self._check_units(pairs[unit_keys[UNITS]] if UNITS in unit_keys else "", source)
         return {what: self._factor(what, pairs, unit_keys, source) for what in _SCALED}
+
+    def _check_units(self, name: str, source: str) -> None:
+        """The units of everything: ours, a number of something else, or told by options."""
+        is_ours = name.lower() in OUR_UNITS or not any(char.isalpha() for char in name)
+        if not is_ours and not self._told:
+            raise DataError(
+                f'{source}: units is "{name}", expected one of {", ".join(OUR_UNITS)}',
+                hint="say which units labels have: --energy-unit, --force-unit, --stress-unit",
+            )
 
     def applied(self, frame: Frame) -> Frame:
         """A frame whose labels were read as they are, in our units."""

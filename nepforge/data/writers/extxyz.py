@@ -101,19 +101,19 @@ def _items(frame: Frame) -> dict[str, str]:
 def _info(frame: Frame, losses: Losses) -> Iterator[tuple[str, str]]:
     """The info keys that are read as such again; the group is one of them."""
     for key, text in frame.info.items():
-        if _is_taken(key, frame):
+        is_group = key == "group" and frame.group
+        if _is_taken(key, text, frame) or (is_group and text != frame.group):
             losses.add(frame.source, key)
-        elif key != "group" or not frame.group:
+        elif not is_group:
             yield key, text
 
 
-def _is_taken(key: str, frame: Frame) -> bool:
+def _is_taken(key: str, text: str, frame: Frame) -> bool:
+    """Whether a key names structure, labels or their units, which are ours here."""
     name, quantity = key.lower(), unit_key(key)
-    return (
-        name in STRUCTURE_KEYS
-        or name in _LABEL_KEYS
-        or (quantity is not None and quantity in _quantities(frame))
-    )
+    is_of_units = name in ("unit", "units") and any(char.isalpha() for char in text)
+    is_of_unit = quantity is not None and quantity in _quantities(frame)
+    return name in STRUCTURE_KEYS or name in _LABEL_KEYS or is_of_unit or is_of_units
 
 
 def _quantities(frame: Frame) -> set[str]:
