@@ -5,6 +5,7 @@
 #include "atom.h"
 #include "citeme.h"
 #include "comm.h"
+#include "compute.h"
 #include "error.h"
 #include "fmt/format.h"
 #include "force.h"
@@ -106,6 +107,15 @@ void check_prepared(LAMMPS* lmp, bool prepared) {
   lmp->error->all(FLERR,
                   "Pair style nepforge: pair_style or pair_coeff was given after the last setup, "
                   "expected a run or minimize with setup (without 'pre no') before anything else");
+}
+
+void refuse_tally(LAMMPS* lmp, const Compute* compute) {
+  lmp->error->all(
+      FLERR,
+      "Pair style nepforge: compute {} of style {} adds up forces and energies of pairs, "
+      "which a many-body potential does not have: use compute stress/atom, centroid/"
+      "stress/atom or pe/atom, or in a hybrid 'pair_modify pair nepforge compute/tally no'",
+      compute->id, compute->style);
 }
 
 std::string atom_name(LAMMPS* lmp, int idx) {

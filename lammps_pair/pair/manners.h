@@ -10,6 +10,8 @@
 
 namespace LAMMPS_NS {
 
+class Compute;
+
 /// Ends LAMMPS with the problem of the first rank that has one; an empty text is none. All ranks
 /// call it.
 void stop_together(LAMMPS* lmp, std::string problem);
@@ -36,6 +38,9 @@ void check_pair(LAMMPS* lmp, const Pair& pair, int first_type, int second_type);
 
 /// Ends LAMMPS when it evaluates a style that it has not set up since pair_style and pair_coeff.
 void check_prepared(LAMMPS* lmp, bool prepared);
+
+/// Ends LAMMPS because of a compute that adds up what pairs contribute: it would be zero.
+void refuse_tally(LAMMPS* lmp, const Compute* compute);
 
 /// Names an atom in a message, by its ID or its place.
 std::string atom_name(LAMMPS* lmp, int idx);

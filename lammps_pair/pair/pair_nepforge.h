@@ -9,6 +9,7 @@
 
 #include "counted_pairs.h"
 #include "deviation.h"
+#include "manners.h"
 #include "nep_model.h"
 #include "nep_threads.h"
 #include "pair.h"
@@ -34,6 +35,7 @@ class PairNepforge : public Pair {
   void compute(int eflag, int vflag) override;
   int pack_reverse_comm(int n, int first, double* buffer) override;
   void unpack_reverse_comm(int n, int* list, double* buffer) override;
+  void add_tally_callback(Compute* compute) override { refuse_tally(lmp, compute); }
   double memory_usage() override;
 
  protected:

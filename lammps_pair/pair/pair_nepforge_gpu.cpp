@@ -9,7 +9,6 @@
 #include "error.h"
 #include "force.h"
 #include "load_model.h"
-#include "manners.h"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "update.h"

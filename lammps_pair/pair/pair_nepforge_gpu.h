@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "counted_pairs.h"
+#include "manners.h"
 #include "nep_device.h"
 #include "nep_model.h"
 #include "pair.h"
@@ -31,6 +32,7 @@ class PairNepforgeGpu : public Pair {
   void init_style() override;
   double init_one(int first_type, int second_type) override;
   void compute(int eflag, int vflag) override;
+  void add_tally_callback(Compute* compute) override { refuse_tally(lmp, compute); }
   double memory_usage() override;
 
  protected:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TIME_LIMIT = 120.0  # s
+TIME_LIMIT = 240.0  # s
 RUNS = ("run", "minimize", "rerun")  # commands that are answered by an energy
 
 _PROGRAM = """

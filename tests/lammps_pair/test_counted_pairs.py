@@ -16,6 +16,7 @@ from tests.nep_files import KINDS
 
 pytestmark = pytest.mark.lammps
 
+TIME_LIMIT = 240.0  # s, for all the cases
 EXACT = 1.0e-9  # eV/Å and eV
 STYLES = ("nepforge", "nepforge/gpu/host")
 NUMBERS = np.array([14, 8, 14, 8, 14, 8])  # LAMMPS types 1 and 2
@@ -138,7 +139,7 @@ def dumps(folder: Path, request: pytest.FixtureRequest) -> list[FloatArray]:
         START + commands.replace("STYLE", style) + REPORT.format(number=number)
         for number, (commands, _) in enumerate(CASES.values())
     ]
-    output = run(folder, "".join(scripts), ranks)
+    output = run(folder, "".join(scripts), ranks, time_limit=TIME_LIMIT)
     assert output.status == 0, output.text
     return [
         np.loadtxt(folder / f"dump.{number}", skiprows=9)[:, 1:] for number in range(len(scripts))
@@ -169,6 +170,8 @@ REFUSED = {
                             "run 0", "does not support compute group/group"),
     "compute pair/local": (ALL + "compute one all pair/local eng\ndump one all local 1 x c_one[1]\n"
                            "run 0", "does not support compute pair/local"),
+    "compute stress/tally": (ALL + "compute one all stress/tally all\nrun 0",
+                             "compute one of style stress/tally adds up forces"),
     "hybrid/molecular": ("pair_style hybrid/molecular zero 5.0 STYLE nep.txt\n"
                          "pair_coeff * * STYLE Si O\npair_coeff * * zero\nrun 0",
                          "not compatible with manybody"),
