@@ -54,10 +54,11 @@ void NepforgeSettings::check_models(LAMMPS* lmp) const {
                     "Pair style nepforge: out_freq and out_file compare several models, found one");
   }
   if (models.size() > 1 && (deviation_every == 0 || deviation_file.empty())) {
-    lmp->error->all(FLERR,
-                    "Pair style nepforge: found {} models, expected 'out_freq N out_file FILE' of "
-                    "pair_style: the first drives and the others are compared with it",
-                    models.size());
+    lmp->error->all(
+        FLERR,
+        "Pair style nepforge: found {} models ({}), expected 'out_freq N out_file FILE' of "
+        "pair_style: the first drives and the others are compared with it",
+        models.size(), utils::join_words(models, " "));
   }
 }
 
