@@ -108,7 +108,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cattrs": {"recipe"},
     "tomllib": {"recipe"},
     "rfc8785": {"recipe", "plan"},
-    "ctypes": {"native", "models.native_moments"},
+    "ctypes": {"native", "models.native_moments", "lammps.mpi_library"},
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
