@@ -52,6 +52,7 @@ _MARKS = marks(
     sigma=r"Cartesian components of stress tensor \(hartree/bohr\^3\)",
     yaml_stress=r"cartesian_stress_tensor: # hartree/bohr\^3",
 )
+ATOM = r"\s*\d+\s"
 _VALUE = re.compile(r"[=:]\s*(\S+)")
 _SIGMA = re.compile(r"\s*sigma\(\d \d\)=(?P<diagonal>.*)\s+sigma\(\d \d\)=(?P<other>.*)")
 _PRIMITIVE = re.compile(r"\s*R\(\d\)=(?P<numbers>.*)G\(\d\)=")
@@ -253,15 +254,15 @@ class _Output:
     def _n_atoms(self) -> int:
         return self._before.number("natom", self._datasets[-1].index, 0) if self._datasets else 0
 
-    def _rows(self, name: str, n_rows: int, n_labels: int = 0) -> FloatArray | None:
-        """Rows of three numbers of the open step, after `n_labels` others."""
+    def _rows(self, name: str, n_rows: int, label: str = r"\s*") -> FloatArray | None:
+        """Rows of three numbers of the open step, after a label."""
         step = self._step
         if step is None:
             return None
 
         def row(line: str) -> FloatArray | None:
-            values = fixed(line, n_labels + 3)
-            return None if values is None else values[n_labels:]
+            match = re.match(label, line, re.ASCII)
+            return None if match is None else fixed(line[match.end() :], 3)
 
         try:
             rows = self._lines.block(name, n_rows, row, 0)
@@ -276,7 +277,7 @@ class _Output:
             self._step.structure = evolve(self._step.structure, positions=Bohr * rows)
 
     def read_coordinates_at_end(self, _line: str) -> None:
-        rows = self._rows("coordinates", self._n_atoms(), 1)
+        rows = self._rows("coordinates", self._n_atoms(), ATOM)
         if self._step is not None and rows is not None:
             self._step.structure = evolve(self._step.structure, positions=rows)
 
@@ -292,7 +293,7 @@ class _Output:
 
     def read_forces_at_end(self, line: str) -> None:
         """In one unit, then in the other with fewer digits."""
-        rows = self._rows("forces", self._n_atoms(), 1)
+        rows = self._rows("forces", self._n_atoms(), ATOM)
         if self._step is not None and rows is not None and self._step.forces is None:
             self._step.forces = (Hartree / Bohr if "hartree" in line else 1.0) * rows
 

@@ -11,7 +11,7 @@ import numpy as np
 from ase.units import Bohr
 
 from nepforge.data.frame import FloatArray, IntArray
-from nepforge.data.readers.lines import Lines, fixed
+from nepforge.data.readers.lines import Lines, number
 
 _VARIABLE = re.compile(r"^[-P]?\s+(?P<name>[A-Za-z]\w*)\s+(?P<values>.*\S)\s*$")
 _END = "===="
@@ -42,8 +42,9 @@ class Echo:
         text = self._values.get(f"{name}{dataset}", self._values.get(name))
         if text is None:
             return None
-        words = text.removesuffix("Bohr").split()
-        return fixed(" ".join(words), len(words))
+        values = [number(word) for word in text.removesuffix("Bohr").split()]
+        found = [value for value in values if value is not None]
+        return np.array(found) if len(found) == len(values) > 0 else None
 
     def number(self, name: str, dataset: int, default: int) -> int:
         """One integer."""

@@ -158,8 +158,9 @@ class _Output:
         step, self._step = self._step, None
         if step is None:
             return
-        if is_end and self._lacks_dispersion(step) and not self._is_done:
-            step.awaits = "dispersion corrected energy"
+        is_cut = is_end and not self._is_done
+        if is_cut and self._lacks_dispersion(step):
+            step.awaits = step.awaits or "dispersion corrected energy"
         elif self._lacks_dispersion(step):
             self._without_dispersion = step.line
         if step.awaits:
@@ -168,7 +169,7 @@ class _Output:
         if step.is_constrained and not step.has_free_forces:
             step.forces = None
             self._constrained.append(step.line)
-        self._steps.close(step, self._structure, is_cut=is_end and not self._is_done)
+        self._steps.close(step, self._structure, is_cut=is_cut)
 
     def _lacks_dispersion(self, step: _Step) -> bool:
         return self._has_dispersion and step.dispersed is None

@@ -116,6 +116,9 @@ class _Output:
         step, self._step = self._step, None
         if step is None:
             return
+        if self._new_volume is not None:  # a cell should have followed
+            self._structure = evolve(self._structure, volume=self._new_volume)
+            self._new_volume = None
         if step.energy is None and not step.converged:
             step.energy = step.trial_energy  # such runs print no "!"
         elif not step.settled and step.forces is None and not step.problems:

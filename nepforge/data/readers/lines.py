@@ -14,7 +14,8 @@ Row = TypeVar("Row")
 
 LONGEST_LINE = 4096  # characters; what is longer holds no number of ours
 LONGEST_FOUND = 60  # characters of a line that are shown
-_NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eEdD][-+]?\d+)?")
+_FIXED = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?", re.ASCII)
 
 
 class BlockError(Exception):
@@ -72,18 +73,26 @@ class Lines(Iterator[str]):
 
 
 def fixed(text: str, n_numbers: int) -> FloatArray | None:
-    """The numbers of a row of Fortran, which may touch each other; None where it is no such row."""
-    if _NUMBER.sub("", text).strip():
+    """The numbers of a row of Fortran; None where it is no such row.
+
+    Each has a decimal point, and they may touch each other.
+    """
+    if _FIXED.sub("", text).strip():
         return None
-    words = [word.replace("d", "e").replace("D", "e") for word in _NUMBER.findall(text)]
-    values = np.array([float(word) for word in words])
+    values = np.array([_value(word) for word in _FIXED.findall(text)])
     return values if len(values) == n_numbers and np.isfinite(values).all() else None
 
 
 def number(word: str) -> float | None:
-    """One number, None where the word is none, as the stars of Fortran."""
-    values = fixed(word, 1)
-    return None if values is None else float(values[0])
+    """One number, with a decimal point or not; None where the word is none, as Fortran's stars."""
+    if _NUMBER.fullmatch(word) is None:
+        return None
+    value = _value(word)
+    return value if np.isfinite(value) else None
+
+
+def _value(word: str) -> float:
+    return float(word.replace("d", "e").replace("D", "e"))
 
 
 def scan(lines: Lines, pattern: re.Pattern[str], output: object) -> None:
