@@ -16,7 +16,9 @@ from nepforge.data.frame import Frame
 from nepforge.data.readers.abinit import read_abinit
 from nepforge.data.readers.ase_files import read_ase_json, read_database, read_trajectory
 from nepforge.data.readers.atoms import ase_reader
+from nepforge.data.readers.castep import read_castep
 from nepforge.data.readers.cp2k import read_cp2k
+from nepforge.data.readers.espresso import read_espresso
 from nepforge.data.readers.extxyz import read_extxyz
 from nepforge.data.readers.label_scales import LabelScales
 from nepforge.data.readers.lammps import read_data, read_dump
@@ -52,9 +54,9 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "lammps-dump": read_dump,
     "lammps-data": read_data,
     "cp2k": read_cp2k,
-    "espresso": ase_reader("espresso-out"),
+    "espresso": read_espresso,
     "abinit": read_abinit,
-    "castep": ase_reader("castep-castep"),
+    "castep": read_castep,
     "cif": ase_reader("cif"),
     "mtp": read_mtp,
     "ase-trajectory": read_trajectory,
