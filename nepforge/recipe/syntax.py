@@ -34,8 +34,9 @@ def syntax_hint(line: str) -> str:
     key, value = found["key"], found["value"]
     if "\\" in value and value.startswith('"'):
         return "in double quotes \\ has a meaning: write / instead, or single quotes"
-    items = [item.strip() for item in value.strip("[]").split(",")] if value[:1] == "[" else [value]
-    hints = (_value_hint(item, (key.rpartition(".")[2],)) for item in items if item)
+    listed = value.strip("[]").split(",") if value.startswith("[") else []
+    items = [item.strip() for item in listed if item.strip()] or [value]
+    hints = (_value_hint(item, (key.rpartition(".")[2],)) for item in items)
     return next((hint for hint in hints if hint), "")
 
 
