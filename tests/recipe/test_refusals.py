@@ -32,7 +32,8 @@ WRONG_VALUES = [
     ("validation = 0.2", "validation = true", "data.validation", "got true"),
     ("validation = 0.2", 'validation = "a.xyz"', "data.validation", 'got "a.xyz"'),
     ("validation = 0.2", "validation = []", "data.validation", "at least one element"),
-    ("validation = 0.2", 'validation = ["a.xyz", "a.xyz"]', "data.validation[1]", "each once"),
+    ("validation = 0.2", 'validation = ["recipe.toml", "recipe.toml"]', "data.validation[1]",
+     "each once"),
     ('["frames.xyz"]', '["frames.xyz", ""]', "data.train[1]", 'got "", expected a file name'),
     ('["frames.xyz"]', '[{ url = "x", sha256 = "0" }]', "data.train[0]", "by URL"),
     ('kind = "nep"', 'kind = "mace"', "model.kind", 'got "mace", expected "nep" or "dp"'),
@@ -169,7 +170,7 @@ def test_two_md_runs_need_two_names(toy: Any) -> None:
     ("text", "place", "words"),
     [
         ("a = 1\nb = [1,\n", "r.toml:2:8", "not TOML"),
-        ("a = 1\na = 2\n", "r.toml:2:6", "not TOML"),
+        ("a = 1\na = 2\n", "r.toml:2:1", "given twice"),
         ("a = 2026-13-45\n", "r.toml:1:9", "not TOML"),
         ("a = " + "[" * 5000 + "]" * 5000, "r.toml", "nested too deeply"),
         ("a = " + "9" * 5000, "r.toml", "not TOML"),
