@@ -164,7 +164,13 @@ def comment_item(key: str, text: str) -> str:
     with its mark: key="_JSON \"\"".
     """
     plain_key = key if _PLAIN_KEY.fullmatch(key) else _quote(key)
-    if not text.strip(", \t") or text.isspace() or "\n" in text or "\r" in text or _is_confusing(text):
+    if (
+        not text.strip(", \t")
+        or text.isspace()
+        or "\n" in text
+        or "\r" in text
+        or _is_confusing(text)
+    ):
         text = JSON_MARK + json.dumps(text, ensure_ascii=False)
     return f"{plain_key}={text if _PLAIN_BARE.fullmatch(text) else _quote(text)}"
 
