@@ -361,14 +361,13 @@ class _Output:
             self._step.path_energy = None
 
     def read_path_energy(self, line: str) -> None:
-        step = self._step
-        if step is None:
+        step, match = self._step, _VALUE.search(line)
+        value = None if match is None else number(match["value"])
+        if step is None or match is None or value is None:
             return
-        energy = self._energy(line)
+        energy = value * ENERGIES.get(match["unit"].lower(), np.nan)
         known = (step.plain, step.free, step.dispersed, step.dispersed_free)
-        agrees = energy is not None and any(
-            abs(energy - value) < SAME_ENERGY for value in known if value is not None
-        )
+        agrees = any(abs(energy - value) < SAME_ENERGY for value in known if value is not None)
         step.path_energy = energy if agrees else None
 
     def read_path_positions(self, _line: str) -> None:
