@@ -110,6 +110,18 @@ def test_units_of_cells_and_positions(read: Reader, unit: str, cell: float, plac
     np.testing.assert_allclose(frames[1].positions[1], [2.25 * Bohr, 0, 0], atol=1e-8)
 
 
+def test_a_cell_in_angstrom_is_taken_at_its_word(read: Reader) -> None:
+    """Whatever the volume beside it; with alat the volume decides whether it was understood."""
+    text = VC_RELAX.replace("729.00000 a.u.^3", "730.00000 a.u.^3", 1)
+    frames, notices = read(text)
+    assert len(frames) == 2
+    assert "its cell has" in notices[0]
+    text = text.replace("(alat= 10.00000000)", "(angstrom)", 1)
+    frames, notices = read(text.replace(" 0.900000000", f" {9.0 * Bohr:.9f}", 3))
+    assert len(frames) == 3
+    assert "CELL_PARAMETERS is taken" in notices[0]
+
+
 @pytest.mark.parametrize(
     ("label", "pseudopotential", "number"),
     [

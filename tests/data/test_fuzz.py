@@ -158,8 +158,8 @@ def confirm_movement(content: bytes, frames: Sequence[Frame]) -> None:
 def confirm_printed(content: bytes, frames: Sequence[Frame]) -> None:
     """What is in a frame was printed: as many forces as atoms, numbers of the file, each in its
     unit. (Outputs of electronic structure codes have no independent reader that is right.)"""
-    words = set(re.findall(rb"[-+]?\d*\.\d*(?:[eEdD][-+]?\d+)?", content))
-    printed = np.array([float(word.lower().replace(b"d", b"e")) for word in words - {b".", b"-."}])
+    words = set(re.findall(rb"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]?\d+)?", content))
+    printed = np.array([float(word.lower().replace(b"d", b"e")) for word in words])
     for frame in frames:
         assert frame.positions.shape == (frame.n_atoms, 3)
         if frame.forces is not None:

@@ -126,7 +126,10 @@ class _Output:
 
     def _complete(self, step: _Step, dataset: _Dataset) -> Structure:
         """With elements, and a cell where the step prints none of its own."""
-        structure = evolve(step.structure, numbers=self._before.elements(dataset.index))
+        structure = step.structure
+        if structure.positions is not None:
+            numbers = self._before.elements(dataset.index, len(structure.positions))
+            structure = evolve(structure, numbers=numbers)
         if structure.cell is None and self._before.number("optcell", dataset.index, 0) == 0:
             cell = self._before.cell(dataset.index) if step.first_cell is None else step.first_cell
             structure = evolve(structure, cell=cell, volume=step.first_volume)

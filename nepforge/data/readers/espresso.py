@@ -149,7 +149,7 @@ class _Output:
             self._run.alat = exact * Bohr
 
     def read_n_atoms(self, line: str) -> None:
-        self._run.n_atoms = int(self._value(line) or 0)
+        self._run.n_atoms = max(0, int(self._value(line) or 0))
 
     def read_volume(self, line: str) -> None:
         self._close()
@@ -194,6 +194,15 @@ class _Output:
         unit = "" if match is None else match["unit"]
         scale = {"alat": self._run.alat, "": self._run.alat, "bohr": Bohr, "angstrom": 1.0}
         self._set_cell("CELL_PARAMETERS", r"(?P<numbers>.*)", scale.get(unit))
+        if unit in ("bohr", "angstrom"):
+            self._compare_volume()
+
+    def _compare_volume(self) -> None:
+        """A cell in such units is taken at its word, whatever the line above it says."""
+        problem = self._structure.volume_problem()
+        if problem and self._structure.cell is not None:
+            self._steps.say(f"line {self._lines.number}: {problem}; CELL_PARAMETERS is taken")
+            self._structure = evolve(self._structure, volume=None)
 
     def _set_cell(self, name: str, pattern: str, scale: float | None) -> None:
         """Rows of a cell; the volume printed just before belongs to it."""
