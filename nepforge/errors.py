@@ -93,6 +93,16 @@ class Problem:
     column: int = 0
 
 
+class UnfitDataError(DataError):
+    """The data do not hold what the recipe asks of them: all problems at once."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
 class RecipeError(NepforgeError):
     """All problems of a recipe at once."""
 

@@ -11,7 +11,8 @@ import torch
 from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
-from nepforge.formats.nep_header import NeighborCounts, invariant_flags
+from nepforge.formats.neighbor_counts import NeighborCounts
+from nepforge.formats.nep_header import invariant_flags
 from nepforge.formats.nep_txt import LAYOUTS
 from nepforge.models.invariants import INVARIANTS
 from nepforge.models.nep import NEP
