@@ -19,7 +19,9 @@ from nepforge.data.readers.extxyz import read_extxyz
 from nepforge.data.readers.lammps import read_data, read_dump
 from nepforge.data.readers.npy import read_deepmd, read_pwdata
 from nepforge.data.readers.options import ReadOptions, no_notice
+from nepforge.data.readers.outcar import read_outcar
 from nepforge.data.readers.pwmat import read_movement
+from nepforge.data.readers.vasprun import read_vasprun
 from nepforge.errors import DataError, DataMissingError
 
 LAST_ELEMENT = 118
@@ -32,8 +34,8 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "deepmd": read_deepmd,
     "movement": read_movement,
     "atom.config": read_movement,
-    "outcar": ase_reader("vasp-out"),
-    "vasprun": ase_reader("vasp-xml"),
+    "outcar": read_outcar,
+    "vasprun": read_vasprun,
     "poscar": ase_reader("vasp"),
     "lammps-dump": read_dump,
     "lammps-data": read_data,
