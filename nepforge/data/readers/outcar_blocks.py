@@ -12,9 +12,10 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-from attrs import define, frozen
+from attrs import frozen
 
 from nepforge.data.frame import FloatArray
+from nepforge.data.readers.lines import Lines
 from nepforge.data.readers.text import to_count, to_floats
 from nepforge.errors import DataError
 
@@ -96,35 +97,6 @@ class Stress:
 
 
 Item = Mark | Header | Iteration | Learned | Energy | Forces | Cell | Stress | DataError
-
-
-@define
-class Lines:
-    """Lines of a file that know their number; the last one can be put back."""
-
-    stream: Iterator[str]
-    name: str
-    number: int = 0
-    line: str = ""
-    is_back: bool = False
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if self.is_back:
-            self.is_back = False
-        else:
-            self.line = next(self.stream)
-            self.number += 1
-        return self.line
-
-    def put_back(self) -> None:
-        self.is_back = True
-
-    @property
-    def where(self) -> str:
-        return f"{self.name}: line {self.number}"
 
 
 def items(lines: Lines) -> Iterator[Item]:
