@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from attrs import evolve, frozen
 
 from nepforge.data.doctor import DataSet
+from nepforge.data.doctor.examine import find_unconverged
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
 from nepforge.data.frame import Frame, frame_digest
@@ -20,6 +22,7 @@ from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
 from nepforge.data.readers.options import no_notice
+from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
@@ -33,13 +36,16 @@ TRAIN, VALID = PARTS
 class Reading:
     """How files are read: `part` of folders that have train/ and valid/ below them, `file_format`
     in place of the one told by name and content, `species` of LAMMPS types 1, 2, ..., `group_by`
-    the info key of extended XYZ that is kept. `notice` is told what the readers left out."""
+    the info key of extended XYZ that is kept. `notice` is told what the readers left out.
+    `unconverged`: whether frames whose electronic steps did not converge are kept, or left out with
+    a notice."""
 
     part: str = ""
     file_format: str = ""
     species: tuple[str, ...] = ()
     group_by: str = ""
     notice: Callable[[str], None] = no_notice
+    unconverged: Literal["keep", "leave-out"] = "keep"
 
 
 def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
@@ -51,7 +57,14 @@ def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
             is asked for.
     """
     names = _names(paths)
-    return [frame for path in paths for frame in _read(path, reading, names)]
+    frames = [frame for path in paths for frame in _read(path, reading, names)]
+    if reading.unconverged == "keep":
+        return frames
+    kept, left_out = leave_out_unconverged(frames)
+    if left_out:
+        found = next(find_unconverged(DataSet(kept, left_out=left_out)))
+        reading.notice(found.text)
+    return kept
 
 
 def load_sets(
@@ -75,7 +88,12 @@ def load_sets(
             valid += _read(path, evolve(reading, part=VALID), names)
     for path in validation:
         valid += _read(path, evolve(reading, part=VALID), names)
-    return DataSet(train, valid, reading.species, notices=tuple(notices))
+    left_out: list[Frame] = []
+    if reading.unconverged == "leave-out":
+        train, of_train = leave_out_unconverged(train)
+        valid, of_valid = leave_out_unconverged(valid)
+        left_out = [*of_train, *of_valid]
+    return DataSet(train, valid, reading.species, notices=tuple(notices), left_out=left_out)
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
@@ -150,6 +168,7 @@ def convert(
         order = np.random.default_rng(shuffle_seed).permutation(len(frames))
         frames = [frames[idx] for idx in order]
     write_frames(out, file_format, frames)
+    _tell_lost_marks(frames, file_format, reading)
     return frames
 
 
@@ -178,7 +197,18 @@ def split(
     rng = np.random.default_rng(seed)
     parts = split_by_fraction(load(paths, reading), 1.0 - ratio, rng)
     write_parts(out, file_format, {TRAIN: parts.train, VALID: parts.valid})
+    _tell_lost_marks([*parts.train, *parts.valid], file_format, reading)
     return parts
+
+
+def _tell_lost_marks(frames: Sequence[Frame], file_format: str, reading: Reading) -> None:
+    """Folders of arrays do not say which frames did not converge, extended XYZ does."""
+    n_unconverged = sum(not frame.converged for frame in frames)
+    if n_unconverged and file_format != "extxyz":
+        reading.notice(
+            f"{file_format} does not say that {n_unconverged} of the {len(frames)} frames did not "
+            "converge"
+        )
 
 
 def output_format(out: Path, to: str) -> str:
@@ -208,6 +238,7 @@ class Summary:
     force_max: float | None  # eV/Å, length of a force
     pressure_gpa: tuple[float, float] | None  # tr W / (3V), without the kinetic part
     n_without: dict[str, int]  # energy, forces, virial -> frames that lack it
+    n_unconverged: int  # frames whose electronic steps did not converge
 
 
 def summarize(frames: Sequence[Frame]) -> list[Summary]:
@@ -232,6 +263,7 @@ def _summary(name: str, frames: Sequence[Frame]) -> Summary:
             label: sum(getattr(frame, label) is None for frame in frames)
             for label in ("energy", "forces", "virial")
         },
+        n_unconverged=sum(not frame.converged for frame in frames),
     )
 
 

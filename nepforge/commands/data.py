@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import json_option
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,15 @@ group_option = click.option(
 )
 
 
+unconverged_option = click.option(
+    "--unconverged",
+    type=click.Choice(["leave-out", "keep"]),
+    default="leave-out",
+    show_default=True,
+    help="What becomes of frames whose electronic steps did not converge.",
+)
+
+
 @click.group()
 def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
@@ -70,6 +79,7 @@ def data() -> None:
 @click.option("--cutoff", type=click.FloatRange(min=0.0), help="Of the model, in Å.")
 @click.option("--species", default="", metavar="Hf,O", help="Of the model, and of LAMMPS types.")
 @from_option
+@unconverged_option
 @json_option
 @debug_option
 def check(
@@ -78,6 +88,7 @@ def check(
     cutoff: float | None,
     species: str,
     file_format: str,
+    unconverged: Literal["leave-out", "keep"],
     as_json: bool,
 ) -> None:
     """Say what is wrong with data: copies, leaks, missing labels, signs, units, outliers.
@@ -90,7 +101,8 @@ def check(
     from nepforge.data.doctor import examine
     from nepforge.datasets import load_sets
 
-    sets = load_sets(files, validation, _reading(file_format, species))
+    reading = _reading(file_format, species, unconverged=unconverged)
+    sets = load_sets(files, validation, reading)
     findings = examine(attrs.evolve(sets, cutoff=cutoff))
     if as_json:
         content = {"v": 1, "n_train": len(sets.train), "n_valid": len(sets.valid)}
@@ -128,7 +140,7 @@ def show(
         sets = load_sets(files, (), reading)
         frames = sets.frames
         for text in sets.notices:
-            _say(text)
+            say_notice(text)
     summaries = summarize(frames)
     if as_json:
         click.echo(json.dumps({"v": 1, "files": [attrs.asdict(summary) for summary in summaries]}))
@@ -146,6 +158,7 @@ def show(
 @species_option
 @part_option
 @group_option
+@unconverged_option
 @debug_option
 def convert(
     files: Sequence[Path],
@@ -157,11 +170,12 @@ def convert(
     species: str,
     part: str | None,
     group_by: str,
+    unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Write the frames of all files IN into one new file or folder OUT."""
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, part, group_by)
+    reading = _reading(file_format, species, part, group_by, unconverged)
     frames = convert_files(
         files, out, to or "", reading=reading, shuffle_seed=seed if shuffle else None
     )
@@ -176,6 +190,7 @@ def convert(
 @species_option
 @part_option
 @group_option
+@unconverged_option
 @debug_option
 def merge(
     files: Sequence[Path],
@@ -185,6 +200,7 @@ def merge(
     species: str,
     part: str | None,
     group_by: str,
+    unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Write the frames of all files IN into OUT, each structure once.
 
@@ -192,7 +208,7 @@ def merge(
     """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, part, group_by)
+    reading = _reading(file_format, species, part, group_by, unconverged)
     frames = convert_files(files, out, to or "", reading=reading, drop_copies=True)
     click.echo(f"wrote {len(frames)} different frames to {out}")
 
@@ -213,6 +229,7 @@ def merge(
 @species_option
 @part_option
 @group_option
+@unconverged_option
 @debug_option
 def split(
     files: Sequence[Path],
@@ -224,6 +241,7 @@ def split(
     species: str,
     part: str | None,
     group_by: str,
+    unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Split the frames of all files IN into train and valid below the new folder OUT.
 
@@ -231,13 +249,17 @@ def split(
     """
     from nepforge.datasets import split as split_files
 
-    reading = _reading(file_format, species, part, group_by)
+    reading = _reading(file_format, species, part, group_by, unconverged)
     parts = split_files(files, out, ratio, seed, to, reading=reading)
     click.echo(f"wrote {len(parts.train)} frames for training, {len(parts.valid)} for validation")
 
 
 def _reading(
-    file_format: str, species: str, part: str | None = None, group_by: str = ""
+    file_format: str,
+    species: str,
+    part: str | None = None,
+    group_by: str = "",
+    unconverged: Literal["leave-out", "keep"] = "keep",
 ) -> Reading:
     from nepforge.datasets import Reading
     from nepforge.recipe.tables import SYMBOLS
@@ -246,13 +268,7 @@ def _reading(
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
-    return Reading(part or "", file_format, symbols, group_by, _say)
-
-
-def _say(text: str) -> None:
-    """What a reader left out, beside the output of the command."""
-    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
-    click.echo(text, err=True)
+    return Reading(part or "", file_format, symbols, group_by, say_notice, unconverged)
 
 
 def _findings_text(findings: Sequence[Finding]) -> str:
@@ -285,7 +301,7 @@ def _summary_cells(summary: Summary) -> list[str]:
     formulas = ", ".join(f"{formula} ({n})" for formula, n in shown)
     return [
         summary.name,
-        str(summary.n_frames),
+        _frames_text(summary),
         str(low) if low == high else f"{low}..{high}",
         _range_text(summary.volume, 2),
         _range_text(summary.energy, 3),
@@ -294,6 +310,11 @@ def _summary_cells(summary: Summary) -> list[str]:
         _range_text(summary.pressure_gpa, 1),
         f"{formulas} and {more} more" if more else formulas,
     ]
+
+
+def _frames_text(summary: Summary) -> str:
+    unconverged = f" ({summary.n_unconverged} unconverged)" if summary.n_unconverged else ""
+    return f"{summary.n_frames}{unconverged}"
 
 
 def _range_text(values: tuple[float, float] | None, decimals: int) -> str:

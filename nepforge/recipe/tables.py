@@ -68,6 +68,7 @@ class Data:
     validation: Validation  # share of the train frames, or files
     group_by: str | None = None  # info key of the frames
     energy_baseline: Mapping[Symbol, float] | None = None  # eV of one atom; fitted when not given
+    unconverged: Literal["leave-out", "keep"] | None = None  # leave-out when not given
 
 
 @frozen(kw_only=True)

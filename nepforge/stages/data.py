@@ -21,6 +21,7 @@ from nepforge.data.prepare import (
 )
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
+from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.errors import DataError
 from nepforge.events import Message
 from nepforge.stages.context import StageContext
@@ -37,7 +38,14 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     notices: list[str] = []
     train = _read("train", data, inputs, notices.append)
     valid = _read("validation", data, inputs, notices.append)
-    findings = examine(DataSet(train, valid, tuple(data["species"]), notices=tuple(notices)))
+    left_out: list[Frame] = []
+    if data.get("unconverged") != "keep":
+        train, of_train = leave_out_unconverged(train)
+        valid, of_valid = leave_out_unconverged(valid)
+        left_out = [*of_train, *of_valid]
+    findings = examine(
+        DataSet(train, valid, tuple(data["species"]), notices=tuple(notices), left_out=left_out)
+    )
     _tell(findings, ctx)
     if data["files"]["validation"]:
         split = split_given(train, valid)

@@ -72,6 +72,7 @@ def _read_frame(count: str, stream: Iterator[str], source: str, options: ReadOpt
         source=source,
         weight=float(_values("weight", items.get("weight", "1"), (1,), source)[0]),
         atomic_energy=_atomic_energy(table),
+        converged=_TRUTH.get(items.get("converged", "T").lower(), True),
     )
 
 

@@ -61,6 +61,8 @@ def _items(frame: Frame) -> Iterator[str]:
             yield f'stress="{_numbers(stress.ravel().tolist())}"'
     if frame.weight != 1.0:
         yield f"weight={frame.weight!r}"
+    if not frame.converged:
+        yield "converged=F"
     if frame.group:
         yield f'group="{frame.group}"'
 
