@@ -148,7 +148,7 @@ class _Run:
         left_out: list[str] = []
         if self.fault is not None:
             left_out.append(f"the end of a run, which is cut ({self.fault.message})")
-        elif self.step is not None and self.step.energy is None:
+        elif self.step is not None and not self._has_ended(self.step):
             left_out += self._rest(self.step)
         else:
             self._end_step()
@@ -157,6 +157,10 @@ class _Run:
         if self.n_wide:
             left_out.append(f"the stress of {self.n_wide} steps, which does not fit its columns")
         return left_out
+
+    def _has_ended(self, step: _Step) -> bool:
+        """Whether the last step is more than a part: VASP 4 prints the energy first."""
+        return step.energy is not None and (step.forces is not None or self.is_finished)
 
     def _rest(self, step: _Step) -> list[str]:
         """The last step has no energy: the run was killed, or did something else in the end."""

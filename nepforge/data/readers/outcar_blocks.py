@@ -150,9 +150,9 @@ def _rows_to_dashes(lines: Lines) -> Iterator[str]:
         if line.lstrip().startswith("---"):
             return
         if not line.strip() or RUN.search(line):
+            lines.put_back()
             break
         yield line
-    lines.put_back()
     raise DataError(f"{lines.where}: the positions and forces are cut")
 
 
@@ -172,8 +172,10 @@ def _positions(lines: Lines) -> Item:
 def _cell(lines: Lines) -> Item | None:
     """Behind `volume of cell`: three rows of vectors, with the reciprocal ones beside them."""
     volume = float(to_floats(lines.line.split()[-1:], f"{lines.where}: volume")[0])
-    if "lattice vectors" not in next(lines, ""):
-        lines.put_back()
+    following = next(lines, "")
+    if "lattice vectors" not in following:
+        if following:
+            lines.put_back()
         return None
     rows = [_numbers(next(lines, ""), CELL_ROW, 6, lines)[:3] for _ in range(3)]
     return Cell(np.array(rows), volume)
@@ -189,8 +191,8 @@ def _stress(lines: Lines) -> Item:
         elif words[:2] == ["in", "kB"]:
             return _both_stresses(line.partition("kB")[2], total, lines)
         elif not words or RUN.search(line):
+            lines.put_back()
             break
-    lines.put_back()
     raise DataError(f"{lines.where}: the stress is cut, expected a row `in kB`")
 
 
@@ -263,6 +265,8 @@ MARKS = tuple(READERS)
 
 def _numbers(row: str, decimals: Sequence[int], n_columns: int, lines: Lines) -> FloatArray:
     """The first numbers of a row of `n_columns`, one for each of `decimals`."""
+    if lines.is_cut:
+        raise DataError(f"{lines.where}: the row is cut")
     columns = r"\s*".join(["", *(rf"(-?\d*\.\d{{{n}}})" for n in decimals)])
     fixed = re.match(rf"{columns}(?!\d)", row)
     if fixed is not None:
