@@ -101,15 +101,13 @@ class _Reading:
     converged: bool = True  # what the electronic steps said last
     n_bare: int = 0  # energies without coordinates
     cuts: list[str] = field(factory=list)  # how runs ended before their time
-    fault: DataError | None = None  # of the last item, which the end of a run excuses
+    fault: DataError | None = None  # of what is cut at the end of a run
 
     def take(self, item: Item) -> None:
         """One item after the other."""
         if isinstance(item, RunBegins):
             self._end_run()
             return
-        if self.fault is not None:
-            raise self.fault
         match item:
             case DataError():
                 self.fault = item
@@ -177,10 +175,13 @@ class _Reading:
         _once(point.forces is None, "forces", item.where)
         n_atoms = len(point.atoms.symbols)
         if len(item.values) != n_atoms:
-            self.fault = DataError(
+            wrong = DataError(
                 f"{item.where}: has {len(item.values)} forces for {n_atoms} atoms",
                 hint="the file is damaged, or its atoms are those of a subsystem",
             )
+            if not item.is_last:
+                raise wrong
+            self.fault = wrong
         point.forces = item.values
 
 

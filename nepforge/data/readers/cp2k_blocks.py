@@ -20,6 +20,7 @@ STRESS_TITLE = re.compile(
     r"^\s*(?:STRESS\| )?(?:(?:Analytical|Numerical) )?stress tensor \[(?P<unit>\S+)\]\s*$",
     re.IGNORECASE,
 )
+RUN_MARKS = (" CP2K| version", " PROGRAM STARTED AT", " DBCSR| ")
 FORCE_WIDTH = 6  # words of a row
 FORCE_SUMS = ("SUM OF ATOMIC FORCES", "FORCES| Sum")
 ENERGY = re.compile(
@@ -93,10 +94,11 @@ class Energy:
 
 @frozen
 class Forces:
-    """[n_atoms, 3] eV/Å."""
+    """[n_atoms, 3] eV/Å; `is_last` when the run ends behind the rows, which may be cut there."""
 
     values: FloatArray
     where: str
+    is_last: bool
 
 
 @frozen
@@ -113,14 +115,30 @@ Item = (
 
 
 def items(lines: Lines) -> Iterator[Item]:
-    """Everything that matters, in the order of the file; what cannot be read as its error."""
+    """Everything that matters, in the order of the file.
+
+    What cannot be read at the very end of a file or of a run is given as its error: it is cut.
+
+    Raises:
+        DataError: Something cannot be read, and the run goes on after it.
+    """
+    fault: DataError | None = None
     for line in lines:
+        begins = _begins_run(line)
+        if fault is not None and line.strip() and not begins:
+            raise fault
         try:
-            item = _item(line, lines)
+            item = RunBegins() if begins else _item(line, lines)
         except DataError as error:
-            item = error
+            item = fault = error
+        if begins:
+            fault = None
         if item is not None:
             yield item
+
+
+def _begins_run(line: str) -> bool:
+    return any(mark in line for mark in RUN_MARKS)
 
 
 def _item(line: str, lines: Lines) -> Item | None:
@@ -192,12 +210,13 @@ def _forces(lines: Lines) -> Forces:
     _count_up([row[at_atom] for row in rows], where)
     words = [word for row in rows for word in row[at_x : at_x + 3]]
     forces = to_floats(words, where).reshape(-1, 3)
-    if any(title in lines.line for title in FORCE_SUMS):
+    is_last = lines.has_ended or lines.is_cut or _begins_run(lines.line)
+    if not is_last and any(title in lines.line for title in FORCE_SUMS):
         expected = to_floats(lines.line.split()[at_sum : at_sum + 3], where)
         allowed = SUM_TOLERANCE * (len(forces) + abs(forces).sum())
         if len(expected) != 3 or (abs(forces.sum(axis=0) - expected) > allowed).any():
             raise DataError(f"{where}: do not add up to the sum printed below them")
-    return Forces(Hartree / Bohr * forces, where)
+    return Forces(Hartree / Bohr * forces, where, is_last)
 
 
 def _stress(unit: str, lines: Lines) -> Stress:
@@ -226,17 +245,17 @@ def _block(lines: Lines, is_row: Callable[[list[str]], bool]) -> list[list[str]]
     for n_read, line in enumerate(lines):
         words = line.split()
         if is_row(words):
+            if lines.is_cut:
+                raise DataError(f"{lines.where}: the row is cut")
             rows.append(words)
         elif rows or n_read >= LONGEST_TITLE:
-            lines.put_back()
+            if not lines.is_cut:
+                lines.put_back()
             break
-    if lines.is_cut and rows:
-        raise DataError(f"{lines.where}: the block is cut")
     return rows
 
 
 READERS: dict[str, Callable[[Lines], Item | None]] = {
-    " CP2K| version": lambda _: RunBegins(),
     " CELL| Vector": _cell_vector,
     " CELL| Periodicity": _axes,
     " POISSON| Periodicity": _axes,

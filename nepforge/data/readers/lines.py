@@ -16,6 +16,7 @@ class Lines:
     number: int = 0
     line: str = ""
     is_back: bool = False
+    has_ended: bool = False  # whether a line was asked for behind the last one
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -24,7 +25,11 @@ class Lines:
         if self.is_back:
             self.is_back = False
         else:
-            self.line = next(self.stream)
+            following = next(self.stream, None)
+            if following is None:
+                self.has_ended = True
+                raise StopIteration
+            self.line = following
             self.number += 1
         return self.line
 

@@ -113,12 +113,10 @@ class _Run:
     n_wide: int = 0  # stresses that do not fit their columns
     n_learned: int = 0
     is_finished: bool = False
-    fault: DataError | None = None  # of the last item, which the end of the run excuses
+    fault: DataError | None = None  # of what is cut at the end of the run
 
     def take(self, item: Item) -> None:
         """One item after the other, but for Mark.RUN."""
-        if self.fault is not None:
-            raise self.fault
         match item:
             case DataError():
                 self.fault = item

@@ -100,16 +100,26 @@ Item = Mark | Header | Iteration | Learned | Energy | Forces | Cell | Stress | D
 
 
 def items(lines: Lines) -> Iterator[Item]:
-    """Everything that matters, in the order of the file; what cannot be read as its error."""
+    """Everything that matters, in the order of the file.
+
+    What cannot be read at the very end of a file or of a run is given as its error: it is cut.
+
+    Raises:
+        DataError: Something cannot be read, and the run goes on after it.
+    """
+    fault: DataError | None = None
     for line in lines:
         text = line.lstrip()
         if "vasp." in line and RUN.search(line):
+            fault = None
             yield Mark.RUN
+        elif fault is not None and text:
+            raise fault
         elif text.startswith(MARKS):
             try:
                 item = next(read for mark, read in READERS.items() if text.startswith(mark))(lines)
             except DataError as error:
-                item = error
+                item = fault = error
             if item is not None:
                 yield item
 
@@ -272,6 +282,8 @@ def _numbers(row: str, decimals: Sequence[int], n_columns: int, lines: Lines) ->
     if fixed is not None:
         return to_floats(fixed.groups(), lines.where)
     words = row.split()
+    if RUN.search(row):
+        lines.put_back()
     if len(words) != n_columns:
         raise DataError(f"{lines.where}: found {len(words)} numbers, expected {n_columns}")
     return to_floats(words[: len(decimals)], lines.where)
