@@ -21,7 +21,9 @@ CELL = """ CELL| Vector a [angstrom]:       4.000     0.000     0.000    |a| =  
  CELL| Vector b [angstrom]:       0.000     5.000     0.000    |b| =       5.000
  CELL| Vector c [angstrom]:       0.000     0.000     6.000    |c| =       6.000
 """
-ATOMS = """ MODULE QUICKSTEP:  ATOMIC COORDINATES IN angstrom
+ATOMS = """                             - Atoms:                    2
+
+ MODULE QUICKSTEP:  ATOMIC COORDINATES IN angstrom
 
   Atom  Kind  Element       X           Y           Z          Z(eff)       Mass
 
@@ -206,10 +208,20 @@ def test_a_cut_file_gives_its_complete_points(path: Path) -> None:
         ),
         ("      1      1      Si ", "      3      1      Si ", "not numbered"),
         ("    -0.03000000", "    -0.04000000", "do not add up"),
-        ("  Y       0.00000000", "  U       0.00000000", "has 1 rows, expected x, y and z"),
+        ("  Y       0.00000000", "  U       0.00000000", "expected a row as above it"),
         ("STRESS TENSOR [GPa]", "STRESS TENSOR [mmHg]", "is in mmHg"),
         ("energy (a.u.):", "energy (eV):", "expected an energy in hartree"),
         ("       2     2 H    1    1.0", "       3     2 H    1    1.0", "not numbered 1 to 2"),
+        (
+            "       2     2 H    1    1.0",
+            "       2     2 H    2    1.0",
+            "expected an atomic number",
+        ),
+        (
+            "- Atoms:                    2",
+            "- Atoms:                    3",
+            "of 2 atoms, expected 3",
+        ),
         (OLD_FORCES, OLD_FORCES + OLD_FORCES, "a second time forces"),
         (OLD_STRESS, OLD_STRESS + OLD_STRESS, "a second time a stress"),
     ],

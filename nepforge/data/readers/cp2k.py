@@ -16,6 +16,7 @@ from attrs import define, field
 
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.readers.cp2k_blocks import (
+    AtomCount,
     Atoms,
     CellVector,
     Converged,
@@ -66,12 +67,19 @@ class _Point:
     atoms: Atoms
     cell: FloatArray | None  # [3, 3] Å
     pbc: tuple[bool, bool, bool]
+    n_atoms: int  # as printed before, 0 when it is not
     energy: float | None = None  # eV
     forces: FloatArray | None = None  # [n_atoms, 3] eV/Å
     stress_gpa: FloatArray | None = None  # [3, 3]
     converged: bool = True
 
     def frame(self, source: str) -> Frame:
+        n_rows = len(self.atoms.symbols)
+        if self.n_atoms not in (0, n_rows):
+            raise DataError(
+                f"{source}: has coordinates of {n_rows} atoms, expected {self.n_atoms}",
+                hint="rows are missing, or the atoms are those of a subsystem",
+            )
         if self.cell is None:
             raise DataError(f"{source}: has no cell vectors (CELL| Vector a)")
         volume = abs(np.linalg.det(self.cell))
@@ -96,6 +104,7 @@ class _Reading:
     frames: list[Frame] = field(factory=list)
     vectors: dict[str, FloatArray] = field(factory=dict)  # of the cell, "a" -> Å
     periodicity: Periodicity = field(factory=Periodicity)
+    n_atoms: int = 0
     evaluation: str = ""  # the kind of FORCE_EVAL, "QS"
     point: _Point | None = None
     converged: bool = True  # what the electronic steps said last
@@ -115,9 +124,11 @@ class _Reading:
                 self.vectors[item.name] = item.vector
             case Periodicity():
                 self.periodicity = self.periodicity.with_(item)
+            case AtomCount():
+                self.n_atoms = item.value
             case Atoms():
                 self._end_point()
-                self.point = _Point(item, self._cell(), self.periodicity.pbc)
+                self.point = _Point(item, self._cell(), self.periodicity.pbc, self.n_atoms)
                 self.converged = True
             case Converged():
                 self.converged = item.yes
@@ -143,7 +154,7 @@ class _Reading:
         else:
             self._end_point()
         self.point, self.fault, self.evaluation = None, None, ""
-        self.vectors, self.periodicity = {}, Periodicity()
+        self.vectors, self.periodicity, self.n_atoms = {}, Periodicity(), 0
 
     def _end_point(self) -> None:
         point, self.point = self.point, None

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from nepforge.data.frame import FloatArray
 from nepforge.data.readers.lines import Lines
-from nepforge.data.readers.text import to_floats
+from nepforge.data.readers.text import atomic_number, to_floats
 from nepforge.errors import DataError
 from nepforge.units import BAR_PER_GPA
 
@@ -21,14 +21,16 @@ STRESS_TITLE = re.compile(
     re.IGNORECASE,
 )
 RUN_MARKS = (" CP2K| version", " PROGRAM STARTED AT", " DBCSR| ")
-FORCE_WIDTH = 6  # words of a row
-FORCE_SUMS = ("SUM OF ATOMIC FORCES", "FORCES| Sum")
+ATOM_WIDTH, FORCE_WIDTH = 9, 6  # words of a row
+FORCE_SUMS = (" SUM OF ATOMIC FORCES", " FORCES| Sum")
+ROW_ENDS = (*FORCE_SUMS, " STRESS| 1/3 Trace")
 ENERGY = re.compile(
     r"ENERGY\| Total FORCE_EVAL \( (?P<kind>\w+) \) energy "
     r"[\[(](?P<unit>[^\])]+)[\])]:?\s+(?P<value>\S+)"
 )
 CONVERGED = re.compile(r"SCF run converged|outer SCF loop converged")
 NOT_CONVERGED = re.compile(r"SCF.*\bNOT converged|outer SCF loop FAILED", re.IGNORECASE)
+ATOM_COUNT = re.compile(r" +- Atoms: +([0-9]{1,9})\s*$")
 AXES = re.compile(r"(?P<of>CELL|POISSON)\| Periodicity\s+(?P<axes>\w+)")
 HARTREE_UNITS = ("a.u.", "hartree")
 GPA = {"gpa": 1.0, "bar": 1.0 / BAR_PER_GPA, "kbar": 0.1, "mpa": 1.0e-3, "pa": 1.0e-9}
@@ -66,6 +68,13 @@ class Periodicity:
         """Of the cell, which old versions do not print; its default is all."""
         axes = self.cell or self.poisson or "XYZ"
         return "X" in axes, "Y" in axes, "Z" in axes
+
+
+@frozen
+class AtomCount:
+    """The number of atoms, printed before their coordinates."""
+
+    value: int
 
 
 @frozen
@@ -110,7 +119,16 @@ class Stress:
 
 
 Item = (
-    RunBegins | CellVector | Periodicity | Atoms | Converged | Energy | Forces | Stress | DataError
+    RunBegins
+    | CellVector
+    | Periodicity
+    | AtomCount
+    | Atoms
+    | Converged
+    | Energy
+    | Forces
+    | Stress
+    | DataError
 )
 
 
@@ -142,6 +160,8 @@ def _begins_run(line: str) -> bool:
 
 
 def _item(line: str, lines: Lines) -> Item | None:
+    if match := ATOM_COUNT.match(line):
+        return AtomCount(int(match[1]))
     mark = next((mark for mark in READERS if line.startswith(mark)), None)
     if mark is not None:
         return READERS[mark](lines)
@@ -192,10 +212,13 @@ def _energy(lines: Lines) -> Energy:
 
 
 def _atoms(unit: str, lines: Lines) -> Atoms:
-    """Rows `atom kind element number x y z charge mass`."""
-    rows = _block(lines, lambda row: len(row) >= 7 and row[0].isdigit())
+    """Rows `atom kind element number x y z charge mass` of Quickstep; FIST has no numbers."""
+    rows = _block(lines, lambda row: len(row) == ATOM_WIDTH and row[3].isdecimal())
     where = f"{lines.where}: coordinates"
     _count_up([row[0] for row in rows], where)
+    for row in rows:
+        if atomic_number(row[2], where) != int(row[3]):
+            raise DataError(f"{where}: found {row[2]} {row[3]}, expected an atomic number")
     factor = 1.0 if unit.lower() == "angstrom" else Bohr
     positions = np.array([to_floats(row[4:7], where) for row in rows]).reshape(-1, 3)
     return Atoms(tuple(row[2] for row in rows), factor * positions)
@@ -240,19 +263,30 @@ def _count_up(words: Sequence[str], where: str) -> None:
 
 
 def _block(lines: Lines, is_row: Callable[[list[str]], bool]) -> list[list[str]]:
-    """The rows of words below a title, after at most a few lines of column titles."""
+    """The rows of words below a title, after at most a few lines of column titles.
+
+    Raises:
+        DataError: The last row is cut, or something else than a sum or an empty line follows it.
+    """
     rows: list[list[str]] = []
     for n_read, line in enumerate(lines):
         words = line.split()
         if is_row(words):
+            rows.append(words)
             if lines.is_cut:
                 raise DataError(f"{lines.where}: the row is cut")
-            rows.append(words)
         elif rows or n_read >= LONGEST_TITLE:
-            if not lines.is_cut:
-                lines.put_back()
+            _check_end(line, lines)
             break
     return rows
+
+
+def _check_end(line: str, lines: Lines) -> None:
+    """Something below the rows; put back unless it is a part of a row at the end of the file."""
+    if not lines.is_cut:
+        lines.put_back()
+        if line.strip() and not line.startswith(ROW_ENDS) and not _begins_run(line):
+            raise DataError(f'{lines.where}: found "{line.strip()}", expected a row as above it')
 
 
 READERS: dict[str, Callable[[Lines], Item | None]] = {

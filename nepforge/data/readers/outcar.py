@@ -184,8 +184,8 @@ class _Run:
         self.cell, self.cell_after = item, self.n_steps
 
     def _open(self) -> _Step:
-        """The step that a result belongs to."""
-        if self.step is not None and self.step.is_complete:
+        """The step that a result belongs to; without iterations a complete one is over."""
+        if self.step is not None and self.step.is_complete and not self.step.iteration:
             self._end_step()
         if self.step is None:
             self.step = _Step(self.n_steps + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ FORCE_ROW = (5, 5, 5, 6, 6, 6)  # decimals
 CELL_ROW = (9,) * 6
 STRESS_ROW = (5,) * 6
 POSITION_ROW = (8,) * 3
+WIDEST = 8  # digits before the decimal point
 XX, YY, ZZ, XY, YZ, ZX = range(6)  # order of the columns of a stress
 FULL_STRESS = [[XX, XY, ZX], [XY, YY, YZ], [ZX, YZ, ZZ]]
 
@@ -273,17 +275,26 @@ READERS: dict[str, Callable[[Lines], Item | None]] = {
 MARKS = tuple(READERS)
 
 
-def _numbers(row: str, decimals: Sequence[int], n_columns: int, lines: Lines) -> FloatArray:
+def _numbers(row: str, decimals: tuple[int, ...], n_columns: int, lines: Lines) -> FloatArray:
     """The first numbers of a row of `n_columns`, one for each of `decimals`."""
     if lines.is_cut:
         raise DataError(f"{lines.where}: the row is cut")
-    columns = r"\s*".join(["", *(rf"(-?\d*\.\d{{{n}}})" for n in decimals)])
-    fixed = re.match(rf"{columns}(?!\d)", row)
-    if fixed is not None:
+    fixed = _columns(decimals).match(row)
+    has_more = n_columns > len(decimals)
+    if fixed is not None and (has_more or not row[fixed.end() :].strip()):
         return to_floats(fixed.groups(), lines.where)
     words = row.split()
     if RUN.search(row):
         lines.put_back()
-    if len(words) != n_columns:
-        raise DataError(f"{lines.where}: found {len(words)} numbers, expected {n_columns}")
+    if len(words) != n_columns or not all("." in word for word in words[: len(decimals)]):
+        raise DataError(
+            f'{lines.where}: found "{row.strip()}", expected {n_columns} numbers with decimals'
+        )
     return to_floats(words[: len(decimals)], lines.where)
+
+
+@cache
+def _columns(decimals: tuple[int, ...]) -> re.Pattern[str]:
+    """Numbers with so many decimals each, which may touch, no wider than columns are."""
+    numbers = [rf"(-?[0-9]{{0,{WIDEST}}}\.[0-9]{{{n}}})" for n in decimals]
+    return re.compile(r"\s*".join(["", *numbers]) + r"(?!\d)")
