@@ -176,7 +176,7 @@ def _force_rows(text: str, n_rows: int) -> list[list[float]]:
     rows = []
     for line in text.split("\n")[2 : 2 + n_rows]:
         words = line.split()
-        touching = re.findall(r"-?\d*\.\d{6}", line)
+        touching = re.findall(r"-?\d*\.\d{6}", line)[-3:]
         rows.append([float(word) for word in (words[3:6] if len(words) == 6 else touching)])
     return rows
 
