@@ -238,6 +238,23 @@ def test_potentials_name_their_element(path: Path, title: str, valence: str, num
     assert read(path, text)[0][0].numbers.tolist() == [number, 1]
 
 
+def test_counts_of_more_than_ten_kinds_are_put_elsewhere(path: Path) -> None:
+    """Fortran begins the table again, with the other counts in the places of its numbers."""
+    symbols = ["Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge"]
+    again = (
+        "   1" * 10
+        + "\n\n\n\n Dimension of arrays:\n"
+        + "   k-points           NKPTS =      3   k-points in BZ     NKDIM =      2   number of ban"
+        + "ds    NBANDS= \n   NGX,Y,Z   is equivalent  to a cutoff of  12.42, 12.42, 12.42 a.u.\n"
+    )
+    text = vasp.header([f"PAW_PBE {s}_pv 06Sep2000" for s in symbols], [""] * 12, again)
+    text = text.replace("NIONS =      2", "NIONS =     15") + vasp.iterations(1, 3)
+    rows = np.arange(45.0).reshape(15, 3)
+    text += vasp.cell_block(vasp.CELL) + vasp.force_block(rows, rows) + vasp.energy_block(-1.0)
+    (frame,), _ = read(path, text)
+    assert frame.numbers.tolist() == [*range(21, 31), 31, 31, 31, 32, 32]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [

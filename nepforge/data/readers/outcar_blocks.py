@@ -24,7 +24,6 @@ RUN = re.compile(r"^\s*vasp\.\d|vasp\.\d+\.\d.*(?:complex|gamma|\(build)")
 ITERATION = re.compile(r"Iteration\s+(\d+)\(\s*(\d+)\)")
 ENERGY = re.compile(r"free  energy\s+TOTEN\s*=\s*(\S+)\s+eV\b")
 SETTING = re.compile(r"(\w+)\s*=\s*(-?\d+)")
-COUNTS = re.compile(r"[\s\d]*")
 FORCE_ROW = (5, 5, 5, 6, 6, 6)  # decimals
 CELL_ROW = (9,) * 6
 STRESS_ROW = (5,) * 6
@@ -231,14 +230,22 @@ def _n_ions(lines: Lines) -> Item | None:
 
 
 def _counts(lines: Lines) -> Item:
-    """Numbers of ions of each kind as text, which may go on in further lines."""
-    rows = [lines.line.partition("=")[2].rstrip()]
-    for line in lines:
-        if not line.strip() or not COUNTS.fullmatch(line):
+    """Numbers of ions of each kind as text.
+
+    VASP's format has room for ten; of more kinds the rest goes into the places of the numbers above
+    them, for which the whole table "Dimension of arrays" is begun again.
+    """
+    counts = lines.line.partition("=")[2].rstrip()
+    following = next((line for line in lines if line.strip()), "")
+    if not following.lstrip().startswith("Dimension of arrays"):
+        if following:
             lines.put_back()
+        return Header("counts", counts)
+    for line in lines:
+        if "equivalent" in line:
             break
-        rows.append(line.rstrip())
-    return Header("counts", "".join(rows))
+        counts += "".join(f" {number}" for number in re.findall(r"=\s*(\d+)", line))
+    return Header("counts", counts)
 
 
 def _setting(lines: Lines) -> Item | None:
