@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import json_option
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,11 +112,18 @@ def _as_in_pwmlff(words: Sequence[str]) -> tuple[list[Path], str, str]:
     return [Path(name) for name in words], "", ""
 
 
-def _frames(paths: Sequence[Path], file_format: str, species: str, part: str | None) -> list[Frame]:
+def _frames(
+    paths: Sequence[Path],
+    file_format: str,
+    species: str,
+    part: str | None,
+    unconverged: Literal["keep", "leave-out"] = "keep",
+) -> list[Frame]:
     from nepforge.datasets import Reading, load
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
-    return load(paths, Reading(part or "", file_format, symbols))
+    reading = Reading(part or "", file_format, symbols, notice=say_notice, unconverged=unconverged)
+    return load(paths, reading)
 
 
 def _table_text(predicted: Sequence[Predicted]) -> str:
@@ -194,7 +201,8 @@ def test(
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
-    Energies and virials are per atom. Labels that a frame lacks count nowhere. With --uncertainty
+    Energies and virials are per atom. Labels that a frame lacks count nowhere, nor do frames whose
+    electronic steps did not converge. With --uncertainty
     the errors are also compared with the standard deviations that were predicted for them.
 
     `nepforge test nep_test.json` takes model and data from an input of PWMLFF or MatPL and writes
@@ -204,7 +212,7 @@ def test(
     from nepforge.inference import infer as run_model
 
     if data:
-        frames = _frames(data, file_format, species, part)
+        frames = _frames(data, file_format, species, part, unconverged="leave-out")
     else:
         model, frames = _named_in(model, species)
         output = output or Path("test_result")

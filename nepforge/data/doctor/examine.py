@@ -33,8 +33,18 @@ def find_notices(data: DataSet) -> Iterator[Finding]:
         yield finding("warning", "reading", text)
 
 
+def find_unconverged(data: DataSet) -> Iterator[Finding]:
+    """Frames whose electronic steps did not converge, left out or kept."""
+    kept = [frame for frame in data.frames if not frame.converged]
+    for frames, fate in ((data.left_out, "are left out"), (kept, "are kept")):
+        if frames:
+            text = f"{len(frames)} frames {fate} whose electronic steps did not converge"
+            yield finding("warning", "unconverged", text, frames)
+
+
 CHECKS: tuple[Callable[[DataSet], Iterator[Finding]], ...] = (
     find_notices,
+    find_unconverged,
     find_elements,
     find_missing,
     find_sentinels,
