@@ -45,7 +45,7 @@ uncertainty_option = click.option(
 
 @click.command()
 @model_argument
-@click.argument("structures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("structures", nargs=-1, required=True, metavar="STRUCTURES... [FORMAT [Hf O]]")
 @click.option(
     "--format",
     "output_format",
@@ -63,7 +63,7 @@ uncertainty_option = click.option(
 @debug_option
 def infer(
     model: Path,
-    structures: Sequence[Path],
+    structures: Sequence[str],
     output_format: str,
     output: Path | None,
     file_format: str,
@@ -75,8 +75,9 @@ def infer(
     """Predict energy, forces and stress of STRUCTURES, which need no labels.
 
     MODEL is nep_model.ckpt, GPUMD's nep.txt, nep_to_lmps.txt or dp_model.ckpt; structures come in
-    every format that `nepforge data` reads. With --uncertainty each energy and force comes with its
-    standard deviation: extxyz has energy_std and forces_std.
+    every format that `nepforge data` reads. As in PWMLFF, a format and the elements of LAMMPS types
+    may follow: `infer MODEL 0.lammpstrj lammps/dump Hf O`. With --uncertainty each energy and force
+    comes with its standard deviation: extxyz has energy_std and forces_std.
     """
     from nepforge.inference import infer as run_model
 
@@ -84,7 +85,8 @@ def infer(
         raise UsageError("extended XYZ goes into a file", hint="--output predicted.xyz")
     if output is not None and output.exists():
         raise UsageError(f"{output}: exists", hint="name a new file")
-    frames = _frames(structures, file_format, species, part)
+    paths, named, symbols = _as_in_pwmlff(structures)
+    frames = _frames(paths, file_format or named, species or symbols, part)
     predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     if output_format == "extxyz" and output is not None:
         from nepforge.data.writers import write_predictions
@@ -98,6 +100,16 @@ def infer(
             return
         output.write_text(text + "\n", encoding="utf-8")
     click.echo(f"wrote {len(predicted)} structures to {output}")
+
+
+def _as_in_pwmlff(words: Sequence[str]) -> tuple[list[Path], str, str]:
+    """Files, format and elements of `0.lammpstrj lammps/dump Hf O`."""
+    from nepforge.recipe.pwmlff_names import FORMATS
+
+    for idx, word in enumerate(words[1:], start=1):
+        if word in FORMATS and not Path(word).exists():
+            return [Path(name) for name in words[:idx]], word, ",".join(words[idx + 1 :])
+    return [Path(name) for name in words], "", ""
 
 
 def _frames(paths: Sequence[Path], file_format: str, species: str, part: str | None) -> list[Frame]:
@@ -156,7 +168,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 
 @click.command()
 @model_argument
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -184,11 +196,18 @@ def test(
 
     Energies and virials are per atom. Labels that a frame lacks count nowhere. With --uncertainty
     the errors are also compared with the standard deviations that were predicted for them.
+
+    `nepforge test nep_test.json` takes model and data from an input of PWMLFF or MatPL and writes
+    into the folder test_result.
     """
     from nepforge.inference import compare, write_comparison
     from nepforge.inference import infer as run_model
 
-    frames = _frames(data, file_format, species, part)
+    if data:
+        frames = _frames(data, file_format, species, part)
+    else:
+        model, frames = _named_in(model, species)
+        output = output or Path("test_result")
     predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     comparison = compare(predicted)
     metrics = comparison.metrics()
@@ -199,6 +218,20 @@ def test(
     if output is not None:
         written = write_comparison(output, comparison)
         click.echo(f"wrote {', '.join(map(str, written))}", err=as_json)
+
+
+def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
+    """Model and frames that an input of PWMLFF names; folders are read whole."""
+    from nepforge.datasets import Reading, load_sets
+    from nepforge.recipe.json_input import is_json
+    from nepforge.recipe.pwmlff_json import comparison_input
+
+    if not is_json(path):
+        raise UsageError(f"{path}: compared with nothing", hint=f"nepforge test {path} DATA...")
+    named = comparison_input(path)
+    symbols = tuple(species.split(",")) if species else ()
+    sets = load_sets(named.files, (), Reading("", named.file_format, symbols))
+    return named.model, list(sets.frames)
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:

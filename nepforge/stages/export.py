@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nepforge.data.frame import load_frames
+from nepforge.data.frame import IntArray, load_frames
 from nepforge.data.neighbors import find_neighbors
 from nepforge.data.prepare import composition
 from nepforge.events import Message
@@ -29,12 +29,16 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         file_name, write = LAYOUTS[layout]
         write(ctx.out / file_name, trained, counts, shares.tolist())
     if "nep4" in table["export"]["layouts"] and model.n_types > 1:
-        text = ":".join(f"{n:g}" for n in shares / shares.min())
-        ctx.emit(
-            Message(
-                "info",
-                f"nep4.txt has one bias for all elements: its total energies hold for "
-                f"{':'.join(model.species)} = {text}; forces hold always",
-                ctx.stage,
-            )
+        text = (
+            f"nep4.txt has one bias for all elements: its total energies hold for "
+            f"{ratio_text(model.species, shares)}; forces hold always"
         )
+        ctx.emit(Message("info", text, ctx.stage))
+
+
+def ratio_text(species: Sequence[str], counts: IntArray) -> str:
+    """ "Hf:O = 1:2", of the species that have atoms; counts [n_species]."""
+    present = [(symbol, n) for symbol, n in zip(species, counts.tolist(), strict=True) if n]
+    fewest = min(n for _, n in present)
+    names = ":".join(symbol for symbol, _ in present)
+    return f"{names} = {':'.join(f'{n / fewest:g}' for _, n in present)}"

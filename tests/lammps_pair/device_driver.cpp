@@ -36,7 +36,7 @@ std::vector<double> evaluate(NepDevice& device, Atoms atoms) {
   constexpr double skin = 1.0, step = 0.1;  // Å
   const int n_atoms = static_cast<int>(atoms.species.size());
   const int n_centers = (n_atoms + 1) / 2;
-  device.set_atoms(n_atoms, n_centers, atoms.positions.data(), atoms.species.data(), skin);
+  device.set_atoms({n_atoms, n_centers, atoms.positions.data(), atoms.species.data()}, skin);
   for (double& position : atoms.positions) position += step * std::sin(position);
   std::vector<double> forces(3 * n_atoms), energies(n_centers), virials(9 * n_atoms);
   DeviceResults results;

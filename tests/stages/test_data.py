@@ -35,7 +35,7 @@ class Bench:
         write_frames(path, "extxyz", frames)
         self.inputs[name] = path
 
-    def run(self) -> dict[str, Any]:
+    def run(self, **more: Any) -> dict[str, Any]:
         """Run the stage; its report."""
         (self.folder / "out").mkdir(exist_ok=True)
         files: dict[str, list[dict[str, str]]] = {"train": [], "validation": []}
@@ -43,6 +43,7 @@ class Bench:
             entry = {"name": name, "format": "extxyz", "part": ""}
             files[name.partition(".")[0]].append(entry)
         settings = {"species": ["Hf", "O"], "validation": 0.25, "group_by": None, "files": files}
+        settings |= more
         context = StageContext(
             stage="data",
             out=self.folder / "out",
@@ -98,3 +99,20 @@ def test_files_of_one_name_are_told_apart(bench: Bench, random_frame: MakeFrame)
         "train.0/a.xyz",
         "train.1/a.xyz",
     }
+
+
+def test_labels_are_read_under_the_names_of_the_recipe(
+    bench: Bench, random_frame: MakeFrame
+) -> None:
+    """As the doctor and the training see them; what stays unread is a warning."""
+    frames = [random_frame(seed) for seed in range(8)]
+    bench.give("train.0", frames)
+    path = bench.inputs["train.0"]
+    path.write_text(path.read_text().replace(" energy=", " dft_energy=").replace("virial=", "W="))
+    bench.run(labels={"energy": "dft_energy", "energy_unit": "meV"})
+    found = load_frames(bench.folder / "out" / "train.npz")
+    by_source = {f"a.xyz:{idx}": frame for idx, frame in enumerate(frames)}
+    for frame in found:
+        assert frame.energy == pytest.approx(1.0e-3 * (by_source[frame.source].energy or 0.0))
+    bench.run()
+    assert any("--energy dft_energy" in text for text in bench.said("warning"))
