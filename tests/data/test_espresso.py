@@ -76,6 +76,16 @@ def test_a_hybrid_is_finished_when_its_exchange_is(read: Reader) -> None:
     assert frame.energy == pytest.approx(-20.125 * Rydberg, abs=SAME)
 
 
+def test_energies_marked_while_they_converge_need_an_end(read: Reader) -> None:
+    """Of a run that was killed the last marked energy may be that of any iteration."""
+    start = VC_RELAX.rindex("     smearing contrib.")
+    frames, notices = read(VC_RELAX[:start])
+    assert len(frames) == 2
+    assert "electronic steps are cut short" in notices[1]
+    frames, notices = read(VC_RELAX[:start] + "   JOB DONE.\n")
+    assert (len(frames), notices) == (3, [])
+
+
 def test_unconverged_steps_are_marked(read: Reader) -> None:
     """By its own word, or by its accuracy where pw.x was told to go on all the same."""
     worse = "accuracy    <          1.0E-09", "accuracy    <       0.00065000"

@@ -26,6 +26,7 @@ from nepforge.data.readers.text import open_text
 HINT = "expected the main output (.abo, .out) of a ground-state, relaxation or MD run"
 SAME_PLACE = 1.0e-3  # Å, of positions printed twice
 SAME_ENERGY = 1.0e-5  # eV
+FIELDS = (4, 6, 7, 14, 16, 17)  # of berryopt: a fixed electric or displacement field
 _MARKS = marks(
     run=r"\.Version\s+\S+\s+of ABINIT",
     done=r"Calculation completed",
@@ -117,6 +118,11 @@ class _Output:
                 is_last = dataset is self._datasets[-1] and step is dataset.steps[-1]
                 self._steps.close(step, structure, is_cut=is_last and not self._is_done)
             self._count(dataset)
+            if self._before.number("berryopt", dataset.index, 0) in FIELDS:
+                self._steps.say(
+                    f"dataset {dataset.index} was calculated in an electric field, which acts on "
+                    "its forces"
+                )
 
     def _count(self, dataset: _Dataset) -> None:
         """Every set of electronic steps must have ended in a step."""

@@ -49,7 +49,7 @@ _MARKS = marks(
     positions=r"x\s+Element\s+Atom\s+Fractional coordinates of atoms",
     cutoffs=r"Calculating total energy with cut-off of",
     corrected=r"Total energy corrected for finite basis set",
-    unconverged=r"(?:\*?[Ww]arning\W*)?max\. SCF cycles performed but system has not reached",
+    unconverged=r"(?i:\*?warning\W*)?max\. SCF cycles performed but system has not reached",
     free_energy=r"Final free energy \(E-TS\)\s*=",
     energy=r"Final energy(?:, E)?\s*=",
     dispersed_free_energy=r"Dispersion corrected final free energy",

@@ -119,14 +119,15 @@ class _Output:
         if self._new_volume is not None:  # a cell should have followed
             self._structure = evolve(self._structure, volume=self._new_volume)
             self._new_volume = None
+        is_cut = is_end and not self._is_done
         if step.energy is None and not step.converged:
             step.energy = step.trial_energy  # such runs print no "!"
-        elif not step.settled and step.forces is None and not step.problems:
+        elif is_cut and not step.settled and step.forces is None and not step.problems:
             step.problems.append("its electronic steps are cut short")
         if step.accuracy is not None and self._run.threshold is not None and not self._run.hybrid:
             limit = CONVERGED * self._run.threshold + LAST_DIGIT
             step.converged = step.converged and step.accuracy <= limit
-        self._steps.close(step, self._structure, is_cut=is_end and not self._is_done)
+        self._steps.close(step, self._structure, is_cut=is_cut)
 
     def _value(self, line: str) -> float | None:
         match = _VALUE.search(line)
@@ -330,8 +331,10 @@ class _Output:
     def _are_types(self, types: list[int]) -> bool:
         """Whether the species of the forces, counted from 1, are those of the positions."""
         numbers, known = self._structure.numbers, list(self._run.species.values())
-        if numbers is None or not known or max(types, default=0) > len(known):
+        if numbers is None or not known:
             return not known
+        if not all(1 <= kind <= len(known) for kind in types):
+            return False
         found = [known[kind - 1] for kind in types]
         return bool(found == numbers.tolist())
 
