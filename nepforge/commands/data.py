@@ -11,7 +11,7 @@ import rich_click as click
 
 from nepforge.cli_errors import debug_option
 from nepforge.commands.label_options import label_options
-from nepforge.commands.options import json_option
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def show(
         sets = load_sets(files, (), reading)
         frames = sets.frames
         for text in sets.notices:
-            _say(text)
+            say_notice(text)
     summaries = summarize(frames)
     if as_json:
         click.echo(json.dumps({"v": 1, "files": [attrs.asdict(summary) for summary in summaries]}))
@@ -266,13 +266,7 @@ def _reading(
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
-    return Reading(part or "", file_format, symbols, group_by, _say, labels)
-
-
-def _say(text: str) -> None:
-    """What a reader left out, beside the output of the command."""
-    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
-    click.echo(text, err=True)
+    return Reading(part or "", file_format, symbols, group_by, say_notice, labels)
 
 
 def _findings_text(findings: Sequence[Finding]) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import json_option
+from nepforge.commands.label_options import label_options
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.frame import Frame
+    from nepforge.data.readers.options import LabelNames
     from nepforge.inference import Predicted
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -107,6 +109,17 @@ def _frames(paths: Sequence[Path], file_format: str, species: str, part: str | N
     return load(paths, Reading(part or "", file_format, symbols))
 
 
+def _labelled_frames(
+    paths: Sequence[Path], file_format: str, species: str, part: str | None, labels: LabelNames
+) -> list[Frame]:
+    """As `_frames`; what is not read, or otherwise than its name says, is said."""
+    from nepforge.datasets import Reading, load
+
+    symbols = tuple(word.strip() for word in species.split(",")) if species else ()
+    reading = Reading(part or "", file_format, symbols, notice=say_notice, labels=labels)
+    return load(paths, reading)
+
+
 def _table_text(predicted: Sequence[Predicted]) -> str:
     import numpy as np
 
@@ -167,6 +180,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 @part_option
 @uncertainty_option
 @threads_option
+@label_options
 @json_option
 @debug_option
 def test(
@@ -179,6 +193,7 @@ def test(
     uncertainty: bool,
     threads: int,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
@@ -188,7 +203,7 @@ def test(
     from nepforge.inference import compare, write_comparison
     from nepforge.inference import infer as run_model
 
-    frames = _frames(data, file_format, species, part)
+    frames = _labelled_frames(data, file_format, species, part, labels)
     predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     comparison = compare(predicted)
     metrics = comparison.metrics()
