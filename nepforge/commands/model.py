@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
+from nepforge.commands.label_options import label_options
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.frame import Frame
+    from nepforge.data.readers.options import LabelNames
     from nepforge.inference import Predicted
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -117,13 +119,22 @@ def _frames(
     file_format: str,
     species: str,
     part: str | None,
-    unconverged: Literal["keep", "leave-out"] = "keep",
 ) -> list[Frame]:
     from nepforge.datasets import Reading, load
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
-    reading = Reading(part or "", file_format, symbols, notice=say_notice, unconverged=unconverged)
-    return load(paths, reading)
+    return load(paths, Reading(part or "", file_format, symbols, notice=say_notice))
+
+
+def _labelled_frames(
+    paths: Sequence[Path], file_format: str, species: str, part: str | None, labels: LabelNames
+) -> list[Frame]:
+    """As `_frames`, without those whose labels did not converge."""
+    from nepforge.datasets import Reading, load
+
+    symbols = tuple(word.strip() for word in species.split(",")) if species else ()
+    given = Reading(part or "", file_format, symbols, "", say_notice, labels, "leave-out")
+    return load(paths, given)
 
 
 def _table_text(predicted: Sequence[Predicted]) -> str:
@@ -186,6 +197,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 @part_option
 @uncertainty_option
 @threads_option
+@label_options
 @json_option
 @debug_option
 def test(
@@ -198,6 +210,7 @@ def test(
     uncertainty: bool,
     threads: int,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
@@ -212,7 +225,7 @@ def test(
     from nepforge.inference import infer as run_model
 
     if data:
-        frames = _frames(data, file_format, species, part, unconverged="leave-out")
+        frames = _labelled_frames(data, file_format, species, part, labels)
     else:
         model, frames = _named_in(model, species)
         output = output or Path("test_result")
