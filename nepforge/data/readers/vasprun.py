@@ -8,7 +8,7 @@ calculations; they are no labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
@@ -84,7 +84,9 @@ def _parse(pieces: Iterator[str], run: _Run) -> None:
                     tags.append(element.tag)
                     continue
                 tags.pop()
-                run.take("/".join(tags), element)
+                run.take(tags, element)
+                if element.tag in UNREAD or not UNREAD.isdisjoint(tags):
+                    element.clear()
     except ParseError as error:
         raise DataError(f"{run.name}: is no XML: {error}", hint="the file is damaged") from error
     run.is_cut = bool(tags) or not n_lines
@@ -118,14 +120,12 @@ class _Run:
     n_bare: int = 0  # calculations without structure or energy
     n_learned: int = 0
 
-    def take(self, parents: str, element: Element) -> None:
-        """An element that has ended; `parents` are the tags around it, "modeling/calculation"."""
-        if parents == "modeling/calculation":
-            self._take_result(element)
-        elif parents == "modeling":
+    def take(self, parents: Sequence[str], element: Element) -> None:
+        """An element that has ended; `parents` are the tags around it, from the outermost on."""
+        if len(parents) == 1:
             self._take_part(element)
-        if element.tag in UNREAD:
-            element.clear()
+        elif len(parents) == 2 and parents[1] == "calculation":
+            self._take_result(element)
 
     def left_out(self) -> list[str]:
         """What is left out of the run, as ends of a sentence."""
