@@ -197,9 +197,8 @@ def confirm_vasprun(content: bytes, frames: Sequence[Frame]) -> None:
 
 
 def _are_floats(words: Sequence[str]) -> bool:
-    return all(re.fullmatch(r"[-+]?\d*\.?\d*(e[-+]?\d+)?", word, re.I) for word in words) and all(
-        any(char.isdigit() for char in word) for word in words
-    )
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+    return all(number.fullmatch(word) for word in words)
 
 
 def confirm_cp2k(content: bytes, frames: Sequence[Frame]) -> None:

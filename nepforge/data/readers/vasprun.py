@@ -31,7 +31,7 @@ from nepforge.errors import DataError
 PROLOG = "<?xml"
 UNREAD = {"dos", "eigenvalues", "projected", "dielectricfunction", "kpoints"}  # large: not kept
 SAME_VOLUME = 1.0e-6  # relative
-SAME_ENERGY = 1.0e-5  # eV: the energy of the last electronic step is that of the calculation
+SAME_ENERGY = 1.0e-3  # eV: closer to the energy of the last electronic step it is no enthalpy
 CONVERGENCE = './/separator[@name="electronic convergence"]/i[@name="NELM"]'
 
 
@@ -224,9 +224,10 @@ class _Run:
 
     def _without_pressure(self, energy: float, last: float | None, volume: float) -> float:
         """An enthalpy less p·V, unless the last electronic step shows that it is none."""
-        if last is not None and abs(energy - last) < SAME_ENERGY:
+        without = energy - self.pressure * KBAR_IN_EV_PER_A3 * volume
+        if last is not None and abs(energy - last) < min(SAME_ENERGY, abs(without - last)):
             return energy
-        return energy - self.pressure * KBAR_IN_EV_PER_A3 * volume
+        return without
 
     def _is_converged(self, calculation: _Calculation) -> bool:
         if self.icharg >= FIXED_CHARGE:
