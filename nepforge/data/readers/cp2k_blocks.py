@@ -280,8 +280,11 @@ def _block(lines: Lines, is_row: Callable[[list[str]], bool]) -> list[list[str]]
             rows.append(words)
             if lines.is_cut:
                 raise DataError(f"{lines.where}: the row is cut")
-        elif rows or n_read >= LONGEST_TITLE:
+        elif rows:
             _check_end(line, lines)
+            break
+        elif n_read >= LONGEST_TITLE:
+            lines.put_back()
             break
     return rows
 
