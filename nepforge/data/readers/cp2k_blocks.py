@@ -222,7 +222,7 @@ def _atoms(unit: str, lines: Lines) -> Atoms:
         )
     _count_up([row[0] for row in rows], where)
     for row in rows:
-        if atomic_number(row[2], where) != int(row[3]):
+        if str(atomic_number(row[2], where)) != row[3]:
             raise DataError(f"{where}: found {row[2]} {row[3]}, expected an atomic number")
     factor = 1.0 if unit.lower() == "angstrom" else Bohr
     positions = np.array([to_floats(row[4:7], where) for row in rows]).reshape(-1, 3)

@@ -45,12 +45,14 @@ def read_vasprun(path: Path, options: ReadOptions) -> list[Frame]:
     name = options.label or path.name
     frames: list[Frame] = []
     left_out: list[str] = []
+    n_unknown = 0
     with open_text(path) as stream:
         for pieces in _documents(stream):
             run = _Run(name, frames)
             _parse(pieces, run)
             left_out += run.left_out()
-    return kept_frames(name, frames, left_out, options.notice)
+            n_unknown += run.n_unknown
+    return kept_frames(name, frames, left_out, n_unknown, options.notice)
 
 
 def _documents(stream: IO[str]) -> Iterator[Iterator[str]]:
@@ -119,6 +121,7 @@ class _Run:
     n_calculations: int = 0
     n_bare: int = 0  # calculations without structure or energy
     n_learned: int = 0
+    n_unknown: int = 0  # frames without a word about their convergence
 
     def take(self, parents: Sequence[str], element: Element) -> None:
         """An element that has ended; `parents` are the tags around it, from the outermost on."""
@@ -208,6 +211,7 @@ class _Run:
         ):
             if rows is not None and len(rows) != n_rows:
                 raise DataError(f"{source}: has {len(rows)} {name}, expected {n_rows}")
+        self.n_unknown += not (self.nelm and calculation.n_iterations)
         virial = None
         if calculation.kbar is not None:
             virial = calculation.kbar * KBAR_IN_EV_PER_A3 * volume
@@ -239,13 +243,13 @@ def _numbers(atominfo: Element, where: str) -> IntArray:
     """Atomic number of every atom; a symbol that is none is told by its potential."""
     rows = [_cells(row) for row in atominfo.findall('array[@name="atoms"]/set/rc')]
     kinds = [_cells(row) for row in atominfo.findall('array[@name="atomtypes"]/set/rc')]
-    titles = {idx + 1: cells[-1] for idx, cells in enumerate(kinds) if len(cells) == 5}
+    titles = {str(idx + 1): cells[-1] for idx, cells in enumerate(kinds) if len(cells) == 5}
     found: dict[tuple[str, ...], int] = {}
     for cells in rows:
         if tuple(cells) not in found:
-            if len(cells) != 2 or not cells[1].isdecimal():
+            if len(cells) != 2:
                 raise DataError(f"{where}: an atom has {cells}, expected element and type")
-            title = titles.get(int(cells[1]), cells[0])
+            title = titles.get(cells[1], cells[0])
             found[tuple(cells)] = elements([title], [cells[0]], where)[0]
     count = atominfo.findtext("atoms", "").strip()
     if count and count != str(len(rows)):
