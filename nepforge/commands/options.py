@@ -29,12 +29,6 @@ remote_option = click.option(
 )
 
 
-def say_notice(text: str) -> None:
-    """What a reader left out, beside the output of the command."""
-    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
-    click.echo(text, err=True)
-
-
 def here(workspace: Path | None) -> Path:
     """The workspace that the current folder belongs to, unless one is given."""
     from nepforge.ledger.workspace import find_workspace

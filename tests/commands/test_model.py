@@ -89,6 +89,21 @@ def test_test_finds_labels_under_other_names(folder: Path) -> None:
     assert "--energy REF_energy" in answer.stderr
 
 
+def test_unconverged_labels_are_not_compared(folder: Path) -> None:
+    """Nor is a prediction marked as one: `infer` takes every structure, and converged it is."""
+    words = ("infer", "nep.txt", "plain.xyz", "--format", "extxyz", "--output", "labelled.xyz")
+    assert nepforge(*words).exit_code == 0
+    text = (folder / "labelled.xyz").read_text()
+    marked = folder / "marked.xyz"
+    marked.write_text(text.replace("energy=", "scf_converged=F energy=", 1))
+    answer = nepforge("test", "nep.txt", "marked.xyz", "--json")
+    assert json.loads(answer.stdout)["n_frames"] == 1
+    assert "marked.xyz:0" in answer.stderr
+    answer = nepforge("infer", "nep.txt", "marked.xyz", "--format", "extxyz", "--output", "b.xyz")
+    assert answer.exit_code == 0
+    assert (folder / "b.xyz").read_text() == text
+
+
 def test_infer_gives_all_numbers_as_json(folder: Path) -> None:
     """Energies, forces, virial and stress of every structure."""
     answer = nepforge("infer", "nep.txt", "plain.xyz", "--format", "json")

@@ -171,6 +171,12 @@ def test_composed_energies_are_refused(path: Path, kind: str) -> None:
         read(path, START + energy(kind="FIST") + ATOMS + energy())
 
 
+def test_other_tables_of_atoms_are_refused(path: Path) -> None:
+    """FIST has no atomic numbers, so that x, y and z stand one column further left."""
+    with pytest.raises(DataError, match="no rows as Quickstep prints them"):
+        read(path, START.replace("Si  14 ", "Si ").replace("H    1 ", "H ") + energy(kind="FIST"))
+
+
 def test_periodicity_is_that_of_the_cell(path: Path) -> None:
     """That of electrostatics where an old version prints no other."""
     cell, poisson = " CELL| Periodicity     XY\n", " POISSON| Periodicity    NONE\n"

@@ -190,12 +190,13 @@ def confirm_outcar(content: bytes, frames: Sequence[Frame]) -> None:
 
 
 def _force_rows(text: str, n_rows: int) -> list[list[float]]:
-    """Numbers 4 to 6 of the rows below a title; those with six decimals may touch."""
+    """Numbers 4 to 6 of the rows below a title, those with six decimals may touch; [] for none."""
     rows = []
     for line in text.split("\n")[2 : 2 + n_rows]:
         words = line.split()
         touching = re.findall(r"-?\d*\.\d{6}", line)[-3:]
-        rows.append([float(word) for word in (words[3:6] if len(words) == 6 else touching)])
+        found = words[3:6] if len(words) == 6 else touching
+        rows.append([float(word) for word in found] if _are_floats(found) else [])
     return rows
 
 
@@ -214,9 +215,8 @@ def confirm_vasprun(content: bytes, frames: Sequence[Frame]) -> None:
 
 
 def _are_floats(words: Sequence[str]) -> bool:
-    return all(re.fullmatch(r"[-+]?\d*\.?\d*(e[-+]?\d+)?", word, re.I) for word in words) and all(
-        any(char.isdigit() for char in word) for word in words
-    )
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+    return all(number.fullmatch(word) for word in words)
 
 
 def confirm_cp2k(content: bytes, frames: Sequence[Frame]) -> None:

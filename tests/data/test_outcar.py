@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -144,8 +146,9 @@ def test_appended_runs_are_all_read(path: Path, end: str) -> None:
 def test_steps_may_lack_iterations(path: Path) -> None:
     """As in files that somebody has shortened: a step is over when it is complete."""
     steps = [vasp.step(n, -10.0 - n).partition(vasp.REACHED)[2] for n in (1, 2)]
-    frames, _ = read(path, vasp.header() + steps[0] + steps[1])
+    frames, (notice,) = read(path, vasp.header() + steps[0] + steps[1])
     assert energies(frames) == [-11.0, -12.0]
+    assert "not known" in notice
 
 
 @pytest.mark.parametrize("is_old", [False, True])
@@ -184,6 +187,14 @@ def test_convergence_is_told_by_iterations(
     (first, second), _ = read(path, text + vasp.step(2, -12.0, 2))
     assert first.converged == converged
     assert second.converged == (icharg < 10)
+
+
+def test_unknown_convergence_is_said(path: Path) -> None:
+    """Where NELM is not printed."""
+    text = vasp.without(vasp.header(), "NELM   =") + vasp.step(1) + vasp.step(2)
+    frames, (notice,) = read(path, text)
+    assert len(frames) == 2
+    assert "whether 2 frames converged is not known" in notice
 
 
 def test_iterations_of_linear_response_do_not_count(path: Path) -> None:
@@ -325,3 +336,14 @@ def test_real_files_agree_with_ase(shared: Path, name: str) -> None:
         np.testing.assert_array_equal(frame.forces, atoms.calc.results["forces"])
         virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
         np.testing.assert_allclose(frame.virial, virial, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "before", ["Iteration      2(   1)", "NELM   =     60", "NIONS =      2", "  1   1\n"]
+)
+def test_endless_integers_are_refused_or_passed_over(path: Path, before: str) -> None:
+    """Python does not read integers of thousands of digits."""
+    text = vasp.header() + vasp.step(1) + vasp.step(2)
+    assert before in text
+    with contextlib.suppress(DataError):
+        read(path, text.replace(before, re.sub(r"\d", "9" * 5000, before, count=1)))

@@ -50,6 +50,13 @@ def test_convergence_is_told_by_the_number_of_electronic_steps(path: Path) -> No
     assert [frame.converged for frame in frames] == [True, False, True]
 
 
+def test_unknown_convergence_is_said(path: Path) -> None:
+    """Where there is no NELM of the electronic steps."""
+    text = vasp.vasprun(vasp.calculation()).replace('electronic convergence"', 'other"')
+    _, (notice,) = read(path, text)
+    assert "whether 1 frames converged is not known" in notice
+
+
 def test_a_fixed_charge_density_counts_as_not_converged(path: Path) -> None:
     """ICHARG = 11, a band structure."""
     settings = '<i type="int" name="ICHARG"> 11</i>\n'

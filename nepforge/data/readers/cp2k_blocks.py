@@ -20,10 +20,10 @@ STRESS_TITLE = re.compile(
     r"^\s*(?:STRESS\| )?(?:(?:Analytical|Numerical) )?stress tensor \[(?P<unit>\S+)\]\s*$",
     re.IGNORECASE,
 )
-RUN_MARKS = (" CP2K| version", " PROGRAM STARTED AT", " DBCSR| ")
+RUN_MARKS = ("CP2K| version", " PROGRAM STARTED AT", " DBCSR| ")
 ATOM_WIDTH, FORCE_WIDTH = 9, 6  # words of a row
-FORCE_SUMS = (" SUM OF ATOMIC FORCES", " FORCES| Sum")
-ROW_ENDS = (*FORCE_SUMS, " STRESS| 1/3 Trace")
+FORCE_SUMS = ("SUM OF ATOMIC FORCES", "FORCES| Sum")
+ROW_ENDS = (*FORCE_SUMS, "STRESS| 1/3 Trace")
 ENERGY = re.compile(
     r"ENERGY\| Total FORCE_EVAL \( (?P<kind>\w+) \) energy "
     r"[\[(](?P<unit>[^\])]+)[\])]:?\s+(?P<value>\S+)"
@@ -162,7 +162,8 @@ def _begins_run(line: str) -> bool:
 def _item(line: str, lines: Lines) -> Item | None:
     if match := ATOM_COUNT.match(line):
         return AtomCount(int(match[1]))
-    mark = next((mark for mark in READERS if line.startswith(mark)), None)
+    text = line.lstrip()
+    mark = next((mark for mark in READERS if text.startswith(mark)), None)
     if mark is not None:
         return READERS[mark](lines)
     if "SCF" in line:
@@ -215,9 +216,13 @@ def _atoms(unit: str, lines: Lines) -> Atoms:
     """Rows `atom kind element number x y z charge mass` of Quickstep; FIST has no numbers."""
     rows = _block(lines, lambda row: len(row) == ATOM_WIDTH and row[3].isdecimal())
     where = f"{lines.where}: coordinates"
+    if not rows:
+        raise DataError(
+            f"{where}: no rows as Quickstep prints them, atom kind element number x y z"
+        )
     _count_up([row[0] for row in rows], where)
     for row in rows:
-        if atomic_number(row[2], where) != int(row[3]):
+        if str(atomic_number(row[2], where)) != row[3]:
             raise DataError(f"{where}: found {row[2]} {row[3]}, expected an atomic number")
     factor = 1.0 if unit.lower() == "angstrom" else Bohr
     positions = np.array([to_floats(row[4:7], where) for row in rows]).reshape(-1, 3)
@@ -275,8 +280,11 @@ def _block(lines: Lines, is_row: Callable[[list[str]], bool]) -> list[list[str]]
             rows.append(words)
             if lines.is_cut:
                 raise DataError(f"{lines.where}: the row is cut")
-        elif rows or n_read >= LONGEST_TITLE:
+        elif rows:
             _check_end(line, lines)
+            break
+        elif n_read >= LONGEST_TITLE:
+            lines.put_back()
             break
     return rows
 
@@ -285,15 +293,15 @@ def _check_end(line: str, lines: Lines) -> None:
     """Something below the rows; put back unless it is a part of a row at the end of the file."""
     if not lines.is_cut:
         lines.put_back()
-        if line.strip() and not line.startswith(ROW_ENDS) and not _begins_run(line):
+        if line.strip() and not line.lstrip().startswith(ROW_ENDS) and not _begins_run(line):
             raise DataError(f'{lines.where}: found "{line.strip()}", expected a row as above it')
 
 
 READERS: dict[str, Callable[[Lines], Item | None]] = {
-    " CELL| Vector": _cell_vector,
-    " CELL| Periodicity": _axes,
-    " POISSON| Periodicity": _axes,
-    " ENERGY| Total FORCE_EVAL": _energy,
-    " ATOMIC FORCES in [a.u.]": _forces,
-    " FORCES| Atomic forces [hartree/bohr]": _forces,
+    "CELL| Vector": _cell_vector,
+    "CELL| Periodicity": _axes,
+    "POISSON| Periodicity": _axes,
+    "ENERGY| Total FORCE_EVAL": _energy,
+    "ATOMIC FORCES in [a.u.]": _forces,
+    "FORCES| Atomic forces [hartree/bohr]": _forces,
 }

@@ -60,7 +60,8 @@ def read_outcar(path: Path, options: ReadOptions) -> list[Frame]:
     left_out += runs[-1].end()
     if n_learned := sum(run.n_learned for run in runs):
         left_out.append(LEARNED.format(n_learned))
-    return kept_frames(name, frames, left_out, options.notice)
+    n_unknown = sum(run.n_unknown for run in runs)
+    return kept_frames(name, frames, left_out, n_unknown, options.notice)
 
 
 @define
@@ -112,6 +113,7 @@ class _Run:
     bare: list[int] = field(factory=list)  # ionic steps without positions
     n_wide: int = 0  # stresses that do not fit their columns
     n_learned: int = 0
+    n_unknown: int = 0  # frames without a word about their convergence
     is_finished: bool = False
     fault: DataError | None = None  # of what is cut at the end of the run
 
@@ -217,6 +219,7 @@ class _Run:
         if step.cell is None:
             raise DataError(f"{source}: ionic step {step.number} has no cell")
         volume = _volume(step.cell, source)
+        self.n_unknown += not (self.header.nelm and step.iteration) and not step.gave_up
         return Frame(
             numbers=self.header.numbers(len(positions), source),
             positions=positions,

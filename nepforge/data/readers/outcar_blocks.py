@@ -21,9 +21,9 @@ from nepforge.data.readers.text import to_count, to_floats
 from nepforge.errors import DataError
 
 RUN = re.compile(r"^\s*vasp\.\d|vasp\.\d+\.\d.*(?:complex|gamma|\(build)")
-ITERATION = re.compile(r"Iteration\s+(\d+)\(\s*(\d+)\)")
+ITERATION = re.compile(r"Iteration\s+(\d{1,9})\(\s*(\d{1,9})\)")
 ENERGY = re.compile(r"free  energy\s+TOTEN\s*=\s*(\S+)\s+eV\b")
-SETTING = re.compile(r"(\w+)\s*=\s*(-?\d+)")
+SETTING = re.compile(r"(\w+)\s*=\s*(-?\d{1,9})\b")
 FORCE_ROW = (5, 5, 5, 6, 6, 6)  # decimals
 CELL_ROW = (9,) * 6
 STRESS_ROW = (5,) * 6

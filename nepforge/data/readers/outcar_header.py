@@ -7,6 +7,7 @@ from attrs import define, field
 
 from nepforge.data.frame import FloatArray, IntArray
 from nepforge.data.readers.outcar_blocks import Header
+from nepforge.data.readers.text import MOST_DIGITS
 from nepforge.data.readers.vasp import FIXED_CHARGE, elements
 from nepforge.errors import DataError
 
@@ -43,7 +44,7 @@ class OutcarHeader:
         kinds = elements(self._potentials(), self.valences, where)
         n_ions = self.n_ions or n_rows
         for words in (self.counts.split(), _columns(self.counts, len(kinds))):
-            if len(words) == len(kinds) and all(word.strip().isdecimal() for word in words):
+            if len(words) == len(kinds) and all(_is_count(word) for word in words):
                 counts = [int(word) for word in words]
                 if sum(counts) == n_ions == n_rows:
                     return np.repeat(np.array(kinds, dtype=np.int64), counts)
@@ -65,6 +66,10 @@ class OutcarHeader:
         VASP 5 says that EDIFF is reached there too.
         """
         return self.icharg < FIXED_CHARGE and not 0 < self.nelm <= iteration
+
+
+def _is_count(word: str) -> bool:
+    return word.strip().isdecimal() and len(word) <= MOST_DIGITS
 
 
 def _columns(text: str, n_columns: int) -> list[str]:

@@ -50,9 +50,13 @@ def _element(words: Sequence[str]) -> int:
 
 
 def kept_frames(
-    name: str, frames: list[Frame], left_out: Sequence[str], notice: Callable[[str], None]
+    name: str,
+    frames: list[Frame],
+    left_out: Sequence[str],
+    n_unknown: int,
+    notice: Callable[[str], None],
 ) -> list[Frame]:
-    """The frames, after saying what was left out.
+    """The frames, after saying what was left out and of how many nobody knows if they converged.
 
     Raises:
         DataError: There is no frame.
@@ -65,4 +69,9 @@ def kept_frames(
         )
     for text in left_out:
         notice(f"{name}: left out {text}")
+    if n_unknown:
+        notice(
+            f"{name}: whether {n_unknown} frames converged is not known, NELM or the electronic "
+            "steps are not printed"
+        )
     return frames

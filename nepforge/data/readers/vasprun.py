@@ -8,7 +8,7 @@ calculations; they are no labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
@@ -31,7 +31,7 @@ from nepforge.errors import DataError
 PROLOG = "<?xml"
 UNREAD = {"dos", "eigenvalues", "projected", "dielectricfunction", "kpoints"}  # large: not kept
 SAME_VOLUME = 1.0e-6  # relative
-SAME_ENERGY = 1.0e-5  # eV: the energy of the last electronic step is that of the calculation
+SAME_ENERGY = 1.0e-3  # eV: closer to the energy of the last electronic step it is no enthalpy
 CONVERGENCE = './/separator[@name="electronic convergence"]/i[@name="NELM"]'
 
 
@@ -45,12 +45,14 @@ def read_vasprun(path: Path, options: ReadOptions) -> list[Frame]:
     name = options.label or path.name
     frames: list[Frame] = []
     left_out: list[str] = []
+    n_unknown = 0
     with open_text(path) as stream:
         for pieces in _documents(stream):
             run = _Run(name, frames)
             _parse(pieces, run)
             left_out += run.left_out()
-    return kept_frames(name, frames, left_out, options.notice)
+            n_unknown += run.n_unknown
+    return kept_frames(name, frames, left_out, n_unknown, options.notice)
 
 
 def _documents(stream: IO[str]) -> Iterator[Iterator[str]]:
@@ -84,7 +86,9 @@ def _parse(pieces: Iterator[str], run: _Run) -> None:
                     tags.append(element.tag)
                     continue
                 tags.pop()
-                run.take("/".join(tags), element)
+                run.take(tags, element)
+                if element.tag in UNREAD or not UNREAD.isdisjoint(tags):
+                    element.clear()
     except ParseError as error:
         raise DataError(f"{run.name}: is no XML: {error}", hint="the file is damaged") from error
     run.is_cut = bool(tags) or not n_lines
@@ -117,15 +121,14 @@ class _Run:
     n_calculations: int = 0
     n_bare: int = 0  # calculations without structure or energy
     n_learned: int = 0
+    n_unknown: int = 0  # frames without a word about their convergence
 
-    def take(self, parents: str, element: Element) -> None:
-        """An element that has ended; `parents` are the tags around it, "modeling/calculation"."""
-        if parents == "modeling/calculation":
-            self._take_result(element)
-        elif parents == "modeling":
+    def take(self, parents: Sequence[str], element: Element) -> None:
+        """An element that has ended; `parents` are the tags around it, from the outermost on."""
+        if len(parents) == 1:
             self._take_part(element)
-        if element.tag in UNREAD:
-            element.clear()
+        elif len(parents) == 2 and parents[1] == "calculation":
+            self._take_result(element)
 
     def left_out(self) -> list[str]:
         """What is left out of the run, as ends of a sentence."""
@@ -208,6 +211,7 @@ class _Run:
         ):
             if rows is not None and len(rows) != n_rows:
                 raise DataError(f"{source}: has {len(rows)} {name}, expected {n_rows}")
+        self.n_unknown += not (self.nelm and calculation.n_iterations)
         virial = None
         if calculation.kbar is not None:
             virial = calculation.kbar * KBAR_IN_EV_PER_A3 * volume
@@ -224,9 +228,10 @@ class _Run:
 
     def _without_pressure(self, energy: float, last: float | None, volume: float) -> float:
         """An enthalpy less p·V, unless the last electronic step shows that it is none."""
-        if last is not None and abs(energy - last) < SAME_ENERGY:
+        without = energy - self.pressure * KBAR_IN_EV_PER_A3 * volume
+        if last is not None and abs(energy - last) < min(SAME_ENERGY, abs(without - last)):
             return energy
-        return energy - self.pressure * KBAR_IN_EV_PER_A3 * volume
+        return without
 
     def _is_converged(self, calculation: _Calculation) -> bool:
         if self.icharg >= FIXED_CHARGE:
@@ -238,13 +243,13 @@ def _numbers(atominfo: Element, where: str) -> IntArray:
     """Atomic number of every atom; a symbol that is none is told by its potential."""
     rows = [_cells(row) for row in atominfo.findall('array[@name="atoms"]/set/rc')]
     kinds = [_cells(row) for row in atominfo.findall('array[@name="atomtypes"]/set/rc')]
-    titles = {idx + 1: cells[-1] for idx, cells in enumerate(kinds) if len(cells) == 5}
+    titles = {str(idx + 1): cells[-1] for idx, cells in enumerate(kinds) if len(cells) == 5}
     found: dict[tuple[str, ...], int] = {}
     for cells in rows:
         if tuple(cells) not in found:
-            if len(cells) != 2 or not cells[1].isdecimal():
+            if len(cells) != 2:
                 raise DataError(f"{where}: an atom has {cells}, expected element and type")
-            title = titles.get(int(cells[1]), cells[0])
+            title = titles.get(cells[1], cells[0])
             found[tuple(cells)] = elements([title], [cells[0]], where)[0]
     count = atominfo.findtext("atoms", "").strip()
     if count and count != str(len(rows)):
