@@ -76,8 +76,8 @@ def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
 
     Formats are told by content and name: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
-    Quantum ESPRESSO, ABINIT, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2, zstd). A
-    folder stands for the arrays or runs in and below it, - for standard input.
+    Quantum ESPRESSO, ABINIT, ABACUS, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2,
+    zstd). A folder stands for the arrays or runs in and below it, - for standard input.
     """
 
 
