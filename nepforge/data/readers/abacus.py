@@ -180,7 +180,7 @@ def _frames(log: _Log, options: ReadOptions, path: Path) -> list[Frame]:
     lost = [step for step in known if step.energy is None]
     if lost:
         raise DataError(f"{log.source}: {len(lost)} of {len(known)} steps print no energy")
-    frames = []
+    frames: list[Frame] = []
     for step in known:
         stress = step.stress
         virial = None if stress is None else stress * abs(np.linalg.det(step.cell))
