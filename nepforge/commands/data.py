@@ -316,7 +316,10 @@ def select(
     selected = select_from_files(
         files, out, to or "", keys, seed=seed, describe=_describe(model), reading=reading
     )
-    click.echo(f"wrote {selected.text()} to {out}")
+    click.echo(
+        f"wrote {len(selected.frames)} of {selected.n_read} frames to {out}; left out: "
+        f"{selected.reasons()}"
+    )
 
 
 def _lists(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -184,7 +184,7 @@ END_CFG
 def confirm_mtp(content: bytes, frames: Sequence[Frame]) -> None:
     """Energies stand below their titles, atoms in the lines below theirs, as many as Size says."""
     text = content.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    blocks = text.split("BEGIN_CFG")[1:]
+    blocks = re.split(r"(?m)^\s*BEGIN_CFG\s*$", text)[1:]
     assert len(blocks) == len(frames)
     for frame, block in zip(frames, blocks, strict=True):
         lines = [line.split() for line in block.split("\n") if line.strip()]
