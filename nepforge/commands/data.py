@@ -87,8 +87,8 @@ def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
 
     Formats are told by content and name: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
-    Quantum ESPRESSO, ABINIT, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2, zstd). A
-    folder stands for the arrays or runs in and below it, - for standard input.
+    Quantum ESPRESSO, ABINIT, ABACUS, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2,
+    zstd). A folder stands for the arrays or runs in and below it, - for standard input.
     """
 
 
@@ -352,7 +352,10 @@ def select(
     selected = select_from_files(
         files, out, to or "", keys, seed=seed, describe=_describe(model), reading=reading
     )
-    click.echo(f"wrote {selected.text()} to {out}")
+    click.echo(
+        f"wrote {len(selected.frames)} of {selected.n_read} frames to {out}; left out: "
+        f"{selected.reasons()}"
+    )
 
 
 def _lists(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,11 +46,13 @@ class Selected:
     frames: list[Frame]
     left_out: Mapping[str, int]
 
-    def text(self) -> str:
-        """ "12 of 40 frames: left out 20 by slice, 8 without energy"."""
-        n = len(self.frames) + sum(self.left_out.values())
-        reasons = ", ".join(f"{count} by {name}" for name, count in self.left_out.items() if count)
-        return f"{len(self.frames)} of {n} frames" + (f": left out {reasons}" if reasons else "")
+    @property
+    def n_read(self) -> int:
+        return len(self.frames) + sum(self.left_out.values())
+
+    def reasons(self) -> str:
+        """ "20 by slice, 8 by energy"; "none" where nothing was left out."""
+        return _reasons(self.left_out) or "none"
 
 
 def select(
@@ -204,11 +206,14 @@ def _keep(
 
 
 def _nothing_left(n_frames: int, left_out: Mapping[str, int]) -> DataError:
-    reasons = ", ".join(f"{count} by {name}" for name, count in left_out.items() if count)
     return DataError(
-        f"none of {n_frames} frames is selected: left out {reasons}",
+        f"none of {n_frames} frames is selected: left out {_reasons(left_out)}",
         hint="`nepforge data show FILES` has the ranges of energies and forces, and compositions",
     )
+
+
+def _reasons(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} by {name}" for name, count in left_out.items() if count)
 
 
 def _in_range(limits: Range, find: Callable[[Frame], float | None]) -> Test:

@@ -50,6 +50,7 @@ FILE_FORMATS = (
     FileFormat("cp2k", (), r"^ CP2K\| "),
     FileFormat("espresso", ("*.pwo",), r"^ *Program PWSCF"),
     FileFormat("abinit", ("*.abo",), r"^\.Version +\S+ +of ABINIT"),
+    FileFormat("abacus", ("running_*.log",), r"^ *(WELCOME TO ABACUS|ABACUS v\d)"),
     FileFormat("castep", ("*.castep",), r"CASTEP version"),
     FileFormat("cif", ("*.cif",), r"\A(\s*#.*\n)*\s*data_"),
     FileFormat("ase-json", ("*.json",)),

@@ -101,7 +101,11 @@ def _select(
     of_valid = select_by_conditions(valid, keys)
     for name, selected in (("train", of_train), ("validation", of_valid)):
         if selected.frames:
-            ctx.emit(Message("info", f"data.{name}: selected {selected.text()}", ctx.stage))
+            text = (
+                f"data.{name}: selected {len(selected.frames)} of {selected.n_read} frames; left "
+                f"out: {selected.reasons()}"
+            )
+            ctx.emit(Message("info", text, ctx.stage))
     return of_train, of_valid
 
 

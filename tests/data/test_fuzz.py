@@ -233,6 +233,79 @@ def confirm_cp2k(content: bytes, frames: Sequence[Frame]) -> None:
 OUTCAR = vasp.header(nelm=4) + vasp.step(1, -10.5) + vasp.step(2, -10.75, 4) + vasp.END
 VASPRUN = vasp.vasprun(vasp.calculation(-10.5) + vasp.calculation(-10.75, 4), nelm=4)
 
+
+MTP = b"""BEGIN_CFG
+ Size
+    2
+ Supercell
+    4.0 0.0 0.0
+    0.0 5.0 0.0
+    0.0 0.0 6.0
+ AtomData:  id type       cartes_x      cartes_y      cartes_z           fx          fy          fz
+             1    1       0.100000      2.500000      4.500000     0.1 -0.2 0.3
+             2    0       0.200000      0.000000      0.000000    -0.1  0.2 -0.4
+ Energy
+       -10.5
+ PlusStress:  xx          yy          zz          yz          xz          xy
+     1.0     2.0     3.0     0.4     0.5     0.6
+ Feature   EFS_by       VASP
+END_CFG
+
+BEGIN_CFG
+ Size
+    1
+ AtomData:  id type cartes_x cartes_y cartes_z
+             1    1 0.5 0.25 0.125
+ Energy
+    -2.5
+END_CFG
+"""
+
+
+def confirm_mtp(content: bytes, frames: Sequence[Frame]) -> None:
+    """Energies stand below their titles, atoms in the lines below theirs, as many as Size says."""
+    text = content.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    blocks = re.split(r"(?m)^\s*BEGIN_CFG\s*$", text)[1:]
+    assert len(blocks) == len(frames)
+    for frame, block in zip(frames, blocks, strict=True):
+        lines = [line.split() for line in block.split("\n") if line.strip()]
+        titles = [line[0] for line in lines]
+        assert float(lines[titles.index("Size") + 1][0]) == frame.n_atoms
+        if frame.energy is not None:
+            at = titles.index("Energy")
+            assert float(lines[at][1] if len(lines[at]) > 1 else lines[at + 1][0]) == frame.energy
+        names = lines[titles.index("AtomData:")]
+        start = titles.index("AtomData:") + 1
+        rows = lines[start : start + frame.n_atoms]
+        if names[1:6] == ["id", "type", "cartes_x", "cartes_y", "cartes_z"]:
+            rows = sorted(rows, key=lambda row: float(row[0]))
+            np.testing.assert_array_equal(
+                frame.positions, [[float(word) for word in row[2:5]] for row in rows]
+            )
+            expected = [{"0": 1, "1": 14}[row[1]] for row in rows]
+            assert frame.numbers.tolist() == expected
+        if frame.forces is not None and names[6:] == ["fx", "fy", "fz"]:
+            np.testing.assert_array_equal(
+                np.sort(np.ravel(frame.forces)),
+                np.sort([float(word) for row in rows for word in row[5:8]]),
+            )
+
+
+def confirm_abacus(content: bytes, frames: Sequence[Frame]) -> None:
+    """Energies and the first force of each step stand in the text."""
+    text = content.decode(errors="replace")
+    words = set(text.split())
+    for frame in frames:
+        assert any(_is_float(word) and float(word) == frame.energy for word in words)
+        if frame.forces is not None:
+            for value in np.ravel(frame.forces):
+                assert any(_is_float(word) and float(word) == value for word in words)
+
+
+def _is_float(word: str) -> bool:
+    return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", word) is not None
+
+
 TEXT_FORMATS: dict[str, tuple[bytes, Callable[[bytes, Sequence[Frame]], None]]] = {
     "extxyz": (EXTXYZ, confirm_extxyz),
     "movement": ((FILES / "MOVEMENT").read_bytes(), confirm_movement),
@@ -243,6 +316,8 @@ TEXT_FORMATS: dict[str, tuple[bytes, Callable[[bytes, Sequence[Frame]], None]]] 
     "espresso": ((FILES / "vc_relax.pwo").read_bytes(), confirm_printed),
     "abinit": ((FILES / "datasets.abo").read_bytes(), confirm_printed),
     "castep": ((FILES / "md.castep").read_bytes(), confirm_printed),
+    "mtp": (MTP, confirm_mtp),
+    "abacus": ((FILES / "running_relax.log").read_bytes(), confirm_abacus),
 }
 
 
@@ -294,6 +369,55 @@ def confirm_pwdata(leaf: Path, frames: Sequence[Frame]) -> None:
         np.testing.assert_array_equal(frame.numbers, arrays["image_type"].ravel())
 
 
+RAW = {
+    "type.raw": b"1\n0\n",
+    "type_map.raw": b"H\nSi\n",
+    "coord.raw": b"0.5 0 0 1 2 3\n0 0.25 0 1 2 4\n",
+    "box.raw": b"5 0 0 0 5 0 0 0 5\n5 0 0 0 5 0 0 0 6\n",
+    "energy.raw": b"-1.5\n-2.5\n",
+    "force.raw": b"1 2 3 4 5 6\n1 2 3 4 5 7\n",
+}
+
+
+def fuzz_raw(n_inputs: int, folder: Path) -> tuple[int, int]:
+    """One file of a DeePMD system of text is damaged at a time; numpy confirms what is read."""
+    rng = np.random.default_rng(n_inputs)
+    leaf = folder / "system"
+    leaf.mkdir()
+    for name, content in RAW.items():
+        (leaf / name).write_bytes(content)
+    n_read = 0
+    for _ in range(n_inputs):
+        name = list(RAW)[rng.integers(len(RAW))]
+        (leaf / name).write_bytes(mutated(rng, RAW[name]))
+        found = frames_or_none(leaf, "deepmd")
+        if found is not None:
+            n_read += 1
+            texts = {file: (leaf / f"{file}.raw").read_text() for file in ("energy", "force")}
+            numbers = {file: [float(word) for word in text.split()] for file, text in texts.items()}
+            assert [frame.energy for frame in found] == numbers["energy"]
+            forces = np.concatenate([np.ravel(frame.forces) for frame in found])
+            np.testing.assert_array_equal(forces, numbers["force"])
+        (leaf / name).write_bytes(RAW[name])
+    return n_read, n_inputs - n_read
+
+
+def fuzz_ase_files(n_inputs: int, folder: Path) -> tuple[int, int]:
+    """Trajectories, databases and their JSON: frames or a DataError."""
+    contents = {}
+    for name in ("a.traj", "a.db", "a.json"):
+        ase.io.write(folder / name, [ase.Atoms("HSi", [[0, 0, 0], [0, 0, 1.5]], cell=[4, 4, 4])])
+        contents[name] = (folder / name).read_bytes()
+    formats = {"a.traj": "ase-trajectory", "a.db": "ase-database", "a.json": "ase-json"}
+    rng = np.random.default_rng(n_inputs)
+    n_read = 0
+    for idx in range(n_inputs):
+        name = list(formats)[idx % 3]
+        (folder / "damaged").write_bytes(mutated(rng, contents[name]))
+        n_read += frames_or_none(folder / "damaged", formats[name]) is not None
+    return n_read, n_inputs - n_read
+
+
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
@@ -315,6 +439,26 @@ def test_damaged_arrays_are_read_right_or_refused(
     frames = [random_frame(1, 3), random_frame(1, 3)]
     n_read, n_refused = fuzz_pwdata(FEW_INPUTS, scratch, frames)
     assert min(n_read, n_refused) > FEW_INPUTS // 50
+
+
+def test_damaged_systems_of_text_are_read_right_or_refused(scratch: Path) -> None:
+    """Counts of numbers and lines in each file."""
+    n_read, n_refused = fuzz_raw(FEW_INPUTS, scratch)
+    assert min(n_read, n_refused) > FEW_INPUTS // 50
+
+
+def test_damaged_files_of_ase_are_read_or_refused(scratch: Path) -> None:
+    """Binary and JSON."""
+    n_read, n_refused = fuzz_ase_files(FEW_INPUTS // 2, scratch)
+    assert min(n_read, n_refused) > FEW_INPUTS // 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_many_damaged_systems_and_files_of_ase(scratch: Path) -> None:
+    """The same, longer."""
+    print("deepmd text", *fuzz_raw(MANY_INPUTS, scratch))
+    print("ase", *fuzz_ase_files(MANY_INPUTS // 4, scratch))
 
 
 @pytest.mark.slow

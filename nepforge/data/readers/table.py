@@ -13,6 +13,7 @@ import numpy as np
 from attrs import evolve
 
 from nepforge.data.frame import Frame
+from nepforge.data.readers.abacus import read_abacus
 from nepforge.data.readers.abinit import read_abinit
 from nepforge.data.readers.ase_files import read_ase_json, read_database, read_trajectory
 from nepforge.data.readers.atoms import ase_reader
@@ -58,6 +59,7 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "cp2k": read_cp2k,
     "espresso": read_espresso,
     "abinit": read_abinit,
+    "abacus": read_abacus,
     "castep": read_castep,
     "cif": ase_reader("cif"),
     "mtp": read_mtp,
