@@ -45,7 +45,8 @@ def bundle(
 ) -> None:
     """Pack a run: recipe, data, models, plots, environment, ledger entry and its proof.
 
-    ENTRY is the beginning of an entry's hash, or its number. OUT.zip is a Workflow Run RO-Crate. `nepforge reproduce OUT.zip` repeats the run from it alone.
+    ENTRY is the beginning of an entry's hash, or its number. OUT.zip is a Workflow Run RO-Crate.
+    `nepforge reproduce OUT.zip` repeats the run from it alone.
     """
     from nepforge.bundle.crate import Credit
     from nepforge.bundle.write import write_bundle
