@@ -151,7 +151,7 @@ def run(
         else:
             finished = run_one(runs[0])
             if mode in ("live", "plain"):
-                _print_report(finished, runs[0].recipe.name, recipe)
+                _print_report(finished, runs[0].recipe.name, again, root)
     finally:
         if mirror is not None and mirror.is_writing:
             _wait_for(mirror, mode)
@@ -198,11 +198,12 @@ class _LedgerEntry:
             self.text = f"recorded: run {event.run_hash[:12]}, ledger entry {event.ledger_seq}"
 
 
-def _print_report(finished: RunFinished, name: str, recipe: Path) -> None:
+def _print_report(finished: RunFinished, name: str, again: str, root: Path) -> None:
     from nepforge.ui.mode import console_for
-    from nepforge.ui.report import print_report
+    from nepforge.ui.report import Typed, print_report
 
-    print_report(console_for(sys.stdout, os.environ), finished, name, recipe)
+    typed = Typed(again, root, is_here=here(None) == root)
+    print_report(console_for(sys.stdout, os.environ), finished, name, typed)
 
 
 def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:

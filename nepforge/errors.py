@@ -72,9 +72,9 @@ class LockTimeoutError(NepforgeError):
 
 
 class InterruptedRunError(NepforgeError):
-    """Ctrl-C (130), SIGTERM (143) or a closed terminal (129): the run stopped at a clean place.
+    """The run stopped at a clean place and can be resumed.
 
-    It can be resumed.
+    Asked by Ctrl-C (130), SIGTERM (143) or a closed terminal (129).
     """
 
     def __init__(self, message: str, *, exit_code: int = 130, hint: str = "") -> None:

@@ -11,6 +11,7 @@ from nepforge.bundle.write import ARTIFACTS, PROOF
 from nepforge.errors import IntegrityError, UsageError
 from nepforge.ledger.artifacts import Artifacts
 from nepforge.ledger.entry import Entry
+from nepforge.ledger.log import NUMBER_MARK
 from nepforge.ledger.proof import check_proof, parse_proof
 from nepforge.ledger.workspace import Workspace
 from nepforge.reproduce.original import Original, refuse_unfinished
@@ -33,7 +34,8 @@ def original_from_bundle(
     """
     folder = _unpack(space, bundle)
     entry = _entry(bundle, folder)
-    if not entry.hash.startswith(hash_prefix.lower()):
+    number = hash_prefix.removeprefix(NUMBER_MARK)
+    if not entry.hash.startswith(hash_prefix.lower()) and number != str(entry.seq):
         raise UsageError(f"{bundle} holds run {entry.hash[:12]}, not {hash_prefix}")
     refuse_unfinished(entry)
     folders = ([data] if data else []) + [folder / "data"]

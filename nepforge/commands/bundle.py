@@ -11,7 +11,7 @@ from nepforge.commands.options import cache_option, here, remote_option, workspa
 
 
 @click.command()
-@click.argument("hash_prefix", metavar="HASH")
+@click.argument("hash_prefix", metavar="ENTRY")
 @click.argument("target", metavar="OUT.zip", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--no-data", is_flag=True, help="Leave the data files out; their digests stay.")
 @click.option(
@@ -45,7 +45,8 @@ def bundle(
 ) -> None:
     """Pack a run: recipe, data, models, plots, environment, ledger entry and its proof.
 
-    OUT.zip is a Workflow Run RO-Crate. `nepforge reproduce OUT.zip` repeats the run from it alone.
+    ENTRY is the beginning of an entry's hash, or its number. OUT.zip is a Workflow Run RO-Crate.
+    `nepforge reproduce OUT.zip` repeats the run from it alone.
     """
     from nepforge.bundle.crate import Credit
     from nepforge.bundle.write import write_bundle

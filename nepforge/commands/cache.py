@@ -116,12 +116,12 @@ def gc(
 
 
 @cache.command()
-@click.argument("hash_prefix", metavar="HASH")
+@click.argument("hash_prefix", metavar="ENTRY")
 @click.option("--remove", "unpinned", is_flag=True, help="Take the pin off again.")
 @workspace_option
 @debug_option
 def pin(hash_prefix: str, unpinned: bool, workspace: Path | None) -> None:
-    """Keep the results of a run whatever runs after it."""
+    """Keep the results of a run, by its hash or number, whatever runs after it."""
     from nepforge.ledger import garbage
 
     space = _space(workspace, None)

@@ -46,14 +46,14 @@ def log(workspace: Path | None, everything: bool, as_json: bool) -> None:
 
 
 @ledger.command()
-@click.argument("hash_prefix", metavar="HASH")
+@click.argument("hash_prefix", metavar="ENTRY")
 @workspace_option
 @json_option
 @debug_option
 def show(hash_prefix: str, workspace: Path | None, as_json: bool) -> None:
     """Show an entry: what ran, with what, and what came out.
 
-    HASH is the beginning of the entry's hash, as `ledger log` shows it.
+    ENTRY is the beginning of the entry's hash or its number, as `ledger log` shows them.
     """
     from nepforge.ui.entry import entry_json, entry_text
 
@@ -81,7 +81,7 @@ def head(workspace: Path | None, as_json: bool) -> None:
 
 
 @ledger.command()
-@click.argument("hash_prefix", metavar="HASH")
+@click.argument("hash_prefix", metavar="ENTRY")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),

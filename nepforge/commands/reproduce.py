@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source", metavar="HASH|BUNDLE")
+@click.argument("source", metavar="ENTRY|BUNDLE")
 @click.option(
     "--ledger",
     "ledger_file",
@@ -70,9 +70,9 @@ def reproduce(
 ) -> None:
     """Run a recorded run again, every stage afresh, and judge what comes out.
 
-    HASH is the beginning of an entry's hash; BUNDLE a zip file of `nepforge bundle`. Exit status 0
-    when the files have the same bytes or the metrics are within the tolerances of the recipe, 3
-    when not, 5 when data files are missing. The verdict is written to the ledger. Nothing is
+    ENTRY is the beginning of an entry's hash, or its number; BUNDLE a zip file of `nepforge
+    bundle`. Exit status 0 when the files have the same bytes or the metrics are within the
+    tolerances of the recipe, 3 when not, 5 when data files are missing. The verdict is written to the ledger. Nothing is
     taken from the cache but the record of the original training, to find where two runs part.
     """
     from nepforge.ledger.workspace import Workspace, open_workspace

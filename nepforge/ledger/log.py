@@ -34,6 +34,7 @@ LEDGER_FILE = "ledger.jsonl"
 KEY_FILE = "ledger.key"
 PUBLIC_KEY_FILE = "ledger.pub"
 SHORTEST_PREFIX = 4  # hex digits, as git
+NUMBER_MARK = "seq:"  # before the number of an entry that looks like the beginning of a hash
 LONGEST_WAIT = 120.0  # s; an append takes milliseconds, so its holder must be stuck
 _BLOCK = 1 << 16  # bytes read at once from the end of the file
 
@@ -108,24 +109,36 @@ class Ledger:
         tail = self._tail()
         return self._decoded_tail(tail) if tail.line else None
 
-    def find(self, hash_prefix: str) -> Entry:
-        """The one entry whose hash begins with `hash_prefix`.
+    def find(self, name: str) -> Entry:
+        """The one entry whose hash begins with `name`, or whose number (seq) it is.
+
+        Up to three digits are a number, and so is whatever follows "seq:". A longer text of digits
+        alone may be both: it must then fit one entry only.
 
         Raises:
-            UsageError: No entry or several entries begin so, or the prefix is no such thing.
+            UsageError: No entry or several entries fit, or `name` is no such thing.
         """
-        prefix = hash_prefix.lower()
-        if len(prefix) < SHORTEST_PREFIX or not set(prefix) <= set("0123456789abcdef"):
+        text = name.lower()
+        number = text.removeprefix(NUMBER_MARK)
+        is_number = number.isascii() and number.isdecimal()
+        is_prefix = len(text) >= SHORTEST_PREFIX and set(text) <= set("0123456789abcdef")
+        if not (is_number or is_prefix):
             raise UsageError(
-                f"{hash_prefix!r} is not the beginning of an entry hash",
-                hint=f"give at least {SHORTEST_PREFIX} hex digits",
+                f"{name!r} is neither the beginning of an entry hash nor its number",
+                hint=f"give at least {SHORTEST_PREFIX} hex digits, or the seq of `ledger log`",
             )
-        found = [entry for entry in self.entries() if entry.hash.startswith(prefix)]
-        if not found:
-            raise UsageError(f"no entry of {self.path.name} begins with {prefix}")
+        entries = list(self.entries())
+        found = [entry for entry in entries if is_prefix and entry.hash.startswith(text)]
+        if is_number and int(number) < len(entries) and entries[int(number)] not in found:
+            found.append(entries[int(number)])
         if len(found) > 1:
             listed = ", ".join(f"{entry.hash[:12]} (seq {entry.seq})" for entry in found)
-            raise UsageError(f"{prefix} is ambiguous: {listed}", hint="give more digits")
+            hint = f"give more digits, or {NUMBER_MARK}N for entry number N"
+            raise UsageError(f"{text} is ambiguous: {listed}", hint=hint)
+        if not found:
+            held = f"0 to {len(entries) - 1}" if entries else "none"
+            what = f"begins with {text}" if is_prefix else f"has the number {number}"
+            raise UsageError(f"no entry of {self.path.name} {what}; its entries: {held}")
         return found[0]
 
     def torn_bytes(self) -> int:

@@ -175,6 +175,8 @@ def _verify_stage(recipe: Recipe, export: Export) -> Stage:
         name: Input("export", LAYOUT_FILES[name]) for name in export.layouts
     }
     inputs = {"model": _trained_model(recipe), "frames": VALID_FRAMES, **layouts}
+    if recipe.md or recipe.md_benchmark is not None:  # which a useless model must not reach
+        inputs["usefulness"] = Input("evaluate", "usefulness.json")
     return _stage("verify", {"export": to_json(export)}, inputs=inputs)
 
 

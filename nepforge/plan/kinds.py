@@ -33,7 +33,7 @@ KINDS: dict[str, StageKind] = {
         ("optimizer.epochs", "optimizer.patience", "optimizer.max_minutes"),
     ),
     "evaluate": StageKind(
-        1, "nepforge.stages.evaluate:run", ("torch", "numpy", "vesin"), ("*.png",)
+        2, "nepforge.stages.evaluate:run", ("torch", "numpy", "vesin"), ("*.png",)
     ),
     "export": StageKind(1, "nepforge.stages.export:run", ("numpy",)),
     "verify": StageKind(2, "nepforge.stages.verify:run", ("torch", "numpy", "vesin", "calorine")),

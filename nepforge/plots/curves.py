@@ -83,13 +83,17 @@ class MdColumn:
     target: float | None = None
 
 
-def md_curves(path: Path, time_ps: FloatArray, columns: Sequence[MdColumn]) -> None:
+def md_curves(
+    path: Path, time_ps: FloatArray, columns: Sequence[MdColumn], counted: NDArray[np.bool_]
+) -> None:
     """Write the quantities against time, one above the other, each with its mean.
 
     Args:
         path: PNG file to write.
         time_ps: Times of the samples in ps, shape [n_samples].
         columns: The quantities, top to bottom.
+        counted: Whether a sample counts for the mean, shape [n_samples]; the line of the mean is
+            drawn over these alone, the time before them is shaded.
 
     Raises:
         ValueError: No column is given.
@@ -100,9 +104,16 @@ def md_curves(path: Path, time_ps: FloatArray, columns: Sequence[MdColumn]) -> N
         axes = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
         for panel, column in zip(axes, columns, strict=True):
             panel.plot(time_ps, column.values, color=BLUE, linewidth=0.8)
-            panel.axhline(
-                float(np.mean(column.values)), color=ORANGE, linewidth=1.1, label=_mean_text(column)
+            kept = column.values[counted]
+            panel.plot(
+                time_ps[counted][[0, -1]],
+                [float(kept.mean())] * 2,
+                color=ORANGE,
+                linewidth=1.1,
+                label=_mean_text(kept, column.unit),
             )
+            if not counted.all():
+                panel.axvspan(time_ps[0], time_ps[counted][0], color=GREY, alpha=0.15, linewidth=0)
             if column.target is not None:
                 panel.axhline(
                     column.target,
@@ -119,11 +130,11 @@ def md_curves(path: Path, time_ps: FloatArray, columns: Sequence[MdColumn]) -> N
         figure.align_ylabels(axes)
 
 
-def _mean_text(column: MdColumn) -> str:
+def _mean_text(values: FloatArray, unit: str) -> str:
     """Mean ± standard deviation, to two digits of the latter."""
-    mean, deviation = float(np.mean(column.values)), float(np.std(column.values))
+    mean, deviation = float(np.mean(values)), float(np.std(values))
     decimals = max(0, 1 - math.floor(math.log10(deviation))) if deviation > 0.0 else 3
-    text = f"mean {mean:.{decimals}f} ± {deviation:.{decimals}f} {column.unit}"
+    text = f"mean {mean:.{decimals}f} ± {deviation:.{decimals}f} {unit}"
     return text.replace("-", "−")
 
 

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from nepforge.calibration import judge_error_bars
 from nepforge.data.frame import FloatArray, Frame, load_frames
+from nepforge.events import Message
 from nepforge.formats.covariance_file import read_covariance
 from nepforge.formats.potential_file import read_potential
 from nepforge.models.potential import TrainedPotential
@@ -20,6 +21,7 @@ from nepforge.plots.calibration import calibration
 from nepforge.plots.parity import ParitySet, parity
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
+from nepforge.stages.usefulness import judge
 from nepforge.train.calibration import residuals
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.training_set import FrameSet
@@ -41,7 +43,7 @@ class SetPrediction:
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write metrics.json, groups.json, predictions_*.npz and parity_*.png.
+    """Write metrics.json, usefulness.json, groups.json, predictions_*.npz and parity_*.png.
 
     With a covariance calibration.json and calibration.png too, of the validation set.
     """
@@ -63,6 +65,11 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         np.savez(ctx.out / f"predictions_{name}.npz", **arrays)
     write_metrics(ctx.out, metrics)
     write_json(ctx.out / "groups.json", by_group)
+    sets = [load_frames(inputs[name]) for name in SETS]
+    found_useful = judge(metrics, *sets, trained.model.species)
+    found_useful.write(ctx.out)
+    for text in found_useful.warnings:
+        ctx.emit(Message("warning", text, ctx.stage))
     _plot(ctx.out, found)
     if "covariance" in inputs:
         covariance = read_covariance(inputs["covariance"], trained.parameters)

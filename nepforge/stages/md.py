@@ -16,7 +16,9 @@ from typing import Any
 
 import ase.io
 import numpy as np
+from numpy.typing import NDArray
 
+from nepforge.data.frame import FloatArray
 from nepforge.errors import StageError
 from nepforge.events import Message, StageProgress
 from nepforge.lammps.plugin import find_lammps
@@ -38,6 +40,7 @@ from nepforge.units import BAR_PER_GPA
 
 N_THERMO_LINES = 500  # in a run, about: enough for the plots, cheap to write
 EQUILIBRATION = 0.5  # leading fraction of the run that the means leave out
+MEANS = ("temperature", "pressure_bar", "density")  # columns whose means are metrics
 
 # Beyond these a run has left physics, and the numbers after it mean nothing.
 MAX_TEMPERATURE = 10.0  # in units of the temperature of the recipe ...
@@ -138,20 +141,24 @@ def _blow_up(step: int, what: str) -> StageError:
     )
 
 
+def is_late(steps: FloatArray, n_steps: int) -> NDArray[np.bool_]:
+    """Which samples count for means: those after the equilibration."""
+    late: NDArray[np.bool_] = steps >= EQUILIBRATION * n_steps
+    return late
+
+
 def _metrics(settings: MdRun, result: LammpsResult) -> dict[str, float]:
     """Means over the later part of the run; for nve also the drift of the total energy.
 
     The drift is the slope of a straight line through all samples, in eV/atom/ps.
     """
     thermo = result.thermo
-    late = thermo["step"] >= EQUILIBRATION * settings.steps
+    late = is_late(thermo["step"], settings.steps)
     n_atoms = result.timing.n_atoms
     metrics: dict[str, float] = {
         "n_atoms": n_atoms,
         "steps": settings.steps,
-        "temperature_mean": float(thermo["temperature"][late].mean()),
-        "pressure_bar_mean": float(thermo["pressure_bar"][late].mean()),
-        "density_mean": float(thermo["density"][late].mean()),
+        **{f"{name}_mean": float(thermo[name][late].mean()) for name in MEANS},
     }
     if settings.ensemble == "nve" and len(thermo["step"]) > 1:
         slope = np.polyfit(thermo["time_ps"], thermo["total_energy"] / n_atoms, 1)[0]
@@ -210,4 +217,4 @@ def _plot(path: Path, settings: MdRun, result: LammpsResult) -> None:
             settings.pressure / BAR_PER_GPA if settings.ensemble == "npt" else None,
         ),
     ]
-    md_curves(path, thermo["time_ps"], columns)
+    md_curves(path, thermo["time_ps"], columns, is_late(thermo["step"], settings.steps))

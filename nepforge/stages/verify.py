@@ -6,6 +6,7 @@ it is installed, reads nep4. A file that disagrees fails the run before any MD u
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ from nepforge.native import NativeModel
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
 from nepforge.stages.outputs import write_metrics
+from nepforge.stages.usefulness import refusal
 
 FORCE_LIMIT = 1.0e-5  # eV/Å
 ENERGY_LIMIT = 1.0e-6  # eV/atom
@@ -35,7 +37,12 @@ Evaluator = Callable[[Frame], tuple[float, FloatArray]]
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write metrics.json: the largest differences of each file and reader."""
+    """Write metrics.json: the largest differences of each file and reader.
+
+    Raises:
+        StageError: A file disagrees; or, where MD comes after ("usefulness" is among the inputs),
+            the model is no better than none.
+    """
     torch.set_num_threads(ctx.threads)
     trained = read_checkpoint(inputs["model"])
     frames = load_frames(inputs["frames"])[:N_FRAMES]
@@ -54,6 +61,20 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         text = "calorine is not installed: nep4.txt was checked by the C++ core alone"
         ctx.emit(Message("info", text, ctx.stage))
     write_metrics(ctx.out, metrics)
+    if "usefulness" in inputs:
+        _refuse_useless(json.loads(inputs["usefulness"].read_text(encoding="utf-8")))
+
+
+def _refuse_useless(content: Mapping[str, Any]) -> None:
+    """No MD with a model that knows nothing, however faithfully it was exported."""
+    reason = refusal(content)
+    if reason:
+        raise StageError(
+            f"the model is no better than none, and no MD is run with it: {reason}",
+            hint="the training diverged or learned nothing: look at the errors of its epochs, "
+            "lower the learning rate or p0_weight, train longer, or look for a wrong label with "
+            "`nepforge data check`; without [[md]] and [md_benchmark] the run ends here",
+        )
 
 
 def _core(path: Path) -> Evaluator:

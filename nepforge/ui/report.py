@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from attrs import frozen
 from rich.console import Console
 from rich.text import Text
 
 from nepforge.events import RunFinished
 from nepforge.ui.benchmark import benchmark_lines
+from nepforge.ui.run_warnings import warning_lines
 from nepforge.ui.words import ERROR_KINDS, counted, duration, number, short
 from nepforge.units import BAR_PER_GPA
 
+LEDGER = Path("ledger") / "ledger.jsonl"
 LABEL_WIDTH = 14
 CELL_WIDTH = 12
 MD_DIGITS = 4  # 300.4 K
@@ -31,14 +35,32 @@ MD_RESULTS = (
 MD_SIZE = (("n_atoms", "atoms"), ("steps", "steps"))
 
 
-def print_report(console: Console, finished: RunFinished, name: str, recipe: Path) -> None:
+@frozen
+class Typed:
+    """How a run was asked for, to print the commands that come next."""
+
+    command: str  # "nepforge run recipes/hfo2.toml --set optimizer.epochs=5"
+    workspace: Path
+    is_here: bool  # whether commands find that workspace from the current folder by themselves
+
+    @property
+    def plan(self) -> str:
+        return self.command.replace("nepforge run ", "nepforge plan ", 1)
+
+    def elsewhere(self, command: str) -> str:
+        """A command that finds its workspace by the current folder, made to find this one."""
+        folder = _relative(self.workspace)
+        return command if self.is_here else f"{command} --workspace {shlex.quote(str(folder))}"
+
+
+def print_report(console: Console, finished: RunFinished, name: str, typed: Typed) -> None:
     """Print the summary of a finished run.
 
     Args:
         console: Where to; nothing is wrapped, so that hashes and paths stay whole.
         finished: The last event of the run.
         name: Name of the recipe.
-        recipe: The recipe as the user wrote it, for the commands.
+        typed: What the user typed, for the commands that come next.
     """
     for line in [
         _headline(finished, name),
@@ -46,10 +68,11 @@ def print_report(console: Console, finished: RunFinished, name: str, recipe: Pat
         *_training(finished.metrics),
         *_md(finished.metrics, finished.folder),
         *benchmark_lines(finished.folder),
+        *warning_lines(finished.folder),
         Text(),
-        *_records(finished),
+        *_records(finished, typed.workspace),
         Text(),
-        *_next_commands(recipe),
+        *_next_commands(typed),
     ]:
         console.print(line, soft_wrap=True)
 
@@ -124,10 +147,11 @@ def _by_stage(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
     return stages
 
 
-def _records(finished: RunFinished) -> list[Text]:
+def _records(finished: RunFinished, workspace: Path) -> list[Text]:
+    book = _relative(workspace / LEDGER)
     rows = [
         ("recipe", short(finished.recipe_hash)),
-        ("run", f"{short(finished.run_hash)}, entry {finished.ledger_seq} of ledger/ledger.jsonl"),
+        ("run", f"{short(finished.run_hash)}, entry {finished.ledger_seq} of {book}"),
     ]
     if finished.folder is not None:
         rows.append(("files", f"{_relative(finished.folder)}/"))
@@ -138,11 +162,11 @@ def _records(finished: RunFinished) -> list[Text]:
     return [Text.assemble((f"  {label:{LABEL_WIDTH}}", QUIET), value) for label, value in rows]
 
 
-def _next_commands(recipe: Path) -> list[Text]:
+def _next_commands(typed: Typed) -> list[Text]:
     rows = [
-        ("nepforge ui", "curves and parameters of every run, in the browser"),
-        (f"nepforge plan {recipe}", "what a run would compute, and why"),
-        ("nepforge ledger log", "all runs on record"),
+        (typed.elsewhere("nepforge ui"), "curves and parameters of every run, in the browser"),
+        (typed.plan, "what a run would compute, and why"),
+        (typed.elsewhere("nepforge ledger log"), "all runs on record"),
     ]
     width = max(len(command) for command, _ in rows)
     return [

@@ -214,7 +214,11 @@ def test_find_takes_any_unique_beginning(ledger: Ledger) -> None:
     fill(ledger, 20)
     entries = list(ledger.entries())
     assert ledger.find(entries[7].hash[:12].upper()) == entries[7]
-    for prefix, text in [("f" * 64, "no entry"), ("xyz!", "not the beginning"), ("a", "at least")]:
+    for prefix, text in [
+        ("f" * 64, "no entry"),
+        ("xyz!", "neither the beginning"),
+        ("a", "at least"),
+    ]:
         with pytest.raises(UsageError, match=text):
             ledger.find(prefix)
 
@@ -242,3 +246,32 @@ def test_line_that_does_not_fit_is_taken_back(
     with pytest.raises(NepforgeError, match="only 30 of"):
         ledger.append("test", {"text": "x" * 100})
     assert ledger.path.read_bytes() == before
+
+
+def test_find_takes_the_number_of_an_entry(ledger: Ledger) -> None:
+    """As `ledger log` shows it; one that is not there is said with those that are."""
+    fill(ledger, 20)
+    entries = list(ledger.entries())
+    for name in ("0", "7", "19", "seq:7", "007"):
+        assert ledger.find(name) == entries[int(name.removeprefix("seq:"))]
+    for name in ("20", "seq:4000", "999"):
+        with pytest.raises(UsageError, match="its entries: 0 to 19"):
+            ledger.find(name)
+
+
+def test_digits_that_are_a_number_and_a_beginning_must_fit_one_entry(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With beginnings of one digit, so that few entries are enough; seq: decides."""
+    monkeypatch.setattr("nepforge.ledger.log.SHORTEST_PREFIX", 1)
+    fill(ledger, 40)
+    entries = list(ledger.entries())
+    both = next(
+        str(number)
+        for number in range(10)
+        if any(e.hash.startswith(str(number)) and e.seq != number for e in entries)
+    )
+    with pytest.raises(UsageError, match="is ambiguous") as caught:
+        ledger.find(both)
+    assert "seq:N" in caught.value.hint
+    assert ledger.find(f"seq:{both}") == entries[int(both)]

@@ -43,16 +43,17 @@ def test_md_curves_are_stacked(tmp_path: Path) -> None:
     """One panel a quantity."""
     time_ps = np.linspace(0.0, 1.0, 20)
     column = MdColumn("Temperature", "K", 300.0 + np.sin(time_ps), target=300.0)
-    md_curves(tmp_path / "one.png", time_ps, [column])
-    md_curves(tmp_path / "three.png", time_ps, [column] * 3)
+    late = time_ps > 0.5
+    md_curves(tmp_path / "one.png", time_ps, [column], late)
+    md_curves(tmp_path / "three.png", time_ps, [column] * 3, late)
     assert _height(tmp_path / "three.png") > 2 * _height(tmp_path / "one.png")
 
 
 def test_the_mean_has_the_digits_that_its_spread_allows() -> None:
     """The standard deviation is shown to two digits, the mean to the same decimal."""
     values = np.array([-9.5134, -9.5114])
-    assert _mean_text(MdColumn("Energy", "eV", values)) == "mean −9.5124 ± 0.0010 eV"
-    assert _mean_text(MdColumn("Volume", "Å³", np.array([10.0, 10.0]))) == "mean 10.000 ± 0.000 Å³"
+    assert _mean_text(values, "eV") == "mean −9.5124 ± 0.0010 eV"
+    assert _mean_text(np.array([10.0, 10.0]), "Å³") == "mean 10.000 ± 0.000 Å³"
 
 
 def test_atomic_energies_alone_are_drawn(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 from nepforge.events import RunFinished
 from nepforge.ui.mode import console_for
-from nepforge.ui.report import print_report
+from nepforge.ui.report import Typed, print_report
 
 from .events import finished
 
@@ -35,9 +36,13 @@ next
 """
 
 
-def _report(event: RunFinished) -> str:
+COMMAND = "nepforge run recipes/hfo2.toml"
+
+
+def _report(event: RunFinished, root: Path | None = None) -> str:
     stream = io.StringIO()
-    print_report(console_for(stream, {}), event, "hfo2", Path("recipes/hfo2.toml"))
+    typed = Typed(COMMAND, Path.cwd() if root is None else root, is_here=root is None)
+    print_report(console_for(stream, {}), event, "hfo2", typed)
     return stream.getvalue()
 
 
@@ -72,3 +77,32 @@ def test_a_run_without_errors_or_md_has_no_empty_tables() -> None:
     """A recipe may stop before it evaluates anything."""
     event = RunFinished("finished", "a" * 64, "b" * 64, 0, 1.0, {}, None, computed=1)
     assert "RMSE" not in _report(event)
+
+
+def test_a_run_of_another_workspace_prints_commands_that_find_it(tmp_path: Path) -> None:
+    """`ui` and `ledger log` look from the current folder, `plan` from the recipe."""
+    text = _report(finished(tmp_path), tmp_path / "my runs")
+    assert f"  nepforge ui --workspace '{tmp_path}/my runs' " in text
+    assert f"  nepforge ledger log --workspace '{tmp_path}/my runs' " in text
+    assert "  nepforge plan recipes/hfo2.toml " in text
+    assert f"entry 12 of {tmp_path}/my runs/ledger/ledger.jsonl" in text
+    below = _report(finished(tmp_path), Path.cwd() / "recipes")
+    assert "  nepforge ledger log --workspace recipes " in below
+    assert "entry 12 of recipes/ledger/ledger.jsonl" in below
+
+
+def test_warnings_are_said_again_at_the_end(tmp_path: Path) -> None:
+    """Of the data and of the model, also of stages that came from the cache."""
+    for stage, name, content in (
+        (
+            "data",
+            "report.json",
+            {"findings": [{"level": "warning", "code": "absent-element", "text": "Si: no atom"}]},
+        ),
+        ("evaluate", "usefulness.json", {"warnings": ["force RMSE 2 is not below 1"]}),
+    ):
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / name).write_text(json.dumps(content))
+    text = _report(finished(tmp_path))
+    assert "  warning       Si: no atom\n" in text
+    assert "  warning       force RMSE 2 is not below 1\n" in text
