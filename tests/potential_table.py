@@ -12,7 +12,6 @@ from ase.data import chemical_symbols
 from tests.nep_files import NepFile
 
 COUNTS = (1, 2, 3, 4, 5, 8, 16, 89)
-FEWEST_MIXED = 5  # species that share vectors
 UNEP = ("Ag", "Al", "Au", "Cr", "Cu", "Mg", "Mo", "Ni",
         "Pb", "Pd", "Pt", "Ta", "Ti", "V", "W", "Zr")  # fmt: skip
 NEP89 = (*chemical_symbols[1:84], *chemical_symbols[89:95])  # H..Bi, Ac..Pu

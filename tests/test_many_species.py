@@ -6,7 +6,7 @@ without neighbours, dimers and cells of one atom are where lists are empty or sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from nepforge.data.neighbors import find_neighbors
 from nepforge.formats.nep_txt import read_nep_text
 from nepforge.native import NativeModel, StructureResult, instruction_sets
 from tests.nep_files import NepFile, Structure
-from tests.potential_table import POTENTIALS, PUBLIC, UNEP
+from tests.potential_table import COUNTS, POTENTIALS, PUBLIC, UNEP
 from tests.structure_table import empty, gathered, structures
 
 ALL = {**POTENTIALS, **PUBLIC}
@@ -34,9 +34,15 @@ MOST_FLEXIBLE = 10  # species of a model with flexible ZBL that calorine reads
 Written = Callable[[NepFile], Path]
 
 
-def over(names: Iterable[str]) -> list[Any]:
-    """Names of potentials as parameters; all but one of the large models are slow."""
-    slow = [name for name in names if len(ALL[name].species) > len(UNEP) and name != QUICK]
+def over(names: Iterable[str], counts: Sequence[int] = COUNTS) -> list[Any]:
+    """Names of potentials as parameters: slow are all but one of the large models, and those of
+    other numbers of species than `counts`."""
+    slow = [
+        name
+        for name in names
+        if name != QUICK
+        and (len(ALL[name].species) > len(UNEP) or len(ALL[name].species) not in counts)
+    ]
     return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in names]
 
 
@@ -102,7 +108,7 @@ def test_every_instruction_set_gives_the_numbers_of_torch(name: str, written: Wr
             assert_same(evaluated(model, structure), expected[label], f"{label}, {instruction_set}")
 
 
-@pytest.mark.parametrize("name", over(POTENTIALS))
+@pytest.mark.parametrize("name", over(POTENTIALS, (3, 5)))
 def test_the_core_gives_the_numbers_of_calorine(name: str, written: Written) -> None:
     """An independent code reads NEP4 files alone: the sizes of each potential with its networks."""
     calculators = pytest.importorskip("calorine.calculators")

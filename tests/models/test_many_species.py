@@ -27,6 +27,7 @@ TABLE = {
     for name, file in {**POTENTIALS, **SHORT_ANGULAR_CUTOFF}.items()
     if len(file.species) <= len(UNEP)
 }
+QUICK = (3, 5)  # numbers of species; the others are slow together
 LONE = [
     Frame(np.array([8]), np.zeros((1, 3)), np.zeros((3, 3)), pbc=(False, False, False)),
     Frame(np.array([72, 8]), np.array([[1.0, 2.0, 3.0], [20.0, 0.0, 1.0]]), 40.0 * np.eye(3)),
@@ -43,7 +44,13 @@ def assert_same(found: Moments, expected: Moments) -> None:
     torch.testing.assert_close(found.angular, expected.angular, rtol=EXACT, atol=EXACT)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if len(file.species) in QUICK else pytest.mark.slow)
+        for name, file in TABLE.items()
+    ],
+)
 def test_compiled_kernels_equal_torch(name: str, tmp_path: Path) -> None:
     """Moments, their changes, forces and virials, for all structures of the table in one batch."""
     model = read_nep_text(TABLE[name].write(tmp_path / "nep.txt")).trained.model

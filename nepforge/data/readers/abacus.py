@@ -84,7 +84,8 @@ def _read_line(line: str, stream: Iterator[str], log: _Log) -> None:
     elif name == "lattice constant (Bohr)":
         log.unit = Bohr * float(to_floats([value], f"{log.source}: {name}")[0])
     elif name == "Volume (A^3)":
-        log.volume = float(to_floats(value.split()[:1], f"{log.source}: {name}")[0])
+        first = (value.split() or [""])[0]
+        log.volume = float(to_floats([first], f"{log.source}: {name}")[0])
     elif text.startswith("Lattice vectors:"):
         log.cell = log.unit * _rows(stream, 3, 0, f"{log.source}: lattice vectors")
     elif text.startswith(("DIRECT COORDINATES", "CARTESIAN COORDINATES")):
