@@ -16,6 +16,7 @@ from nepforge.errors import DataError, UsageError
 
 MOST_THREADS = 4096  # more than any machine has; OpenMP would try to start them
 LARGEST_NUMBER = 2**31 - 1  # of C's int; which are elements is for the model to say
+FARTHEST = 1.0e9  # Å: wrapped into a periodic cell, 1e-7 Å of such a position are lost
 LONGEST_SKIN = 100.0  # Å, as no cutoff is longer
 
 FloatArray = NDArray[np.float64]
@@ -73,8 +74,8 @@ def checked_structure(
         pbc: Which directions are periodic.
 
     Raises:
-        DataError: A wrong shape, something that is no number or not finite, or an atomic number
-            that is no whole number.
+        DataError: A wrong shape, something that is no number or not finite, an atomic number that
+            is no whole number, or a position too far away for a periodic cell.
     """
     atomic_numbers = _atomic_numbers(numbers)
     places, vectors = _real("positions", positions), _real("cell", cell)
@@ -91,7 +92,14 @@ def checked_structure(
         raise DataError(f"the position of atom {atom} is not finite: {places[atom].tolist()}")
     if not np.isfinite(vectors).all():
         raise DataError(f"the cell is not finite: {vectors.tolist()}")
-    return StructureArrays(atomic_numbers, places, vectors, _flags(pbc))
+    periodic = _flags(pbc)
+    if periodic.any() and n_atoms and np.abs(places).max() >= FARTHEST:
+        atom = int(np.argmax(np.abs(places).max(axis=1)))
+        raise DataError(
+            f"the position of atom {atom} is {places[atom].tolist()}: beyond {FARTHEST:g} Å its "
+            "place in a periodic cell is lost in rounding"
+        )
+    return StructureArrays(atomic_numbers, places, vectors, periodic)
 
 
 def _array(name: str, values: object, kinds: str, expected: str) -> NDArray[Any]:

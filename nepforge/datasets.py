@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from attrs import evolve, frozen
 
 from nepforge.data.copies import group_copies
 from nepforge.data.doctor import DataSet
+from nepforge.data.doctor.examine import find_unconverged
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
 from nepforge.data.frame import Frame
@@ -25,6 +26,7 @@ from nepforge.data.readers.names import short_names
 from nepforge.data.readers.options import USUAL_NAMES, LabelNames, no_notice
 from nepforge.data.select import Describe, Selected
 from nepforge.data.select import select as select_frames
+from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
@@ -40,7 +42,8 @@ class Reading:
     """How files are read: `part` of folders that have train/ and valid/ below them, `file_format`
     in place of the one told by name and content, `species` of LAMMPS types 1, 2, ..., `group_by`
     the info key of extended XYZ that is kept, `labels` the names, units and signs of labels.
-    `notice` is told what the readers left out."""
+    `notice` is told what the readers left out. `unconverged`: whether frames whose electronic steps
+    did not converge are kept, or left out with a notice."""
 
     part: str = ""
     file_format: str = ""
@@ -48,6 +51,7 @@ class Reading:
     group_by: str = ""
     notice: Callable[[str], None] = no_notice
     labels: LabelNames = USUAL_NAMES
+    unconverged: Literal["keep", "leave-out"] = "keep"
 
 
 def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
@@ -59,7 +63,14 @@ def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
             is asked for.
     """
     names = _names(paths)
-    return [frame for path in paths for frame in _read(path, reading, names)]
+    frames = [frame for path in paths for frame in _read(path, reading, names)]
+    if reading.unconverged == "keep":
+        return frames
+    kept, left_out = leave_out_unconverged(frames)
+    if left_out:
+        found = next(find_unconverged(DataSet(kept, left_out=left_out)))
+        reading.notice(found.text)
+    return kept
 
 
 def load_sets(
@@ -83,7 +94,12 @@ def load_sets(
             valid += _read(path, evolve(reading, part=VALID), names)
     for path in validation:
         valid += _read(path, evolve(reading, part=VALID), names)
-    return DataSet(train, valid, reading.species, notices=tuple(notices))
+    left_out: list[Frame] = []
+    if reading.unconverged == "leave-out":
+        train, of_train = leave_out_unconverged(train)
+        valid, of_valid = leave_out_unconverged(valid)
+        left_out = [*of_train, *of_valid]
+    return DataSet(train, valid, reading.species, notices=tuple(notices), left_out=left_out)
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
@@ -246,6 +262,7 @@ class Summary:
     force_max: float | None  # eV/Å, length of a force
     pressure_gpa: tuple[float, float] | None  # tr W / (3V), without the kinetic part
     n_without: dict[str, int]  # energy, forces, virial -> frames that lack it
+    n_unconverged: int  # frames whose electronic steps did not converge
 
 
 def summarize(frames: Sequence[Frame]) -> list[Summary]:
@@ -270,6 +287,7 @@ def _summary(name: str, frames: Sequence[Frame]) -> Summary:
             label: sum(getattr(frame, label) is None for frame in frames)
             for label in ("energy", "forces", "virial")
         },
+        n_unconverged=sum(not frame.converged for frame in frames),
     )
 
 

@@ -72,7 +72,10 @@ class LockTimeoutError(NepforgeError):
 
 
 class InterruptedRunError(NepforgeError):
-    """Ctrl-C (130) or SIGTERM (143): the run stopped at a clean place and can be resumed."""
+    """Ctrl-C (130), SIGTERM (143) or a closed terminal (129): the run stopped at a clean place.
+
+    It can be resumed.
+    """
 
     def __init__(self, message: str, *, exit_code: int = 130, hint: str = "") -> None:
         super().__init__(message, hint=hint)

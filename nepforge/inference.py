@@ -69,6 +69,7 @@ class Predicted:
             forces=self.forces,
             virial=self.virial,
             atomic_energy=self.energies,
+            converged=True,
         )
 
 

@@ -11,7 +11,7 @@ ZBL = NepFile("nep4_zbl", zbl="1.0 2.0")
 FLEXIBLE = NepFile("nep4_zbl", zbl="0 0")
 TYPE_WISE = NepFile(cutoff="5.0 4.5 4.0 3.0")
 THREE = NepFile(species=("Si", "O", "H"))
-FACTORS = "no factors behind the neighbour counts: use_typewise_cutoff of GPUMD 3.9.5 to 4.6"
+FACTORS = "factors of use_typewise_cutoff .* of GPUMD 3.9.5 to 4.6, .* train it again with 4.7"
 
 Edit = Callable[[list[str]], list[str]]
 

@@ -24,8 +24,8 @@ def structures(file: NepFile) -> dict[str, Structure]:
     first, last = file.species[0], file.species[-1]
     radial, angular = file.pair_cutoff(first, last)
     crystal = random_structure(file.seed, species=tuple(_drawn(file, 8, rng)))
-    slab_cell = crystal.cell.copy()
-    slab_cell[2] = [0.0, 0.0, BOX]
+    slab = repeated(crystal, (2, 2, 1))  # wider than the cutoffs: no lone atom sees its images
+    slab_cell = np.vstack([slab.cell[:2], [0.0, 0.0, BOX]])
     dimer = [[0.0, 0.0, 0.0], [0.6 * angular, 0.0, 0.0]]
     found = {
         "crystal": crystal,
@@ -33,8 +33,8 @@ def structures(file: NepFile) -> dict[str, Structure]:
             _drawn(file, 1, rng), np.zeros((1, 3)), 2.9 * np.eye(3) + 0.3 * np.eye(3, k=-1)
         ),
         "slab and a lone atom": Structure(
-            np.append(crystal.numbers, atomic_numbers[last]),
-            np.concatenate([crystal.positions, FAR]),
+            np.append(slab.numbers, atomic_numbers[last]),
+            np.concatenate([slab.positions, FAR]),
             slab_cell,
         ),
         "cluster": Structure(crystal.numbers, crystal.positions, BOX * np.eye(3)),
@@ -57,6 +57,16 @@ def structures(file: NepFile) -> dict[str, Structure]:
     for name, distance in distances.items():
         found[f"dimer {name}"] = _in_box(pair, [[0.0, 0.0, 0.0], [0.0, distance, 0.0]])
     return found
+
+
+def repeated(one: Structure, counts: tuple[int, int, int]) -> Structure:
+    """A supercell, cell after cell."""
+    shifts = np.argwhere(np.ones(counts)) @ one.cell
+    return Structure(
+        np.tile(one.numbers, len(shifts)),
+        np.concatenate([one.positions + shift for shift in shifts]),
+        np.array(counts)[:, None] * one.cell,
+    )
 
 
 def gathered(of_file: dict[str, Structure]) -> tuple[Structure, list[str]]:

@@ -130,8 +130,15 @@ def test_a_lone_atom_has_the_energy_of_a_zero_descriptor(name: str, written: Wri
     file = ALL[name]
     native = NativeModel(written(file))
     of_file = structures(file)
-    for label, place in {"alone": 0, "first": 0, "between": 1, "last": 2}.items():
-        structure = of_file[label if label == "alone" else f"lone atom {label}"]
+    places = {
+        "alone": 0,
+        "lone atom first": 0,
+        "lone atom between": 1,
+        "lone atom last": 2,
+        "slab and a lone atom": -1,
+    }
+    for label, place in places.items():
+        structure = of_file[label]
         found = evaluated(native, structure)
         expected = file.lone_energy(chemical_symbols[structure.numbers[place]])
         assert found.energies[place] == pytest.approx(expected, rel=0, abs=1.0e-12)

@@ -15,7 +15,6 @@ using Vector = std::array<double, 3>;
 
 constexpr double coincident = 1e-6;      // Å: no potential has a meaning below
 constexpr double flat = 1e-9;            // volume of a cell in units of the product of its edges
-constexpr double farthest = 1e9;         // Å outside a periodic cell; 1e-7 Å are lost beyond
 constexpr double most_images = 1e8;      // a few gigabytes; no structure of matter needs them
 constexpr double bins_per_cutoff = 2.0;  // thinner bins hold fewer atoms in vain, but are more
 constexpr double n_bins_per_atom = 8.0;  // at most, so that a sparse system does not fill memory
@@ -90,11 +89,6 @@ Lattice complete(const Cell& cell) {
   return lattice;
 }
 
-[[noreturn]] void refuse_far(int atom) {
-  throw StructureError("the position of atom " + std::to_string(atom) +
-                       " is more than 1e9 Å outside the periodic cell: its digits are lost");
-}
-
 /// The structure with its images, under construction.
 class Images {
  public:
@@ -113,7 +107,6 @@ class Images {
       for (int axis = 0; axis < 3; ++axis) {
         if (!cell.periodic[axis]) continue;
         const double shift = -std::floor(fraction[axis]);
-        if (!(std::abs(shift) * length(lattice.vectors[axis]) < farthest)) refuse_far(atom);
         fraction[axis] += shift;
         for (int idx = 0; idx < 3; ++idx) position[idx] += shift * lattice.vectors[axis][idx];
       }

@@ -229,11 +229,10 @@ void check_factors(const ModelFile& file, const Words& words) {
   }
   if (used) {
     file.fail_here(
-        "no factors behind the neighbour counts: use_typewise_cutoff of GPUMD 3.9.5 to 4.6 "
-        "(radial, "
-        "angular, ZBL) is not evaluated; run the file with such a GPUMD, or train it again with "
-        "4.7 "
-        "or newer and a pair of cutoffs for each species");
+        "two cutoffs and two neighbour counts; the last three are factors of use_typewise_cutoff "
+        "(radial, angular, ZBL) of GPUMD 3.9.5 to 4.6, which nobody else evaluates: run the file "
+        "with such a GPUMD, or train it again with 4.7 or newer and a pair of cutoffs for each "
+        "species");
   }
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
 from nepforge.cli_errors import answer_json, debug_option
 from nepforge.commands.label_options import label_options, prefixed_label_options
-from nepforge.commands.options import json_option
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +73,15 @@ group_option = click.option(
 )
 
 
+unconverged_option = click.option(
+    "--unconverged",
+    type=click.Choice(["leave-out", "keep"]),
+    default="leave-out",
+    show_default=True,
+    help="What becomes of frames whose electronic steps did not converge.",
+)
+
+
 @click.group()
 def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
@@ -95,6 +104,7 @@ def data() -> None:
 @click.option("--species", default="", metavar="Hf,O", help="Of the model, and of LAMMPS types.")
 @from_option
 @label_options
+@unconverged_option
 @json_option
 @debug_option
 def check(
@@ -103,6 +113,7 @@ def check(
     cutoff: float | None,
     species: str,
     file_format: str,
+    unconverged: Literal["leave-out", "keep"],
     as_json: bool,
     labels: LabelNames,
 ) -> None:
@@ -116,7 +127,8 @@ def check(
     from nepforge.data.doctor import examine
     from nepforge.datasets import load_sets
 
-    sets = load_sets(files, validation, _reading(file_format, species, labels))
+    reading = _reading(file_format, species, labels, unconverged=unconverged)
+    sets = load_sets(files, validation, reading)
     findings = examine(attrs.evolve(sets, cutoff=cutoff))
     if as_json:
         content = {"v": 1, "n_train": len(sets.train), "n_valid": len(sets.valid)}
@@ -156,7 +168,7 @@ def show(
         sets = load_sets(files, (), reading)
         frames = sets.frames
         for text in sets.notices:
-            _say(text)
+            say_notice(text)
     summaries = summarize(frames)
     if as_json:
         click.echo(json.dumps({"v": 1, "files": [attrs.asdict(summary) for summary in summaries]}))
@@ -175,6 +187,7 @@ def show(
 @part_option
 @group_option
 @label_options
+@unconverged_option
 @debug_option
 def convert(
     files: Sequence[Path],
@@ -187,6 +200,7 @@ def convert(
     part: str | None,
     group_by: str,
     labels: LabelNames,
+    unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Write the frames of all files IN into one new file or folder OUT.
 
@@ -194,7 +208,7 @@ def convert(
     """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, labels, part, group_by)
+    reading = _reading(file_format, species, labels, part, group_by, unconverged)
     frames = convert_files(
         files, out, to or "", reading=reading, shuffle_seed=seed if shuffle else None
     )
@@ -210,6 +224,7 @@ def convert(
 @part_option
 @group_option
 @label_options
+@unconverged_option
 @debug_option
 def merge(
     files: Sequence[Path],
@@ -220,6 +235,7 @@ def merge(
     part: str | None,
     group_by: str,
     labels: LabelNames,
+    unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Write the frames of all files IN into OUT, each structure once.
 
@@ -228,7 +244,7 @@ def merge(
     """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, labels, part, group_by)
+    reading = _reading(file_format, species, labels, part, group_by, unconverged)
     frames = convert_files(files, out, to or "", reading=reading, drop_copies=True)
     click.echo(f"wrote {len(frames)} different frames to {out}")
 
@@ -250,6 +266,7 @@ def merge(
 @part_option
 @group_option
 @label_options
+@unconverged_option
 @debug_option
 def split(
     files: Sequence[Path],
@@ -262,6 +279,7 @@ def split(
     part: str | None,
     group_by: str,
     labels: LabelNames,
+    unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Split the frames of all files IN into train and valid below the new folder OUT.
 
@@ -269,7 +287,7 @@ def split(
     """
     from nepforge.datasets import split as split_files
 
-    reading = _reading(file_format, species, labels, part, group_by)
+    reading = _reading(file_format, species, labels, part, group_by, unconverged)
     parts = split_files(files, out, ratio, seed, to, reading=reading)
     click.echo(f"wrote {len(parts.train)} frames for training, {len(parts.valid)} for validation")
 
@@ -370,6 +388,7 @@ def _reading(
     labels: LabelNames,
     part: str | None = None,
     group_by: str = "",
+    unconverged: Literal["leave-out", "keep"] = "keep",
 ) -> Reading:
     from nepforge.datasets import Reading
     from nepforge.recipe.tables import SYMBOLS
@@ -378,13 +397,7 @@ def _reading(
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
-    return Reading(part or "", file_format, symbols, group_by, _say, labels)
-
-
-def _say(text: str) -> None:
-    """What a reader left out, beside the output of the command."""
-    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
-    click.echo(text, err=True)
+    return Reading(part or "", file_format, symbols, group_by, say_notice, labels, unconverged)
 
 
 def _findings_text(findings: Sequence[Finding]) -> str:
@@ -417,7 +430,7 @@ def _summary_cells(summary: Summary) -> list[str]:
     formulas = ", ".join(f"{formula} ({n})" for formula, n in shown)
     return [
         summary.name,
-        str(summary.n_frames),
+        _frames_text(summary),
         str(low) if low == high else f"{low}..{high}",
         _range_text(summary.volume, 2),
         _range_text(summary.energy, 3),
@@ -426,6 +439,11 @@ def _summary_cells(summary: Summary) -> list[str]:
         _range_text(summary.pressure_gpa, 1),
         f"{formulas} and {more} more" if more else formulas,
     ]
+
+
+def _frames_text(summary: Summary) -> str:
+    unconverged = f" ({summary.n_unconverged} unconverged)" if summary.n_unconverged else ""
+    return f"{summary.n_frames}{unconverged}"
 
 
 def _range_text(values: tuple[float, float] | None, decimals: int) -> str:

@@ -10,7 +10,7 @@ import rich_click as click
 
 from nepforge.cli_errors import debug_option
 from nepforge.commands.model import from_option, part_option, species_option, threads_option
-from nepforge.commands.options import json_option
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 
 
@@ -48,7 +48,7 @@ def deviation(
             hint="nepforge deviation MODEL MODEL... STRUCTURE",
         )
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
-    frames = load([structure], Reading(part or "", file_format, symbols))
+    frames = load([structure], Reading(part or "", file_format, symbols, notice=say_notice))
     found = deviations(models, frames, threads=threads)
     if as_json:
         for entry in found:

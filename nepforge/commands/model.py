@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
-from nepforge.commands.options import json_option
+from nepforge.commands.label_options import label_options
+from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.frame import Frame
+    from nepforge.data.readers.options import LabelNames
     from nepforge.inference import Predicted
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -112,11 +114,27 @@ def _as_in_pwmlff(words: Sequence[str]) -> tuple[list[Path], str, str]:
     return [Path(name) for name in words], "", ""
 
 
-def _frames(paths: Sequence[Path], file_format: str, species: str, part: str | None) -> list[Frame]:
+def _frames(
+    paths: Sequence[Path],
+    file_format: str,
+    species: str,
+    part: str | None,
+) -> list[Frame]:
     from nepforge.datasets import Reading, load
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
-    return load(paths, Reading(part or "", file_format, symbols))
+    return load(paths, Reading(part or "", file_format, symbols, notice=say_notice))
+
+
+def _labelled_frames(
+    paths: Sequence[Path], file_format: str, species: str, part: str | None, labels: LabelNames
+) -> list[Frame]:
+    """As `_frames`, without those whose labels did not converge."""
+    from nepforge.datasets import Reading, load
+
+    symbols = tuple(word.strip() for word in species.split(",")) if species else ()
+    given = Reading(part or "", file_format, symbols, "", say_notice, labels, "leave-out")
+    return load(paths, given)
 
 
 def _table_text(predicted: Sequence[Predicted]) -> str:
@@ -179,6 +197,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 @part_option
 @uncertainty_option
 @threads_option
+@label_options
 @json_option
 @debug_option
 def test(
@@ -191,10 +210,12 @@ def test(
     uncertainty: bool,
     threads: int,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
-    Energies and virials are per atom. Labels that a frame lacks count nowhere. With --uncertainty
+    Energies and virials are per atom. Labels that a frame lacks count nowhere, nor do frames whose
+    electronic steps did not converge. With --uncertainty
     the errors are also compared with the standard deviations that were predicted for them.
 
     `nepforge test nep_test.json` takes model and data from an input of PWMLFF or MatPL and writes
@@ -204,7 +225,7 @@ def test(
     from nepforge.inference import infer as run_model
 
     if data:
-        frames = _frames(data, file_format, species, part)
+        frames = _labelled_frames(data, file_format, species, part, labels)
     else:
         model, frames = _named_in(model, species)
         output = output or Path("test_result")

@@ -34,3 +34,9 @@ def here(workspace: Path | None) -> Path:
     from nepforge.ledger.workspace import find_workspace
 
     return workspace.resolve() if workspace else find_workspace(Path.cwd() / "recipe.toml")
+
+
+def say_notice(text: str) -> None:
+    """What a reader or writer left out, beside the output of the command."""
+    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
+    click.echo(text, err=True)

@@ -82,6 +82,8 @@ def save_frames(path: Path, frames: Sequence[Frame]) -> None:
                 for f in frames
             ]
         )
+    if not all(f.converged for f in frames):
+        arrays["converged"] = np.array([f.converged for f in frames], dtype=bool)
     np.savez(path, **arrays)
 
 
@@ -110,6 +112,7 @@ def load_frames(path: Path) -> list[Frame]:
                 atomic_energy=_known(arrays["atomic_energy"][atoms])
                 if "atomic_energy" in arrays
                 else None,
+                converged=bool(arrays["converged"][idx]) if "converged" in arrays else True,
             )
         )
     return frames

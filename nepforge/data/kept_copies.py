@@ -18,7 +18,8 @@ MOST_NAMES = 5  # in one notice
 def kept_copies(groups: Sequence[Sequence[Frame]], notice: Callable[[str], None]) -> list[Frame]:
     """One frame of each group of copies: the first with the most labels, as it is.
 
-    Where labels of copies contradict each other the first labelled one stays. Labels are never put
+    Where labels of copies contradict each other the first labelled one stays, one that did not
+    converge only when there is no other. Labels are never put
     together from several frames: nobody knows whether they are of one calculation. `notice` is told
     of contradictions and of labels that only a copy has which is left out.
     """
@@ -34,6 +35,7 @@ def _kept(group: Sequence[Frame], contradictions: list[str], lost: list[str]) ->
     labelled = [frame for frame in group if _n_labels(frame)]
     if not labelled:
         return group[0]
+    labelled.sort(key=lambda frame: not frame.converged)  # those that did not converge last
     first = labelled[0]
     found = [(other, words) for other in labelled[1:] if (words := _contradiction(first, other))]
     contradictions += [f"{first.source} and {other.source} ({words})" for other, words in found]

@@ -269,9 +269,10 @@ def _check_factors(text: TextLines, words: Sequence[str]) -> None:
         text.fail_here("cutoffs, two neighbour counts and factors")
     if any(factors):
         text.fail_here(
-            "no factors behind the neighbour counts: use_typewise_cutoff of GPUMD 3.9.5 to 4.6 "
-            "(radial, angular, ZBL) is not evaluated; run the file with such a GPUMD, or train it "
-            "again with 4.7 or newer and a pair of cutoffs for each species"
+            "two cutoffs and two neighbour counts; the last three are factors of "
+            "use_typewise_cutoff (radial, angular, ZBL) of GPUMD 3.9.5 to 4.6, which nobody else "
+            "evaluates: run the file with such a GPUMD, or train it again with 4.7 or newer and a "
+            "pair of cutoffs for each species"
         )
 
 

@@ -102,6 +102,8 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
         "seed": stage_seed(loaded.recipe.seed, "data"),
     }
     table["data"] |= _baseline(data) | _selection(data) | _labels(data)
+    if data.unconverged == "keep":
+        table["data"]["unconverged"] = "keep"
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}

@@ -31,6 +31,9 @@ IGNORED = {  # keyword -> why it has no counterpart
     "lambda_1": "regularisation: the covariance of the Kalman filter does it",
     "lambda_2": "regularisation: the covariance of the Kalman filter does it",
     "lambda_shear": "all nine components of the virial weigh the same",
+    "import_q_scaler": "start_from takes it with the model",
+    "seed": "the recipe has a seed of its own",
+    "checkpoint": "the best epoch is kept",
     "force_delta": "small forces weigh as much as large ones",
     "type_weight": "write its numbers as optimizer.force_weights",
     "sigma0": "of the evolution strategy",
@@ -171,7 +174,7 @@ def _zero(what: str) -> Callable[[_Line, Settings], None]:
     """A keyword that may only say 0."""
 
     def take(line: _Line, _settings: Settings) -> None:
-        if any(line.integers(1, 4)):
+        if any(line.numbers(1, 4)):
             raise line.refused(f"asks for {what}, which are not trained here", "GPUMD trains them")
 
     return take
@@ -254,12 +257,22 @@ def _fine_tune(line: _Line, settings: Settings) -> None:
     settings.values["start_from"] = json.dumps(line.words[0])
 
 
+def _typewise_cutoff(line: _Line, _settings: Settings) -> None:
+    raise line.refused(
+        "cutoffs made of covalent radii (GPUMD 3.9.5 to 4.6) are not trained here",
+        "write the two cutoffs of each species behind `cutoff`, as GPUMD 4.7 and newer have it",
+    )
+
+
 USED: Mapping[str, Callable[[_Line, Settings], None]] = {
     "type": _type,
     "version": _version,
     "model_type": _zero("dipoles, polarizabilities or temperatures"),
     "mode": _zero("dipoles, polarizabilities or temperatures"),
+    "train_mode": _zero("dipoles or polarizabilities"),
     "charge_mode": _zero("charges"),
+    "loss_mode": _zero("errors divided by standard deviations"),
+    "lambda_d": _zero("energy differences"),
     "prediction": _prediction,
     "cutoff": _cutoff,
     "n_max": _pair("n_max"),
@@ -267,6 +280,7 @@ USED: Mapping[str, Callable[[_Line, Settings], None]] = {
     "l_max": _l_max,
     "neuron": _neuron,
     "zbl": _zbl,
+    "use_typewise_cutoff": _typewise_cutoff,
     "use_typewise_cutoff_zbl": _typewise_zbl,
     "lambda_e": _weight,
     "lambda_f": _weight,

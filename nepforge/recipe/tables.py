@@ -126,6 +126,7 @@ class Data:
     energy_baseline: Mapping[Symbol, float] | None = None  # eV of one atom; fitted when not given
     select: Select | None = None
     labels: Labels | None = None  # names, units and signs in extended XYZ
+    unconverged: Literal["leave-out", "keep"] | None = None  # leave-out when not given
 
 
 @frozen(kw_only=True)

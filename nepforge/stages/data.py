@@ -17,6 +17,7 @@ from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
 from nepforge.data.readers.options import LabelNames
 from nepforge.data.select import Selected, select, select_by_conditions
+from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.events import Message
 from nepforge.stages.checked_split import checked
 from nepforge.stages.context import StageContext
@@ -36,12 +37,18 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     notices: list[str] = []
     train = _read("train", data, inputs, notices.append)
     valid = _read("validation", data, inputs, notices.append)
+    left_out: list[Frame] = []
+    if data.get("unconverged") != "keep":
+        train, of_train = leave_out_unconverged(train)
+        valid, of_valid = leave_out_unconverged(valid)
+        left_out = [*of_train, *of_valid]
     selection: dict[str, Any] = {}
     if "select" in data:
-        of_train, of_valid = _select(train, valid, table, ctx)
-        train, valid = of_train.frames, of_valid.frames
-        selection = {"train": of_train.left_out, "validation": of_valid.left_out}
-    found = examine(DataSet(train, valid, tuple(data["species"]), notices=tuple(notices)))
+        chosen, of_validation = _select(train, valid, table, ctx)
+        train, valid = chosen.frames, of_validation.frames
+        selection = {"train": chosen.left_out, "validation": of_validation.left_out}
+    species = tuple(data["species"])
+    found = examine(DataSet(train, valid, species, notices=tuple(notices), left_out=left_out))
     split, findings = checked(table, inputs, train, valid, found)
     for finding in findings:
         ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))

@@ -77,6 +77,33 @@ def test_infer_writes_labels_that_test_finds_exact(folder: Path) -> None:
     assert (folder / "report" / "frames.csv").read_text().count("\n") == 3
 
 
+def test_test_finds_labels_under_other_names(folder: Path) -> None:
+    """As `nepforge data` does, with the same options; without them it says what it did not read."""
+    nepforge("infer", "nep.txt", "plain.xyz", "--format", "extxyz", "--output", "labelled.xyz")
+    path = folder / "labelled.xyz"
+    path.write_text(path.read_text().replace(" energy=", " REF_energy="))
+    answer = nepforge("test", "nep.txt", "labelled.xyz", "--energy", "REF_energy", "--json")
+    assert json.loads(answer.stdout)["energy_rmse"] < 1.0e-9
+    answer = nepforge("test", "nep.txt", "labelled.xyz", "--json")
+    assert "energy_rmse" not in json.loads(answer.stdout)
+    assert "--energy REF_energy" in answer.stderr
+
+
+def test_unconverged_labels_are_not_compared(folder: Path) -> None:
+    """Nor is a prediction marked as one: `infer` takes every structure, and converged it is."""
+    words = ("infer", "nep.txt", "plain.xyz", "--format", "extxyz", "--output", "labelled.xyz")
+    assert nepforge(*words).exit_code == 0
+    text = (folder / "labelled.xyz").read_text()
+    marked = folder / "marked.xyz"
+    marked.write_text(text.replace("energy=", "scf_converged=F energy=", 1))
+    answer = nepforge("test", "nep.txt", "marked.xyz", "--json")
+    assert json.loads(answer.stdout)["n_frames"] == 1
+    assert "marked.xyz:0" in answer.stderr
+    answer = nepforge("infer", "nep.txt", "marked.xyz", "--format", "extxyz", "--output", "b.xyz")
+    assert answer.exit_code == 0
+    assert (folder / "b.xyz").read_text() == text
+
+
 def test_infer_gives_all_numbers_as_json(folder: Path) -> None:
     """Energies, forces, virial and stress of every structure."""
     answer = nepforge("infer", "nep.txt", "plain.xyz", "--format", "json")

@@ -141,3 +141,13 @@ def test_mixtures_of_elements_are_refused(read: Reader) -> None:
     )
     with pytest.raises(DataError, match="has no complete step"):
         read(text)
+
+
+def test_an_electric_field_is_said(read: Reader) -> None:
+    """Forces in a field are those of no potential."""
+    text = DATASETS.replace(
+        "            natom  ", "        berryopt2           4\n            natom  ", 1
+    )
+    frames, notices = read(text)
+    assert len(frames) == 3
+    assert "dataset 2 was calculated in an electric field" in notices[0]

@@ -97,10 +97,12 @@ def test_energies_at_lower_cutoffs_do_not_count(read: Reader) -> None:
         read(text.removesuffix("\nFinal energy, E"))
 
 
-def test_unconverged_steps_are_marked(read: Reader) -> None:
+@pytest.mark.parametrize("word", ["*Warning*", " WARNING -", "Warning:"])
+def test_unconverged_steps_are_marked(read: Reader, word: str) -> None:
     """The warning stands before the energy."""
     first, second, third = MD.split("Final energy, E")
-    frames, _ = read(f"{first}{UNCONVERGED}Final energy, E{second}Final energy, E{third}")
+    warning = UNCONVERGED.replace("*Warning*", word)
+    frames, _ = read(f"{first}{warning}Final energy, E{second}Final energy, E{third}")
     assert [frame.converged for frame in frames] == [False, True]
 
 

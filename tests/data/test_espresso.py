@@ -76,6 +76,16 @@ def test_a_hybrid_is_finished_when_its_exchange_is(read: Reader) -> None:
     assert frame.energy == pytest.approx(-20.125 * Rydberg, abs=SAME)
 
 
+def test_energies_marked_while_they_converge_need_an_end(read: Reader) -> None:
+    """Of a run that was killed the last marked energy may be that of any iteration."""
+    start = VC_RELAX.rindex("     smearing contrib.")
+    frames, notices = read(VC_RELAX[:start])
+    assert len(frames) == 2
+    assert "electronic steps are cut short" in notices[1]
+    frames, notices = read(VC_RELAX[:start] + "   JOB DONE.\n")
+    assert (len(frames), notices) == (3, [])
+
+
 def test_unconverged_steps_are_marked(read: Reader) -> None:
     """By its own word, or by its accuracy where pw.x was told to go on all the same."""
     worse = "accuracy    <          1.0E-09", "accuracy    <       0.00065000"
@@ -108,6 +118,18 @@ def test_units_of_cells_and_positions(read: Reader, unit: str, cell: float, plac
     assert notices == []
     np.testing.assert_allclose(frames[1].cell, 9.0 * Bohr * np.eye(3), atol=1e-8)
     np.testing.assert_allclose(frames[1].positions[1], [2.25 * Bohr, 0, 0], atol=1e-8)
+
+
+def test_a_cell_in_angstrom_is_taken_at_its_word(read: Reader) -> None:
+    """Whatever the volume beside it; with alat the volume decides whether it was understood."""
+    text = VC_RELAX.replace("729.00000 a.u.^3", "730.00000 a.u.^3", 1)
+    frames, notices = read(text)
+    assert len(frames) == 2
+    assert "its cell has" in notices[0]
+    text = text.replace("(alat= 10.00000000)", "(angstrom)", 1)
+    frames, notices = read(text.replace(" 0.900000000", f" {9.0 * Bohr:.9f}", 3))
+    assert len(frames) == 3
+    assert "CELL_PARAMETERS is taken" in notices[0]
 
 
 @pytest.mark.parametrize(

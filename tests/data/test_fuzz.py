@@ -25,6 +25,7 @@ from nepforge.data.frame import Frame
 from nepforge.data.readers import read_frames
 from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
+from tests import vasp_files as vasp
 
 FILES = Path(__file__).parent / "files"
 FEW_INPUTS = 300
@@ -158,8 +159,8 @@ def confirm_movement(content: bytes, frames: Sequence[Frame]) -> None:
 def confirm_printed(content: bytes, frames: Sequence[Frame]) -> None:
     """What is in a frame was printed: as many forces as atoms, numbers of the file, each in its
     unit. (Outputs of electronic structure codes have no independent reader that is right.)"""
-    words = set(re.findall(rb"[-+]?\d*\.\d*(?:[eEdD][-+]?\d+)?", content))
-    printed = np.array([float(word.lower().replace(b"d", b"e")) for word in words - {b".", b"-."}])
+    words = set(re.findall(rb"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]?\d+)?", content))
+    printed = np.array([float(word.lower().replace(b"d", b"e")) for word in words])
     for frame in frames:
         assert frame.positions.shape == (frame.n_atoms, 3)
         if frame.forces is not None:
@@ -172,9 +173,72 @@ def confirm_printed(content: bytes, frames: Sequence[Frame]) -> None:
                 raise AssertionError(f"forces that are not printed: {frame.forces}")
 
 
+def confirm_outcar(content: bytes, frames: Sequence[Frame]) -> None:
+    """Each energy stands below a block of forces that is the frame's, with no other between."""
+    text = content.decode(errors="replace").replace("\r", "\n")
+    found = re.finditer(r"free  energy +TOTEN *= *(\S+) *eV", text)
+    energies = [(match.start(), float(match[1])) for match in found]
+    titles = [match.start() for match in re.finditer("TOTAL-FORCE", text)]
+    for frame in frames:
+        assert frame.volume == pytest.approx(120.0, abs=0.2)
+        blocks = [
+            _force_rows(text[max(t for t in titles if t < at) :], frame.n_atoms)
+            for at, energy in energies
+            if energy == frame.energy and any(title < at for title in titles)
+        ]
+        assert frame.forces is None or frame.forces.tolist() in blocks
+
+
+def _force_rows(text: str, n_rows: int) -> list[list[float]]:
+    """Numbers 4 to 6 of the rows below a title, those with six decimals may touch; [] for none."""
+    rows = []
+    for line in text.split("\n")[2 : 2 + n_rows]:
+        words = line.split()
+        touching = re.findall(r"-?\d*\.\d{6}", line)[-3:]
+        found = words[3:6] if len(words) == 6 else touching
+        rows.append([float(word) for word in found] if _are_floats(found) else [])
+    return rows
+
+
+def confirm_vasprun(content: bytes, frames: Sequence[Frame]) -> None:
+    """Energies and forces stand in one <calculation>, in order."""
+    text = content.decode(errors="replace")
+    ends = iter(re.finditer(r'<i [^>]*name="e_fr_energy"[^>]*>\s*(\S+?)\s*</i>', text))
+    for frame in frames:
+        end = next(match for match in ends if float(match[1]) == frame.energy)
+        if frame.forces is not None:
+            rows = re.findall(r"<v[^>]*>([^<]*)</v>", text)
+            numbers = [row.split() for row in rows]
+            found = [[float(w) for w in row] for row in numbers if _are_floats(row)]
+            assert all(row in found for row in frame.forces.tolist())
+        assert end is not None
+
+
+def _are_floats(words: Sequence[str]) -> bool:
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+    return all(number.fullmatch(word) for word in words)
+
+
+def confirm_cp2k(content: bytes, frames: Sequence[Frame]) -> None:
+    """Energies stand in the file, forces add up to the sum below them."""
+    text = content.decode(errors="replace")
+    words = iter(re.findall(r"Total FORCE_EVAL .*?energy [\[(].*?[\])]:?\s+(\S+)", text))
+    for frame in frames:
+        assert any(abs(float(word) * Hartree - (frame.energy or 0.0)) < 1e-9 for word in words)
+        assert frame.n_atoms == 2
+        if frame.forces is not None and "Sum" in text:
+            assert abs(frame.forces.sum(axis=0)).max() < 1e-5
+
+
+OUTCAR = vasp.header(nelm=4) + vasp.step(1, -10.5) + vasp.step(2, -10.75, 4) + vasp.END
+VASPRUN = vasp.vasprun(vasp.calculation(-10.5) + vasp.calculation(-10.75, 4), nelm=4)
+
 TEXT_FORMATS: dict[str, tuple[bytes, Callable[[bytes, Sequence[Frame]], None]]] = {
     "extxyz": (EXTXYZ, confirm_extxyz),
     "movement": ((FILES / "MOVEMENT").read_bytes(), confirm_movement),
+    "outcar": (OUTCAR.encode(), confirm_outcar),
+    "vasprun": (VASPRUN.encode(), confirm_vasprun),
+    "cp2k": ((FILES / "cp2k.out").read_bytes(), confirm_cp2k),
     "lammps-dump": ((FILES / "slab.dump").read_bytes(), confirm_dump),
     "espresso": ((FILES / "vc_relax.pwo").read_bytes(), confirm_printed),
     "abinit": ((FILES / "datasets.abo").read_bytes(), confirm_printed),

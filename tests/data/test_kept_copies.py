@@ -81,3 +81,12 @@ def test_labels_that_agree_to_their_digits_are_no_contradiction(random_frame: Ma
     frame = random_frame(1)
     assert frame.energy is not None
     assert kept(frame, attrs.evolve(frame, energy=frame.energy + 1.0e-4)) == (frame, [])
+
+
+def test_a_copy_that_did_not_converge_gives_way(random_frame: Make) -> None:
+    """Even when it is the first; the contradiction is said."""
+    good = attrs.evolve(random_frame(1), source="good:0")
+    bad = attrs.evolve(good, energy=9.0, converged=False, source="bad:0")
+    frame, (notice,) = kept(bad, good)
+    assert frame is good
+    assert "good:0 and bad:0" in notice

@@ -232,6 +232,16 @@ def test_files_of_gpumd_give_the_virial(
     assert "as GPUMD writes it" in notice
 
 
+def test_a_stress_without_a_volume_is_left_out_and_said(tmp_path: Path) -> None:
+    """ASE gives an isolated atom a lattice of zeros and a stress of zeros."""
+    (tmp_path / "a.xyz").write_text(
+        '1\nLattice="0 0 0 0 0 0 0 0 0" stress="0 0 0 0 0 0" energy=-1 pbc="F F F"\nH 0 0 0\n'
+    )
+    notices: list[str] = []
+    (frame,) = read_frames(tmp_path / "a.xyz", "extxyz", notice=notices.append)
+    assert (frame.energy, frame.virial, len(notices)) == (-1.0, None, 1)
+
+
 @pytest.mark.parametrize(
     ("stress", "mark"),
     [("0.01", ""), ("-0.02", "Time=0.0 "), ("0.005", "Time=0.0 "), ("50.0", "Time=0.0 ")],

@@ -122,6 +122,7 @@ def test_a_stress_that_is_not_named_so_is_left_out_and_said(tmp_path: Path) -> N
         (f"{HEAD}\n{LATTICE}{POSITION}{FORCE.replace('-force, eV', 'Ry')}",
          'force block is called "Force (Ry/Angstrom)"'),
         (f"{HEAD}\n{LATTICE}{POSITION} FORCE\n 14 0 0 1\n 14 0 0 -1\n", 'is called "FORCE"'),
+        (f"{HEAD}\n{LATTICE}{POSITION} Atomic forces\n 14 0 0 1\n", 'called "Atomic forces"'),
         (f"{HEAD}\n{LATTICE.replace('Angstrom', 'Bohr')}{POSITION}", '"Lattice vector (Bohr)"'),
         (f"{HEAD}\n{LATTICE}{POSITION} 14 0 0 0.5 1 1 1\n", "position has more rows than the 2"),
         (f"{HEAD}\n{LATTICE}{POSITION}{FORCE} 14 0 0 1\n", "force has more rows than the 2"),

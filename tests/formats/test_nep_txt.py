@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ase
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -120,6 +121,19 @@ def test_checkpoint_keeps_every_bit(trained: NEPModel, tmp_path: Path) -> None:
     assert found.model == trained.model
     assert torch.equal(found.parameters, trained.parameters)
     assert torch.equal(found.q_scaler, trained.q_scaler)
+
+
+@pytest.mark.parametrize("name", ["parameters", "q_scaler"])
+def test_a_checkpoint_with_a_number_that_is_not_finite_is_refused(
+    trained: NEPModel, name: str, tmp_path: Path
+) -> None:
+    """Every prediction of it would be nan."""
+    damaged = getattr(trained, name).clone()
+    damaged[3] = float("nan")
+    path = tmp_path / "nep_model.ckpt"
+    write_checkpoint(path, attrs.evolve(trained, **{name: damaged}))
+    with pytest.raises(ModelFileError, match=f"{name}: found a number that is not finite"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "absent"])

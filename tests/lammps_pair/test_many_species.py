@@ -169,3 +169,33 @@ def test_a_position_that_is_not_finite_ends_the_run(style: str, label: str, tmp_
     output = run(tmp_path, PREAMBLE + pair + LOST)
     assert output.status != 0
     assert "the energy of atom 1 is not finite at step 1" in output.text
+
+
+LEAVING = """
+mass * 200.0
+velocity all create 300 3 loop geom
+group leaving id {leaving}
+velocity leaving set 0.0 0.0 100.0
+fix 1 all nve
+timestep 0.0001
+thermo 100
+thermo_style custom step etotal
+thermo_modify format float %.12g
+run 1000
+"""
+
+
+@pytest.mark.parametrize("style", ["nepforge", "nepforge/gpu/host"])
+def test_an_atom_that_leaves_a_slab_conserves_the_energy(style: str, tmp_path: Path) -> None:
+    """10 Å away from its last neighbour: the energy of a lone atom belongs to its forces."""
+    file = POTENTIALS["5 species, l_max 5 0 0"]
+    file.write(tmp_path / "nep.txt")
+    slab = structures(file)["slab and a lone atom"]
+    slab.positions[-1] = [2.2, 2.2, slab.positions[:-1, 2].max() + 2.2]
+    write_data(tmp_path / "data.lmp", slab, types_of(file, slab), len(file.species))
+    pair = PAIR.format(species=" ".join(file.species)).replace("nepforge nep", f"{style} nep")
+    output = run(tmp_path, PREAMBLE + pair + LEAVING.format(leaving=len(slab.numbers)))
+    assert output.status == 0, output.text
+    rows = [line.split() for line in output.text.split("TotEng")[1].splitlines()[1:12]]
+    energies = [float(energy) for _, energy in rows]
+    assert np.ptp(energies) < 1.0e-4  # eV, of 1e3 eV and more in the motion

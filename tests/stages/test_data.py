@@ -36,7 +36,7 @@ class Bench:
         self.inputs[name] = path
 
     def run(self, **more: Any) -> dict[str, Any]:
-        """Run the stage; its report."""
+        """Run the stage with more keys of the table; its report."""
         (self.folder / "out").mkdir(exist_ok=True)
         files: dict[str, list[dict[str, str]]] = {"train": [], "validation": []}
         for name in self.inputs:
@@ -116,3 +116,31 @@ def test_labels_are_read_under_the_names_of_the_recipe(
         assert frame.energy == pytest.approx(1.0e-3 * (by_source[frame.source].energy or 0.0))
     bench.run()
     assert any("--energy dft_energy" in text for text in bench.said("warning"))
+
+
+def test_unconverged_frames_are_left_out(bench: Bench, random_frame: MakeFrame) -> None:
+    """Of training and validation, with a warning that names them, unless the recipe keeps them."""
+    frames = [random_frame(seed) for seed in range(8)]
+    frames[3] = attrs.evolve(frames[3], converged=False)
+    bench.give("train.0", frames)
+    valid = [attrs.evolve(random_frame(20), converged=False), random_frame(21)]
+    bench.give("validation.0", valid, file="b.xyz")
+    report = bench.run()
+    assert [*report["train"], *report["valid"]] == [
+        *(f"a.xyz:{n}" for n in (0, 1, 2, 4, 5, 6, 7)),
+        "b.xyz:1",
+    ]
+    (text,) = [text for text in bench.said("warning") if text.startswith("unconverged")]
+    assert text.endswith("a.xyz:3, b.xyz:0")
+    report = bench.run(unconverged="keep")
+    assert (len(report["train"]), len(report["valid"])) == (8, 2)
+    found = load_frames(bench.folder / "out" / "train.npz")
+    assert [frame.converged for frame in found] == [n != 3 for n in range(8)]
+
+
+def test_nothing_converged_ends_the_stage(bench: Bench, random_frame: MakeFrame) -> None:
+    """Naming the frames, before anything is drawn."""
+    frames = [attrs.evolve(random_frame(seed), converged=False) for seed in range(4)]
+    bench.give("train.0", frames)
+    with pytest.raises(DataError, match=r"all 4 frames did not converge .a\.xyz:0 to a\.xyz:3"):
+        bench.run()

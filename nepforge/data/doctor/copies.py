@@ -21,17 +21,12 @@ def find_copies(data: DataSet) -> Iterator[Finding]:
         ("validation", range(n_train, len(data.frames))),
     ):
         inside = [[idx for idx in group if idx in part] for group in groups]
-        copies = [data.frames[idx] for group in inside for idx in group[1:]]
+        copies = [data.frames[idx] for idx in sorted(i for group in inside for i in group[1:])]
         if copies:
             text = f"{len(copies)} of the {name} frames are copies of others in the set"
             yield finding("warning", "duplicates", text, copies)
-    leaked = [
-        data.frames[idx]
-        for group in groups
-        if group[0] < n_train
-        for idx in group
-        if idx >= n_train
-    ]
+    leaks = [idx for group in groups if group[0] < n_train for idx in group if idx >= n_train]
+    leaked = [data.frames[idx] for idx in sorted(leaks)]
     if leaked:
         text = f"{len(leaked)} of {len(data.valid)} validation frames are copies of training frames"
         yield finding("warning", "leak", text, leaked)

@@ -31,7 +31,7 @@ class DataSet:
     """Frames for training and validation as they were read, and what the recipe says of them.
 
     `species` is empty and `cutoff` (Å) None when nothing is known of the model. `notices` are what
-    the readers said.
+    the readers said, `left_out` the frames that did not converge and are not among the others.
     """
 
     train: Sequence[Frame]
@@ -39,6 +39,7 @@ class DataSet:
     species: tuple[str, ...] = ()
     cutoff: float | None = None
     notices: tuple[str, ...] = ()
+    left_out: Sequence[Frame] = ()
     frames: tuple[Frame, ...] = field(init=False)
 
     @frames.default

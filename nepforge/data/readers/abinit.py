@@ -26,6 +26,7 @@ from nepforge.data.readers.text import open_text
 HINT = "expected the main output (.abo, .out) of a ground-state, relaxation or MD run"
 SAME_PLACE = 1.0e-3  # Å, of positions printed twice
 SAME_ENERGY = 1.0e-5  # eV
+FIELDS = (4, 6, 7, 14, 16, 17)  # of berryopt: a fixed electric or displacement field
 _MARKS = marks(
     run=r"\.Version\s+\S+\s+of ABINIT",
     done=r"Calculation completed",
@@ -117,6 +118,11 @@ class _Output:
                 is_last = dataset is self._datasets[-1] and step is dataset.steps[-1]
                 self._steps.close(step, structure, is_cut=is_last and not self._is_done)
             self._count(dataset)
+            if self._before.number("berryopt", dataset.index, 0) in FIELDS:
+                self._steps.say(
+                    f"dataset {dataset.index} was calculated in an electric field, which acts on "
+                    "its forces"
+                )
 
     def _count(self, dataset: _Dataset) -> None:
         """Every set of electronic steps must have ended in a step."""
@@ -126,7 +132,10 @@ class _Output:
 
     def _complete(self, step: _Step, dataset: _Dataset) -> Structure:
         """With elements, and a cell where the step prints none of its own."""
-        structure = evolve(step.structure, numbers=self._before.elements(dataset.index))
+        structure = step.structure
+        if structure.positions is not None:
+            numbers = self._before.elements(dataset.index, len(structure.positions))
+            structure = evolve(structure, numbers=numbers)
         if structure.cell is None and self._before.number("optcell", dataset.index, 0) == 0:
             cell = self._before.cell(dataset.index) if step.first_cell is None else step.first_cell
             structure = evolve(structure, cell=cell, volume=step.first_volume)

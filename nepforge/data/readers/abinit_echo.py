@@ -53,11 +53,10 @@ class Echo:
             return default
         return int(values[0])
 
-    def elements(self, dataset: int) -> IntArray | None:
+    def elements(self, dataset: int, n_atoms: int) -> IntArray | None:
         """Atomic numbers, shape [n_atoms]; None for mixtures of elements and what is unclear."""
-        n_atoms = self.number("natom", dataset, 0)
         charges, types = self.numbers("znucl", dataset), self.numbers("typat", dataset)
-        if charges is None or n_atoms == 0 or self.numbers("mixalch", dataset) is not None:
+        if charges is None or self.numbers("mixalch", dataset) is not None:
             return None
         if types is None and len(charges) == 1:
             types = np.ones(n_atoms)  # the default is not echoed

@@ -83,18 +83,19 @@ class AtomTable:
 class LazyColumns(Mapping[str, NDArray[Any]]):
     """Columns that are made arrays when somebody asks: most readers of a file never do.
 
-    Shape [n_atoms] or [n_atoms, width]; real, integer, logical or text.
+    Shape [n_atoms] or [n_atoms, width]; real, integer, logical or text. Until then they are kept as
+    text, which is as small as in the file.
     """
 
     def __init__(self, table: AtomTable, names: Sequence[str]) -> None:
         self._kinds = {name: table.columns[name].kind for name in names}
-        self._words = {name: table.of(name) for name in names}
+        self._texts = {name: list(map(" ".join, table.of(name))) for name in names}
         self._source = table.source
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         convert = {"R": _reals, "I": _integers, "L": _logicals}.get(self._kinds[name], _texts)
         try:
-            arrays = [convert(words) for words in self._words[name]]
+            arrays = [convert(text.split(" ")) for text in self._texts[name]]
         except (ValueError, KeyError, OverflowError) as error:
             raise DataError(
                 f"{self._source}: column {name} is of type {self._kinds[name]} and holds {error}",
@@ -103,10 +104,10 @@ class LazyColumns(Mapping[str, NDArray[Any]]):
         return arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._words)
+        return iter(self._texts)
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._texts)
 
 
 def _reals(words: Sequence[str]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from attrs import define, evolve
+from attrs import evolve
 
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.readers.castep_blocks import (
@@ -23,10 +23,11 @@ from nepforge.data.readers.castep_blocks import (
     stress_rows,
     unit_below,
 )
+from nepforge.data.readers.castep_step import CastepStep
 from nepforge.data.readers.castep_units import ENERGIES, LENGTHS, PRESSURES, factor
 from nepforge.data.readers.lines import BlockError, Lines, fixed, marks, number, scan
 from nepforge.data.readers.options import ReadOptions
-from nepforge.data.readers.steps import Step, Steps, Structure
+from nepforge.data.readers.steps import Steps, Structure
 from nepforge.data.readers.text import open_text
 from nepforge.errors import DataError
 from nepforge.units import EV_PER_A3_IN_GPA
@@ -48,7 +49,7 @@ _MARKS = marks(
     positions=r"x\s+Element\s+Atom\s+Fractional coordinates of atoms",
     cutoffs=r"Calculating total energy with cut-off of",
     corrected=r"Total energy corrected for finite basis set",
-    unconverged=r"(?:\*?[Ww]arning\W*)?max\. SCF cycles performed but system has not reached",
+    unconverged=r"(?i:\*?warning\W*)?max\. SCF cycles performed but system has not reached",
     free_energy=r"Final free energy \(E-TS\)\s*=",
     energy=r"Final energy(?:, E)?\s*=",
     dispersed_free_energy=r"Dispersion corrected final free energy",
@@ -71,29 +72,6 @@ def read_castep(path: Path, options: ReadOptions) -> list[Frame]:
     return steps.finish(HINT)
 
 
-@define
-class _Step(Step):
-    """Energies by what they hold, in eV; constrained forces are no derivatives of any."""
-
-    plain: float | None = None
-    free: float | None = None
-    dispersed: float | None = None
-    dispersed_free: float | None = None
-    has_free_forces: bool = False
-    is_constrained: bool = False
-    path_energy: float | None = None
-    awaits: str = ""  # what CASTEP prints next for it
-
-    def choose_energy(self) -> float | None:
-        """The one that forces derive from."""
-        if self.dispersed_free is not None:
-            return self.dispersed_free
-        best = self.plain if self.free is None else self.free
-        if self.dispersed is None or self.plain is None or best is None:
-            return best
-        return best + self.dispersed - self.plain
-
-
 class _Output:
     def __init__(self, lines: Lines, steps: Steps) -> None:
         self._lines, self._steps = lines, steps
@@ -108,7 +86,7 @@ class _Output:
         self._structure = Structure()
         self._fractions: FloatArray | None = None
         self._n_atoms = 0
-        self._step: _Step | None = None
+        self._step: CastepStep | None = None
         self._is_again = False  # the structure was printed a second time
         self._is_path_end = False  # the table of atoms that follows is one end of a path
         self._place = ""  # on the path
@@ -149,9 +127,9 @@ class _Output:
                 "for the first cell alone; the stress contains it"
             )
 
-    def _here(self) -> _Step:
+    def _here(self) -> CastepStep:
         if self._step is None:
-            self._step = _Step(self._lines.number)
+            self._step = CastepStep(self._lines.number)
         return self._step
 
     def _close(self, *, is_end: bool = False) -> None:
@@ -171,7 +149,7 @@ class _Output:
             self._constrained.append(step.line)
         self._steps.close(step, self._structure, is_cut=is_cut)
 
-    def _lacks_dispersion(self, step: _Step) -> bool:
+    def _lacks_dispersion(self, step: CastepStep) -> bool:
         return self._has_dispersion and step.dispersed is None
 
     def read_run(self, _line: str) -> None:
@@ -240,6 +218,7 @@ class _Output:
             self._is_again = True
             return
         self._close()
+        self._is_cutoff_series = False
         volume = self._structure.volume if _same(cell, self._structure.cell) else None
         self._fractions = fractions
         positions = None if cell is None or fractions is None else fractions @ cell
@@ -361,14 +340,12 @@ class _Output:
             self._step.path_energy = None
 
     def read_path_energy(self, line: str) -> None:
-        step = self._step
-        if step is None:
+        step, match = self._step, _VALUE.search(line)
+        value = None if match is None else number(match["value"])
+        if step is None or match is None or value is None:
             return
-        energy = self._energy(line)
-        known = (step.plain, step.free, step.dispersed, step.dispersed_free)
-        agrees = energy is not None and any(
-            abs(energy - value) < SAME_ENERGY for value in known if value is not None
-        )
+        energy = value * ENERGIES.get(match["unit"].lower(), np.nan)
+        agrees = any(abs(energy - known) < SAME_ENERGY for known in step.energies())
         step.path_energy = energy if agrees else None
 
     def read_path_positions(self, _line: str) -> None:

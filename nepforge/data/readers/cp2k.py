@@ -1,154 +1,201 @@
-"""Output of CP2K: single points, or several of them in one file.
+"""Output of CP2K: the points of a file whose structure is printed with their energy.
 
 Energies are in hartree, forces in hartree/bohr; the printed stress is positive when compressed, so
-W = +stress · V. Three generations of CP2K write these blocks under different titles.
+W = +stress · V. Three generations of CP2K write these blocks under different titles. Dynamics and
+optimizations print their first structure alone, the others go into files of their own: what comes
+after the first energy is left out and said. `ENERGY| Total FORCE_EVAL` is what the forces derive
+from, with the entropy of smeared electrons.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from ase.units import Bohr, Hartree
 from attrs import define, field
 
 from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.readers.cp2k_blocks import (
+    AtomCount,
+    Atoms,
+    CellVector,
+    Converged,
+    Energy,
+    Forces,
+    Item,
+    Periodicity,
+    RunBegins,
+    Stress,
+    items,
+)
+from nepforge.data.readers.numbered_lines import Lines
 from nepforge.data.readers.options import ReadOptions
-from nepforge.data.readers.text import atomic_number, open_text, to_floats
+from nepforge.data.readers.text import atomic_number, open_text
 from nepforge.errors import DataError
-from nepforge.units import BAR_PER_GPA, EV_PER_A3_IN_GPA
+from nepforge.units import EV_PER_A3_IN_GPA
 
-ATOM_TITLE = re.compile(r"ATOMIC COORDINATES IN (?P<unit>angstrom|bohr)", re.IGNORECASE)
-STRESS_TITLE = re.compile(r"(?:STRESS\|.*tensor|STRESS TENSOR) \[(?P<unit>\w+)\]", re.IGNORECASE)
-FORCE_TITLES = ("ATOMIC FORCES in [a.u.]", "FORCES| Atomic forces [hartree/bohr]")
-LONGEST_TITLE = 4  # lines between a title and its first row
-GPA = {"GPa": 1.0, "bar": 1.0 / BAR_PER_GPA, "kbar": 0.1}
+COMPOSED = {"MIXED", "EMBED", "QMMM"}  # energies of several force evaluations, each with its atoms
 
 
 def read_cp2k(path: Path, options: ReadOptions) -> list[Frame]:
-    """Every energy of the output with the coordinates, forces and stress printed with it.
+    """Every energy of the output that has coordinates, with the forces and stress printed with it.
 
     Raises:
-        DataError: Coordinates are missing, as in the output of molecular dynamics: CP2K prints
-            them there into files of their own.
+        DataError: No energy has coordinates, rows are missing in the middle of the file, or the
+            energy is composed of several force evaluations.
     """
-    frames: list[Frame] = []
-    point = _Point()
+    run = _Reading(options.label or path.name)
     with open_text(path) as stream:
-        lines = iter(stream)
-        for line in lines:
-            source = options.source(path, len(frames))
-            if ATOM_TITLE.search(line) and point.energy is not None:
-                frames.append(point.frame(source))
-                point = _Point(cell=point.cell)
-            point.read(line, lines, source)
-    if point.energy is not None:
-        frames.append(point.frame(options.source(path, len(frames))))
-    return frames
+        for item in items(Lines(stream, run.name)):
+            run.take(item)
+    left_out = run.end()
+    if not run.frames:
+        raise DataError(
+            f"{run.name}: holds no energy with coordinates; left out: {'; '.join(left_out)}",
+            hint="output of CP2K dynamics has its coordinates in *-pos-*.xyz: convert these with "
+            "their forces and cells to extended XYZ",
+        )
+    for text in left_out:
+        options.notice(f"{run.name}: left out {text}")
+    return run.frames
 
 
 @define
 class _Point:
-    """One single-point calculation while it is read."""
+    """One structure and its labels while they are read."""
 
-    cell: dict[str, FloatArray] = field(factory=dict)  # "a" -> vector in Å
-    symbols: list[str] = field(factory=list)
-    positions: list[FloatArray] = field(factory=list)
+    atoms: Atoms
+    cell: FloatArray | None  # [3, 3] Å
+    pbc: tuple[bool, bool, bool]
+    n_atoms: int  # as printed before, 0 when it is not
     energy: float | None = None  # eV
-    forces: list[FloatArray] = field(factory=list)
-    stress_gpa: list[FloatArray] = field(factory=list)
-
-    def read(self, line: str, lines: Iterator[str], source: str) -> None:
-        """Take what a line says, and the block below it."""
-        words = line.split()
-        if len(words) > 3 and words[:2] == ["CELL|", "Vector"]:
-            self.cell[words[2]] = _cell_vector(words, source)
-        elif match := ATOM_TITLE.search(line):
-            unit = 1.0 if match["unit"].lower() == "angstrom" else Bohr
-            for row in _block(lines, lambda row: len(row) >= 7 and row[0].isdigit()):
-                self.symbols.append(row[2])
-                self.positions.append(unit * to_floats(row[4:7], f"{source}: coordinates"))
-        elif line.startswith(" ENERGY| Total FORCE_EVAL"):
-            if self.energy is not None:
-                raise _no_coordinates(source)
-            self.energy = Hartree * float(to_floats(words[-1:], f"{source}: energy")[0])
-        elif any(title in line for title in FORCE_TITLES):
-            self._read_forces(line, lines, source)
-        elif match := STRESS_TITLE.search(line):
-            self._read_stress(match["unit"], lines, source)
-
-    def _read_forces(self, title: str, lines: Iterator[str], source: str) -> None:
-        width = 6  # atom kind element fx fy fz, or FORCES| atom fx fy fz |f|
-        first = 2 if "FORCES|" in title else 3
-        rows = _block(lines, lambda row: len(row) == width and row[1].isdigit())
-        self.forces = [
-            Hartree / Bohr * to_floats(row[first : first + 3], f"{source}: forces") for row in rows
-        ]
-
-    def _read_stress(self, unit: str, lines: Iterator[str], source: str) -> None:
-        if unit not in GPA:
-            raise DataError(
-                f"{source}: stress is in {unit}, expected one of {', '.join(GPA)}",
-                hint="set STRESS_UNIT GPa",
-            )
-        rows = _block(lines, lambda row: len(row) >= 4 and row[-4].lower() in ("x", "y", "z"))
-        self.stress_gpa = [GPA[unit] * to_floats(row[-3:], f"{source}: stress") for row in rows]
+    forces: FloatArray | None = None  # [n_atoms, 3] eV/Å
+    stress_gpa: FloatArray | None = None  # [3, 3]
+    converged: bool = True
 
     def frame(self, source: str) -> Frame:
-        if not self.symbols:
-            raise _no_coordinates(source)
-        if sorted(self.cell) != ["a", "b", "c"]:
-            raise DataError(f"{source}: has no cell vectors (CELL| Vector a)")
-        cell = np.stack([self.cell[name] for name in "abc"])
-        if self.forces and len(self.forces) != len(self.symbols):
+        n_rows = len(self.atoms.symbols)
+        if self.n_atoms not in (0, n_rows):
             raise DataError(
-                f"{source}: has {len(self.forces)} forces for {len(self.symbols)} atoms",
-                hint="the file may be cut",
+                f"{source}: has coordinates of {n_rows} atoms, expected {self.n_atoms}",
+                hint="rows are missing, or the atoms are those of a subsystem",
             )
-        if self.stress_gpa and len(self.stress_gpa) != 3:
-            raise DataError(f"{source}: the stress has {len(self.stress_gpa)} rows, expected 3")
-        volume = abs(np.linalg.det(cell))
+        if self.cell is None:
+            raise DataError(f"{source}: has no cell vectors (CELL| Vector a)")
+        volume = abs(np.linalg.det(self.cell))
         return Frame(
-            numbers=np.array([atomic_number(s, source) for s in self.symbols], dtype=np.int64),
-            positions=np.stack(self.positions),
-            cell=cell,
+            numbers=np.array([atomic_number(s, source) for s in self.atoms.symbols], np.int64),
+            positions=self.atoms.positions,
+            cell=self.cell,
+            pbc=self.pbc,
             energy=self.energy,
-            forces=np.stack(self.forces) if self.forces else None,
-            virial=np.stack(self.stress_gpa) / EV_PER_A3_IN_GPA * volume
-            if self.stress_gpa
-            else None,
+            forces=self.forces,
+            virial=None if self.stress_gpa is None else self.stress_gpa / EV_PER_A3_IN_GPA * volume,
             source=source,
+            converged=self.converged,
         )
 
 
-def _cell_vector(words: Sequence[str], source: str) -> FloatArray:
-    """From `CELL| Vector a [angstrom]: x y z |a| = length`; the length has more digits."""
-    start = next((idx + 1 for idx, word in enumerate(words) if word.endswith("]:")), len(words))
-    vector = to_floats(words[start : start + 3], f"{source}: cell")
-    if len(vector) != 3:
-        raise DataError(f"{source}: a cell vector has {len(vector)} numbers, expected 3")
-    if words[-2] == "=" and (length := np.linalg.norm(vector)) > 0:
-        vector = vector * (to_floats(words[-1:], f"{source}: cell")[0] / length)
-    return vector
+@define
+class _Reading:
+    """The runs of a file while they are read."""
+
+    name: str
+    frames: list[Frame] = field(factory=list)
+    vectors: dict[str, FloatArray] = field(factory=dict)  # of the cell, "a" -> Å
+    periodicity: Periodicity = field(factory=Periodicity)
+    n_atoms: int = 0
+    evaluation: str = ""  # the kind of FORCE_EVAL, "QS"
+    point: _Point | None = None
+    converged: bool = True  # what the electronic steps said last
+    n_bare: int = 0  # energies without coordinates
+    cuts: list[str] = field(factory=list)  # how runs ended before their time
+    fault: DataError | None = None  # of what is cut at the end of a run
+
+    def take(self, item: Item) -> None:
+        """One item after the other."""
+        if isinstance(item, RunBegins):
+            self._end_run()
+            return
+        match item:
+            case DataError():
+                self.fault = item
+            case CellVector():
+                self.vectors[item.name] = item.vector
+            case Periodicity():
+                self.periodicity = self.periodicity.with_(item)
+            case AtomCount():
+                self.n_atoms = item.value
+            case Atoms():
+                self._end_point()
+                self.point = _Point(item, self._cell(), self.periodicity.pbc, self.n_atoms)
+                self.converged = True
+            case Converged():
+                self.converged = item.yes
+            case Energy():
+                self._take_energy(item)
+            case Forces() if self.point is not None:
+                self._take_forces(item, self.point)
+            case Stress() if self.point is not None:
+                _once(self.point.stress_gpa is None, "a stress", item.where)
+                self.point.stress_gpa = item.gpa
+
+    def end(self) -> list[str]:
+        """What is left out of the file, as ends of a sentence."""
+        self._end_run()
+        bare = f"{self.n_bare} energies without coordinates (CP2K writes them to *-pos-*.xyz)"
+        return ([bare] if self.n_bare else []) + self.cuts
+
+    def _end_run(self) -> None:
+        if self.fault is not None:
+            self.cuts.append(f"the end of a run, which is cut ({self.fault.message})")
+        elif self.point is not None and self.point.energy is None:
+            self.cuts.append("the end of a run, which has no energy")
+        else:
+            self._end_point()
+        self.point, self.fault, self.evaluation = None, None, ""
+        self.vectors, self.periodicity, self.n_atoms = {}, Periodicity(), 0
+
+    def _end_point(self) -> None:
+        point, self.point = self.point, None
+        if point is not None and point.energy is not None:
+            self.frames.append(point.frame(f"{self.name}:{len(self.frames)}"))
+
+    def _cell(self) -> FloatArray | None:
+        if sorted(self.vectors) != ["a", "b", "c"]:
+            return None
+        return np.stack([self.vectors[name] for name in "abc"])
+
+    def _take_energy(self, item: Energy) -> None:
+        """The first energy after coordinates is theirs, further ones are of later structures."""
+        if item.evaluation in COMPOSED or self.evaluation not in ("", item.evaluation):
+            raise DataError(
+                f"{item.where}: the energy is composed of several force evaluations "
+                f"({', '.join(filter(None, (self.evaluation, item.evaluation)))})",
+                hint="its atoms cannot be told from those of the parts; convert them yourself",
+            )
+        self.evaluation = item.evaluation
+        if self.point is not None and self.point.energy is None:
+            self.point.energy, self.point.converged = item.value, self.converged
+        else:
+            self._end_point()
+            self.n_bare += 1
+        self.converged = True
+
+    def _take_forces(self, item: Forces, point: _Point) -> None:
+        _once(point.forces is None, "forces", item.where)
+        n_atoms = len(point.atoms.symbols)
+        if len(item.values) != n_atoms:
+            wrong = DataError(
+                f"{item.where}: has {len(item.values)} forces for {n_atoms} atoms",
+                hint="the file is damaged, or its atoms are those of a subsystem",
+            )
+            if not item.is_last:
+                raise wrong
+            self.fault = wrong
+        point.forces = item.values
 
 
-def _block(lines: Iterator[str], is_row: Callable[[list[str]], bool]) -> list[list[str]]:
-    """The rows of words below a title, after at most a few lines of column titles."""
-    rows: list[list[str]] = []
-    for n_read, line in enumerate(lines):
-        words = line.split()
-        if is_row(words):
-            rows.append(words)
-        elif rows or n_read >= LONGEST_TITLE:
-            break
-    return rows
-
-
-def _no_coordinates(source: str) -> DataError:
-    return DataError(
-        f"{source}: the output has an energy without coordinates",
-        hint="output of CP2K dynamics has its coordinates in *-pos-*.xyz: convert these with their "
-        "forces and cells to extended XYZ",
-    )
+def _once(is_first: bool, name: str, where: str) -> None:
+    if not is_first:
+        raise DataError(f"{where}: a second time {name} for one energy")

@@ -119,14 +119,15 @@ class _Output:
         if self._new_volume is not None:  # a cell should have followed
             self._structure = evolve(self._structure, volume=self._new_volume)
             self._new_volume = None
+        is_cut = is_end and not self._is_done
         if step.energy is None and not step.converged:
             step.energy = step.trial_energy  # such runs print no "!"
-        elif not step.settled and step.forces is None and not step.problems:
+        elif is_cut and not step.settled and step.forces is None and not step.problems:
             step.problems.append("its electronic steps are cut short")
         if step.accuracy is not None and self._run.threshold is not None and not self._run.hybrid:
             limit = CONVERGED * self._run.threshold + LAST_DIGIT
             step.converged = step.converged and step.accuracy <= limit
-        self._steps.close(step, self._structure, is_cut=is_end and not self._is_done)
+        self._steps.close(step, self._structure, is_cut=is_cut)
 
     def _value(self, line: str) -> float | None:
         match = _VALUE.search(line)
@@ -149,7 +150,7 @@ class _Output:
             self._run.alat = exact * Bohr
 
     def read_n_atoms(self, line: str) -> None:
-        self._run.n_atoms = int(self._value(line) or 0)
+        self._run.n_atoms = max(0, int(self._value(line) or 0))
 
     def read_volume(self, line: str) -> None:
         self._close()
@@ -194,6 +195,15 @@ class _Output:
         unit = "" if match is None else match["unit"]
         scale = {"alat": self._run.alat, "": self._run.alat, "bohr": Bohr, "angstrom": 1.0}
         self._set_cell("CELL_PARAMETERS", r"(?P<numbers>.*)", scale.get(unit))
+        if unit in ("bohr", "angstrom"):
+            self._compare_volume()
+
+    def _compare_volume(self) -> None:
+        """A cell in such units is taken at its word, whatever the line above it says."""
+        problem = self._structure.volume_problem()
+        if problem and self._structure.cell is not None:
+            self._steps.say(f"line {self._lines.number}: {problem}; CELL_PARAMETERS is taken")
+            self._structure = evolve(self._structure, volume=None)
 
     def _set_cell(self, name: str, pattern: str, scale: float | None) -> None:
         """Rows of a cell; the volume printed just before belongs to it."""
@@ -321,8 +331,10 @@ class _Output:
     def _are_types(self, types: list[int]) -> bool:
         """Whether the species of the forces, counted from 1, are those of the positions."""
         numbers, known = self._structure.numbers, list(self._run.species.values())
-        if numbers is None or not known or max(types, default=0) > len(known):
+        if numbers is None or not known:
             return not known
+        if not all(1 <= kind <= len(known) for kind in types):
+            return False
         found = [known[kind - 1] for kind in types]
         return bool(found == numbers.tolist())
 

@@ -32,6 +32,10 @@ _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 _ENERGIES = re.compile(r"Etot\s*,\s*Ep\s*,\s*Ek\s*(?:\(eV\))?\s*=(?P<values>[^,]*)", re.IGNORECASE)
 _STRESS = re.compile(r"stress\s*\(eV\)\s*:(?P<values>.*)", re.IGNORECASE)
 _SHIFT = re.compile(r":\s*dE\(eV\)\s*=\s*(?P<value>\S+)")
+_BLOCK = re.compile(
+    r"\s*(lattice|position|force|atomic-energy|velocity|nonperiodic_position|md_info|pressure)\b",
+    re.IGNORECASE,
+)
 _STARS = re.compile(r"[\s*]*\*[\s*]*")
 LATTICE, POSITION, FORCE, ATOMIC_ENERGY = "lattice", "position", "force", "atomic-energy"
 SKIPPED = ("velocity", "nonperiodic_position")  # blocks with a row for each atom
@@ -86,10 +90,9 @@ class _Section:
         """Read up to the title of the next frame, and return that ("" at the end)."""
         before = ""  # the block that the line follows
         for line in stream:
-            words = line.lower().split()
             if _NEXT_FRAME.match(line):
                 return line
-            if not words:
+            if not line.strip():
                 continue
             if before == MD_INFO:
                 self.has_stars = bool(_STARS.fullmatch(line))
@@ -99,13 +102,13 @@ class _Section:
                     "expected",
                     hint="the number of atoms in the title may be wrong",
                 )
-            before = self._read_block(words[0], line, stream)
+            before = self._read_block(line, stream)
         return ""
 
-    def _read_block(self, word: str, title: str, stream: Iterator[str]) -> str:
+    def _read_block(self, title: str, stream: Iterator[str]) -> str:
         """Read the block with this title; its name, "" for lines that are passed over."""
-        blocks = (LATTICE, POSITION, FORCE, ATOMIC_ENERGY, *SKIPPED, MD_INFO, PRESSURE)
-        name = next((name for name in blocks if word.startswith(name)), "")
+        match = _BLOCK.match(title)
+        name = match[1].lower() if match else FORCE if FORCE in title.lower() else ""
         if name and name in self.blocks and name not in (MD_INFO, PRESSURE):
             raise DataError(f"{self.source}: has two blocks of {name}", hint="a title may be lost")
         self.blocks.add(name)

@@ -37,14 +37,15 @@ class Structure:
             return "no cell is printed for it"
         if self.positions is None or self.numbers is None:
             return "no positions are printed for it"
-        volume = abs(float(np.linalg.det(self.cell)))
+        return self.volume_problem()
+
+    def volume_problem(self) -> str:
+        """Why the cell is not that of the volume, "" when it is."""
+        volume = 0.0 if self.cell is None else abs(float(np.linalg.det(self.cell)))
         if volume == 0.0:
             return "its cell has no volume"
         if self.volume is not None and abs(volume - self.volume) > SAME_VOLUME * self.volume:
-            return (
-                f"its cell has {volume:.4f} Å³, the output says {self.volume:.4f} Å³: the cell of "
-                "another step"
-            )
+            return f"its cell has {volume:.4f} Å³, the output says {self.volume:.4f} Å³"
         return ""
 
 

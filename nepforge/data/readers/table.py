@@ -30,8 +30,10 @@ from nepforge.data.readers.options import (
     ReadOptions,
     no_notice,
 )
+from nepforge.data.readers.outcar import read_outcar
 from nepforge.data.readers.pwmat import read_movement
 from nepforge.data.readers.runs import runs_reader
+from nepforge.data.readers.vasprun import read_vasprun
 from nepforge.errors import DataError, DataMissingError
 from nepforge.files.content import require_file
 from nepforge.files.folders import RUNS
@@ -48,8 +50,8 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "deepmd": read_deepmd,
     "movement": read_movement,
     "atom.config": read_movement,
-    "outcar": ase_reader("vasp-out"),
-    "vasprun": ase_reader("vasp-xml"),
+    "outcar": read_outcar,
+    "vasprun": read_vasprun,
     "poscar": ase_reader("vasp"),
     "lammps-dump": read_dump,
     "lammps-data": read_data,

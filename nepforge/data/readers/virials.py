@@ -43,11 +43,14 @@ class StressAndVirial:
         if self.stress is None:
             return self.virial
         volume = 0.0 if self.cell is None else float(abs(np.linalg.det(self.cell)))
-        if volume == 0.0:
+        if self.cell is None:
             raise DataError(
-                f"{self.source}: has a stress and no Lattice with a volume",
-                hint="give the virial instead",
+                f"{self.source}: has a stress and no Lattice", hint="give the virial instead"
             )
+        if volume == 0.0:
+            text = "a stress in a cell without volume is left out, it gives no virial"
+            notices.add(self.source, text)
+            return self.virial
         from_stress: FloatArray = virial_from_stress(self.stress, volume)
         if self.virial is None:
             return from_stress
