@@ -56,7 +56,7 @@ CASES: dict[str, tuple[str, str]] = {
     ),
     "atoms that are sorted": (CELL + "atom_modify sort 1 2.0\n" + PAIR + MOVE + "run 7\n", "ppp"),
     "the package omp": (
-        CELL.replace("newton on", "newton on\npackage omp 2\nsuffix omp") + PAIR + MOVE + "run 7\n",
+        CELL.replace("newton on", "newton on\npackage omp 1\nsuffix omp") + PAIR + MOVE + "run 7\n",
         "ppp",
     ),
     "atoms that are deleted": (
@@ -86,8 +86,7 @@ CASES: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 RUNS = [
     *((style, 1) for style in STYLES),
-    ("nepforge", 2),
-    *(pytest.param(style, 4, marks=pytest.mark.slow) for style in STYLES),
+    *(pytest.param(style, ranks, marks=pytest.mark.slow) for style in STYLES for ranks in (2, 4)),
 ]
 REPORT = """compute energy all pe/atom
 run 0
