@@ -151,7 +151,7 @@ class _Reader:
             source=source,
             weight=float(_values("weight", items.get("weight", "1"), (1,), source)[0]),
             atomic_energy=scaled(_atomic_energy(labels, table), scale["energy"]),
-            converged=TRUTH.get(items.get("scf_converged", "t").lower(), True),
+            converged=_flags("scf_converged", items.get("scf_converged", "T"), 1, source)[0],
             info={key: pairs[key] for key in layout.info},
             columns=LazyColumns(table, layout.columns) if layout.columns else {},
         )
@@ -279,8 +279,14 @@ def _cell(items: Mapping[str, str], source: str) -> FloatArray | None:
 def _pbc(items: Mapping[str, str], cell: FloatArray | None, source: str) -> tuple[bool, bool, bool]:
     if "pbc" not in items:
         return (cell is not None,) * 3
-    flags = [TRUTH.get(word.lower()) for word in value_words(items["pbc"])]
-    match flags:
-        case [bool(a), bool(b), bool(c)]:
-            return a, b, c
-    raise DataError(f'{source}: pbc is "{items["pbc"]}", expected three of T and F')
+    a, b, c = _flags("pbc", items["pbc"], 3, source)
+    return a, b, c
+
+
+def _flags(name: str, text: str, n: int, source: str) -> list[bool]:
+    """Exactly n of T and F."""
+    flags = [flag for word in value_words(text) if (flag := TRUTH.get(word.lower())) is not None]
+    if len(flags) != n or len(value_words(text)) != n:
+        expected = "T or F" if n == 1 else "three of T and F"
+        raise DataError(f'{source}: {name} is "{text}", expected {expected}')
+    return flags
