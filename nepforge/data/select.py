@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,14 @@ def select(
         frames: Of all files.
         keys: As in a recipe; one that is missing or None says nothing.
         rng: For `random`.
-        describe: Vectors of frames, [n_frames, n], for `farthest`; components count as they are.
+        describe: Vectors of frames, [n_frames, n_components], for `farthest`.
 
     Raises:
         UsageError: A value that cannot be read.
-        DataError: No frame is left.
+        DataError: No frame is left, or none has an info key that is asked for.
     """
     given = {name: value for name, value in keys.items() if value is not None}
+    _refuse_unknown_keys(frames, given.get("info", {}))
     chosen, left_out = _keep(frames, [*_places(frames, given), *conditions(given)])
     if not chosen:
         raise _nothing_left(len(frames), left_out)
@@ -203,6 +205,16 @@ def _keep(
         else:
             left_out[failed] += 1
     return chosen, left_out
+
+
+def _refuse_unknown_keys(frames: Sequence[Frame], info: Mapping[str, Any]) -> None:
+    known = sorted({key for frame in frames for key in frame.info})
+    for key in info:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            meant = f'did you mean "{near[0]}"? ' if near else ""
+            hint = f"{meant}keys in the files: {', '.join(known) or 'none'}"
+            raise DataError(f'info: no frame has the key "{key}"', hint=hint)
 
 
 def _nothing_left(n_frames: int, left_out: Mapping[str, int]) -> DataError:

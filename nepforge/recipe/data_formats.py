@@ -33,7 +33,7 @@ class FileFormat:
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _POSCAR = (  # title, scale, three vectors
-    rf"\A.*\n[ \t]*{_NUMBER}[ \t]*\n(?:[ \t]*{_NUMBER}(?:[ \t]+{_NUMBER}){{2}}.*\n){{3}}"
+    rf"\A.*\n[ \t]*{_NUMBER}[ \t]*\n(?:[ \t]*{_NUMBER}(?:[ \t]+{_NUMBER}){{2}}[ \t]*\n){{3}}"
 )
 FILE_FORMATS = (
     FileFormat("ase-trajectory", ("*.traj",), r"\A- of UlmASE-Trajectory", is_binary=True),
@@ -53,7 +53,7 @@ FILE_FORMATS = (
     FileFormat("abacus", ("running_*.log",), r"^ *(WELCOME TO ABACUS|ABACUS v\d)"),
     FileFormat("castep", ("*.castep",), r"CASTEP version"),
     FileFormat("cif", ("*.cif",), r"\A(\s*#.*\n)*\s*data_"),
-    FileFormat("ase-json", ("*.json",)),
+    FileFormat("ase-json", ("*.json",), r'\A\s*\{"1": ?\{'),
 )
 
 

@@ -215,13 +215,18 @@ def test_the_tables_of_formats_agree() -> None:
         ("traj.txt", "ITEM: TIMESTEP\n0\n", "lammps-dump"),
         ("mvm", "  96 atoms,Iteration (fs) = 1.0, Etot,Ep,Ek (eV) = 1 1 0\n", "movement"),
         ("frames", "1\nenergy=1 Properties=species:S:1:pos:R:3\nH 0 0 0\n", "extxyz"),
+        ("lmp.config", "# title\n\n2 atoms\n2 atom types\n", "lammps-data"),
+        ("numbers.xyz", "4\n-1.5\n8 0 0 0\n8 1 1 1\n8 2 2 2\n8 3 3 3\n", "extxyz"),
+        ("cell", "title\n1.0\n4 0 0\n0 4 0\n0 0 4\nSi\n1\n", "poscar"),
+        ("train", "BEGIN_CFG\n Size\n", "mtp"),
+        ("rows", '{"1": {"unique_id": "a"}}', "ase-json"),
         ("notes.txt", "hello\n", None),
     ],
 )
 def test_a_format_is_told_by_name_or_first_lines(
     tmp_path: Path, name: str, content: str, expected: str | None
 ) -> None:
-    """The name decides where it can."""
+    """The content decides where it can."""
     path = tmp_path / name
     if name.endswith(".gz"):
         path.write_bytes(gzip.compress(content.encode()))

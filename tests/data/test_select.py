@@ -105,8 +105,13 @@ def test_info_keys_have_texts_numbers_and_ranges(frames: list[Frame]) -> None:
     assert chosen(frames, info={"T": "300"}) == [3]
     assert chosen(frames, info={"T": ["300", "500:700"]}) == [3, 5, 6, 7]
     assert chosen(frames, info={"T": ["300", "500:700"], "config": "slab"}) == [3, 6]
-    with pytest.raises(DataError, match=r"none of 12 frames is selected: .* 12 by info nosuch"):
-        chosen(frames, info={"nosuch": "1"})
+    with pytest.raises(
+        DataError, match="none of 12 frames is selected: left out 12 by info config"
+    ):
+        chosen(frames, info={"config": "wire"})
+    with pytest.raises(DataError, match='no frame has the key "confg"') as error:
+        chosen(frames, info={"confg": "slab"})
+    assert error.value.hint == 'did you mean "config"? keys in the files: T, config'
 
 
 def test_frames_without_the_label_are_left_out(frames: list[Frame]) -> None:

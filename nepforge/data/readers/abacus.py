@@ -51,6 +51,7 @@ class _Log:
     cell: FloatArray | None = None
     volume: float | None = None  # Å³, as printed
     coordinates: FloatArray | None = None
+    names: list[str] = field(factory=list)  # of the atoms, as in the coordinates
     unit_of_coordinates: float | None = None  # Å; None for fractions of the cell
     is_fresh: bool = False  # whether coordinates were printed since the last step began
     last_energy: float | None = None  # of an iteration, eV
@@ -82,12 +83,11 @@ def _read_line(line: str, stream: Iterator[str], log: _Log) -> None:
     elif name == "number of atom for this type":
         log.counts.append(to_count(value, log.source))
     elif name == "lattice constant (Bohr)":
-        log.unit = Bohr * float(to_floats([value], f"{log.source}: {name}")[0])
+        log.unit = Bohr * _number([value], f"{log.source}: {name}")
     elif name == "Volume (A^3)":
-        first = (value.split() or [""])[0]
-        log.volume = float(to_floats([first], f"{log.source}: {name}")[0])
+        log.volume = _number(value.split(), f"{log.source}: {name}")
     elif text.startswith("Lattice vectors:"):
-        log.cell = log.unit * _rows(stream, 3, 0, f"{log.source}: lattice vectors")
+        log.cell = log.unit * _rows(stream, 3, f"{log.source}: lattice vectors")
     elif text.startswith(("DIRECT COORDINATES", "CARTESIAN COORDINATES")):
         _read_coordinates(text, stream, log)
     elif FIRST_ITERATION.search(text):
@@ -100,44 +100,62 @@ def _read_label(text: str, stream: Iterator[str], log: _Log) -> None:
     """Labels of the step that is going on."""
     step, words = log.steps[-1], text.split()
     if text.startswith("E_KohnSham") and len(words) == 3:
-        log.last_energy = float(to_floats(words[2:], f"{log.source}: E_KohnSham")[0])
+        log.last_energy = _number(words[2:], f"{log.source}: E_KohnSham")
     elif text.startswith("final etot is"):
-        step.energy = float(to_floats(words[3:4], f"{log.source}: final etot")[0])
+        step.energy = _number(words[3:], f"{log.source}: final etot")
     elif NOT_CONVERGED.search(text):
         step.converged, step.energy = False, log.last_energy
     elif text.startswith("TOTAL-FORCE (eV/Angstrom)"):
-        step.forces = _rows(stream, log.n_atoms, 1, f"{log.source}: TOTAL-FORCE")
+        where = f"{log.source}: TOTAL-FORCE"
+        names, step.forces = _atom_rows(stream, log.n_atoms, where)
+        if names != log.names:
+            raise DataError(f"{where} names other atoms than the coordinates")
     elif text.startswith("TOTAL-STRESS (KBAR)"):
-        step.stress = KBAR * _rows(stream, 3, 0, f"{log.source}: TOTAL-STRESS")
+        step.stress = KBAR * _rows(stream, 3, f"{log.source}: TOTAL-STRESS")
 
 
-def _rows(stream: Iterator[str], n_rows: int, n_labels: int, where: str) -> FloatArray:
-    """Three numbers of each of the next rows, [n_rows, 3], after rules and titles of columns."""
+def _number(words: Sequence[str], where: str) -> float:
+    """The first word."""
+    if not words:
+        raise DataError(f"{where} has no number", hint="the file may be cut")
+    return float(to_floats(words[:1], where)[0])
+
+
+def _rows(stream: Iterator[str], n_rows: int, where: str) -> FloatArray:
+    """Three numbers of each of the next rows, [n_rows, 3]."""
+    words = [word for row in _next_rows(stream, n_rows, 3, where) for word in row[:3]]
+    return to_floats(words, where).reshape(n_rows, 3)
+
+
+def _atom_rows(stream: Iterator[str], n_atoms: int, where: str) -> tuple[list[str], FloatArray]:
+    """Names of the atoms and three numbers of each, [n_atoms, 3]."""
+    rows = _next_rows(stream, n_atoms, 4, where)
+    numbers = to_floats([word for row in rows for word in row[1:4]], where)
+    return [row[0] for row in rows], numbers.reshape(n_atoms, 3)
+
+
+def _next_rows(stream: Iterator[str], n_rows: int, n_words: int, where: str) -> list[list[str]]:
+    """Words of the next rows, which come after rules and titles of columns."""
     found: list[list[str]] = []
     for line in stream:
         words = line.split()
-        is_title = not words or not any(character.isdigit() for character in line)
+        is_title = not any(character.isdigit() for character in line)
         if is_title and not found:
             continue
-        if len(words) < n_labels + 3:
+        if len(words) < n_words:
             break
-        found.append(words[n_labels : n_labels + 3])
+        found.append(words)
         if len(found) == n_rows:
-            break
-    if len(found) != n_rows:
-        raise DataError(
-            f"{where} has {len(found)} rows, expected {n_rows}", hint="the file may be cut"
-        )
-    return to_floats([word for row in found for word in row], where).reshape(n_rows, 3)
+            return found
+    raise DataError(f"{where} has {len(found)} rows, expected {n_rows}", hint="the file may be cut")
 
 
 def _read_coordinates(text: str, stream: Iterator[str], log: _Log) -> None:
     cartesian = CARTESIAN.match(text)
     where = f"{log.source}: coordinates"
-    log.coordinates = _rows(stream, log.n_atoms, 1, where)
-    log.unit_of_coordinates = (
-        Bohr * float(to_floats([cartesian[1]], where)[0]) if cartesian else None
-    )
+    names, log.coordinates = _atom_rows(stream, log.n_atoms, where)
+    log.names = [name.partition("_")[2] for name in names]
+    log.unit_of_coordinates = Bohr * _number([cartesian[1]], where) if cartesian else None
     log.is_fresh = True
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from nepforge.data.readers.options import ReadOptions
 from nepforge.files.folders import FOLDER_FORMATS, RUNS, Folder, walk
 
+SHOWN_LINKS = 4
+
 
 def folders_of(path: Path, layout: str, options: ReadOptions) -> list[tuple[Path, str]]:
     """The folders to read and their names: `path` itself, or those below it of the asked part.
@@ -39,7 +41,10 @@ def _tell(
     lost = [folder.path / name for folder in below for name in folder.dangling]
     lost = [link for link in lost if link.parent not in found]  # a run's POTCAR is no data
     if lost:
-        options.notice(f"{root}: {lost[0].name} is a symbolic link to nothing, left out")
+        names = ", ".join(link.name for link in lost[:SHOWN_LINKS])
+        more = f" and {len(lost) - SHOWN_LINKS} more" if len(lost) > SHOWN_LINKS else ""
+        are = "is a symbolic link" if len(lost) == 1 else "are symbolic links"
+        options.notice(f"{root}: {names}{more} {are} to nothing, left out")
     beside = [folder.path.name for folder in below if runs and folder.holds(runs)]
     if beside:
         options.notice(
