@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from nepforge.errors import InterruptedRunError, NepforgeError
+from nepforge.errors import InterruptedRunError, NepforgeError, UnfitDataError
 from nepforge.events import Listener, Message, StageStarted
 from nepforge.interrupt import StopFlag
 from nepforge.ledger.cache import Damage, Published, differing_files
@@ -19,8 +19,10 @@ from nepforge.ledger.last import LastResult
 from nepforge.ledger.locks import hold
 from nepforge.ledger.outlook import stage_content, why
 from nepforge.ledger.run_record import StageRecord
+from nepforge.ledger.work import noted
 from nepforge.ledger.workspace import Workspace, modified
 from nepforge.plan.kinds import StageKind
+from nepforge.plan.places import located
 from nepforge.plan.stage import Plan, Stage, key_of, lineage_of
 from nepforge.stages.call import call_stage, read_metrics
 from nepforge.stages.context import StageContext
@@ -84,7 +86,8 @@ class Builder:
             if fetched is not None:
                 return self._hit(stage, fetched)
             reason = why(stage, self._plan, content, last, found)
-            record = self._build(stage, content, _input_files(stage, done), reason)
+            with noted(self._space.lock(key), self._plan.name, stage.name):
+                record = self._build(stage, content, _input_files(stage, done), reason)
         self._compare(stage, last, record.published)
         return record
 
@@ -180,7 +183,10 @@ class Builder:
             stopping=self._stop,
         )
         log = self._space.log(scratch.name)
-        call_stage(self._kinds[stage.kind].function, stage, inputs, ctx, log)
+        try:
+            call_stage(self._kinds[stage.kind].function, stage, inputs, ctx, log)
+        except UnfitDataError as error:
+            raise located(error, self._plan) from error
 
     def _publish(
         self, stage: Stage, content: Mapping[str, Any], scratch: Path, seconds: float

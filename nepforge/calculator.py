@@ -11,8 +11,10 @@ import numpy as np
 from ase.calculators import calculator as ase_calculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from nepforge.data.frame import Frame
+from nepforge.arguments import checked_skin, checked_threads
+from nepforge.data.frame import FloatArray, Frame
 from nepforge.evaluator import evaluator, read_content
+from nepforge.native import NativeModel
 from nepforge.units import stress_from_virial
 
 if TYPE_CHECKING:
@@ -26,11 +28,18 @@ ERROR_BARS = ("energy_std", "forces_std")
 
 
 class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no types
-    """Energy, energies, forces and stress of a model for ASE.
+    """Energy, energies, forces, stress and stresses of a model for ASE.
 
     Directions that are not periodic are not: a slab or a molecule has no images there. Stress is
     there when the cell has a volume. One object may be used by one thread at a time; it can be
     pickled and copied.
+
+    `stresses` [n_atoms, 6] are those of the atoms over the volume of the cell, eV/Å^3, so that
+    their sum is the stress (as in ASE's LennardJones). -r_ij dU_i/dr_ij, the part of neighbour j
+    in the virial of atom i, is booked on j: what GPUMD, calorine and LAMMPS's
+    `compute centroid/stress/atom` do, and what the heat current of a many-body potential needs.
+    The Voigt form keeps the symmetric part. They are found when they are asked for; NEP alone has
+    them.
 
     Args:
         model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout,
@@ -48,6 +57,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     Raises:
         ModelFileError: The file is missing, damaged, or of a kind that is not evaluated, or the
             model has no covariance.
+        UsageError: `threads` or `skin` is below 0, beyond reason, or no number.
     """
 
     implemented_properties: Sequence[str] = (
@@ -56,6 +66,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         "energies",
         "forces",
         "stress",
+        "stresses",
     )
 
     def __init__(
@@ -82,11 +93,14 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         self._arguments = (name, content, threads, skin, known)
         self._evaluator = evaluator(name, content)
         self._known = known
-        self.threads = threads
-        self.skin = skin
+        self.threads = checked_threads(threads)
+        self.skin = checked_skin(skin)
         if known is not None:
             self.implemented_properties = (*self.implemented_properties, *ERROR_BARS)
-
+        if not isinstance(self._evaluator, NativeModel):
+            self.implemented_properties = tuple(
+                name for name in self.implemented_properties if name != "stresses"
+            )
         self.results: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -123,8 +137,8 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = tuple(ase_calculator.all_changes),
     ) -> None:
-        """Everything at once: forces cost no more than the energy alone would save. Error bars only
-        when `properties` has them.
+        """Everything at once: forces cost no more than the energy alone would save. Error bars and
+        stresses only when `properties` has them.
 
         Raises:
             DataError: An element that the model does not know, a position that is not finite, or
@@ -133,6 +147,8 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         super().calculate(atoms, properties, system_changes)
         if system_changes or "energy" not in self.results:
             self.results = self._evaluate()
+        if "stresses" in properties and "stress" in self.results:
+            self.results["stresses"] = self._stresses()
         for name in set(properties) & set(ERROR_BARS):
             self.results[name] = self._error_bar(name)
 
@@ -155,10 +171,23 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         }
         volume = abs(float(np.linalg.det(cell)))
         if volume > 0.0:
-            virial = (found.virial + found.virial.T) / 2
-            stress = full_3x3_to_voigt_6_stress(stress_from_virial(virial, volume))
-            results["stress"] = stress
+            results["stress"] = _voigt_stress(found.virial, volume)
         return results
+
+    def _stresses(self) -> FloatArray:
+        """Of every atom, eV/Å^3, [n_atoms, 6]."""
+        if not isinstance(self._evaluator, NativeModel):
+            raise ase_calculator.PropertyNotImplementedError("NEP alone has stresses")
+        atoms = self.atoms
+        found = self._evaluator.evaluate(
+            atoms.numbers,
+            atoms.positions,
+            atoms.cell.array,
+            atoms.pbc,
+            n_threads=self.threads,
+            skin=self.skin,
+        )
+        return _voigt_stress(found.virials, abs(float(np.linalg.det(atoms.cell.array))))
 
     def _error_bar(self, name: str) -> Any:
         from nepforge.models import uncertainty  # noqa: PLC0415 - torch
@@ -172,6 +201,13 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         frame = Frame(self.atoms.numbers, self.atoms.positions, cell, (x, y, z))
         find = {"energy_std": uncertainty.energy_std, "forces_std": uncertainty.forces_std}
         return find[name](*self._known, frame)
+
+
+def _voigt_stress(virial: FloatArray, volume: float) -> FloatArray:
+    """The symmetric part of -W/V in eV/Å^3 in ASE's order, [..., 6]."""
+    symmetric = (virial + virial.swapaxes(-1, -2)) / 2
+    stress: FloatArray = full_3x3_to_voigt_6_stress(stress_from_virial(symmetric, volume))
+    return stress
 
 
 def _read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:

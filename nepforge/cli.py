@@ -6,7 +6,6 @@ Imports inside the commands keep `nepforge --help` and `nepforge check` fast.
 from __future__ import annotations
 
 import io
-import json
 import os
 import shlex
 import sys
@@ -22,6 +21,7 @@ from nepforge.commands.bundle import bundle
 from nepforge.commands.cache import cache
 from nepforge.commands.data import data
 from nepforge.commands.diff import diff
+from nepforge.commands.doctor import doctor
 from nepforge.commands.ledger import ledger
 from nepforge.commands.matrix import run_matrix
 from nepforge.commands.md import deviation
@@ -33,8 +33,9 @@ from nepforge.commands.options import (
     remote_option,
     workspace_option,
 )
-from nepforge.commands.recipes import explain, load_all, recipe_argument, set_option
+from nepforge.commands.recipes import check, explain, load_all, plan, recipe_argument, set_option
 from nepforge.commands.reproduce import reproduce
+from nepforge.commands.status import status
 from nepforge.errors import NepforgeError, UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from nepforge.ui.mode import Mode
 
 STARTER = "starter.toml"
-SHOWN_RUNS = 5  # in `status`
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,19 +63,26 @@ def commands() -> None:
     "--from",
     "settings",
     type=click.Path(path_type=Path),
-    metavar="NEP_IN",
-    help="Take the settings of GPUMD's nep.in; NAME may then be the file of training data.",
+    metavar="FILE",
+    help="Take the settings of GPUMD's nep.in, or of nep.json or train.json of PWMLFF and MatPL; "
+    "NAME may then be the file of training data.",
 )
 @debug_option
 def init(name: str, settings: Path | None) -> None:
     """Write NAME.toml, a recipe with every key explained."""
+    from nepforge.recipe.json_input import is_json
     from nepforge.recipe.nep_in import data_beside, recipe_from_nep_in
+    from nepforge.recipe.pwmlff_json import recipe_from_json
 
+    warnings: tuple[str, ...] = ()
     train = Path(name) if settings is not None and Path(name).exists() else None
     path = Path(f"{'recipe' if train else name}.toml")
     text = resources.files(nepforge).joinpath(STARTER).read_text(encoding="utf-8")
     if settings is None:
         text = text.replace("@NAME@", path.stem)
+    elif is_json(settings):
+        translated = recipe_from_json(settings, text, path.stem, train)
+        text, warnings = translated.text, translated.warnings
     else:
         files = data_beside(settings, train)
         text = recipe_from_nep_in(settings, text, path.stem, *files)
@@ -84,24 +91,14 @@ def init(name: str, settings: Path | None) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nepforge init ANOTHER_NAME") from None
-    click.echo(f"wrote {path}; name your data in it, then: nepforge check {path}")
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    named = settings is not None and is_json(settings)
+    do_first = "read it" if named else "name your data in it"
+    click.echo(f"wrote {path}; {do_first}, then: nepforge check {path}")
 
 
-@commands.command()
-@recipe_argument
-@set_option
-@debug_option
-def check(recipe: Path, overrides: tuple[str, ...]) -> None:
-    """Check a recipe and the files that it names; all problems at once."""
-    from nepforge.ui.listings import data_text
-
-    runs = load_all(recipe, overrides)
-    counted = f"{len(runs)} runs, " if runs[0].place else ""
-    click.echo(f"{recipe}: OK, {counted}{len(_plan(runs[0]).stages)} stages")
-    for loaded in runs:
-        label = f"  {loaded.recipe.name}" if loaded.place else ""
-        click.echo(f"recipe {loaded.hash}{label}")
-    click.echo(data_text(runs[0].sources))
+commands.add_command(check)
 
 
 @commands.command()
@@ -170,7 +167,6 @@ def _run(
     remote: str,
 ) -> RunFinished:
     from nepforge import engine
-    from nepforge.ui.json_lines import JsonLines
     from nepforge.ui.views import view_of
 
     stop = engine.StopFlag()
@@ -183,9 +179,7 @@ def _run(
             return engine.run(
                 root, plan, listeners, command=command, stop=stop, store=store, remote=remote
             )
-        except NepforgeError as error:
-            if isinstance(view, JsonLines):
-                view.error(error)
+        except NepforgeError:
             if recorded.text and mode == "live":
                 click.echo(f"\n{recorded.text}", err=True)
             raise
@@ -226,57 +220,8 @@ def _wait_for(mirror: MlflowMirror, mode: Mode) -> None:
         )
 
 
-@commands.command()
-@recipe_argument
-@set_option
-@workspace_option
-@cache_option
-@remote_option
-@json_option
-@debug_option
-def plan(
-    recipe: Path,
-    overrides: tuple[str, ...],
-    workspace: Path | None,
-    store: Path | None,
-    remote: str,
-    as_json: bool,
-) -> None:
-    """Show what a run would compute, what is cached or would be fetched, and why."""
-    import attrs
-
-    from nepforge.engine import find_workspace, plan_run
-    from nepforge.ui.listings import plan_text
-
-    for loaded in load_all(recipe, overrides):
-        built = _plan(loaded)
-        root = workspace or find_workspace(recipe)
-        stages = plan_run(root, built, store=store, remote=remote)
-        if as_json:  # one line a run
-            content = {"v": 1, "name": built.name, "recipe_hash": built.recipe_hash}
-            click.echo(json.dumps({**content, "stages": [attrs.asdict(stage) for stage in stages]}))
-        else:
-            click.echo(plan_text(built.name, built.recipe_hash, stages))
-
-
-@commands.command()
-@workspace_option
-@debug_option
-def status(workspace: Path | None) -> None:
-    """Show which locks are held at this moment, and the last runs."""
-    from nepforge.ledger.held import held_locks
-    from nepforge.ledger.workspace import Workspace
-    from nepforge.ui.listings import log_text, runs_of
-
-    space = Workspace(here(workspace))
-    held = held_locks(space.lock("").parent)
-    for lock in held:
-        click.echo(f"{lock.holder}: holds {lock.name[:12]}")
-    if not held:
-        click.echo("no run in progress")
-    last = runs_of(space.ledger.entries())[-SHOWN_RUNS:]
-    if last:
-        click.echo(f"\n{log_text(last)}")
+commands.add_command(plan)
+commands.add_command(status)
 
 
 @commands.command()
@@ -305,21 +250,7 @@ commands.add_command(cache)
 commands.add_command(diff)
 commands.add_command(reproduce)
 commands.add_command(bundle)
-
-
-@commands.command()
-@workspace_option
-@debug_option
-def doctor(workspace: Path | None) -> None:
-    """Check this installation: versions, LAMMPS plugin, workspace, MLflow."""
-    from nepforge.installation import checks
-
-    problems = 0
-    for look in checks(here(workspace)):
-        problems += look.verdict == "problem"
-        click.echo(f"{look.verdict:<8} {look.subject:<10} {look.text}")
-    if problems:
-        raise NepforgeError(f"{problems} of the checks failed")
+commands.add_command(doctor)
 
 
 def _plan(loaded: LoadedRecipe) -> Plan:

@@ -8,24 +8,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from attrs import evolve, frozen
 
+from nepforge.data.copies import group_copies
 from nepforge.data.doctor import DataSet
 from nepforge.data.doctor.examine import find_unconverged
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
-from nepforge.data.frame import Frame, frame_digest
+from nepforge.data.frame import Frame
+from nepforge.data.kept_copies import kept_copies
 from nepforge.data.prepare import Split, split_by_fraction
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.readers.names import short_names
-from nepforge.data.readers.options import no_notice
+from nepforge.data.readers.options import USUAL_NAMES, LabelNames, no_notice
+from nepforge.data.select import Describe, Selected
+from nepforge.data.select import select as select_frames
 from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
+from nepforge.recipe.pwmlff_names import reader_name
 from nepforge.recipe.sources import PARTS, data_source, has_parts
 from nepforge.units import EV_PER_A3_IN_GPA
 
@@ -36,15 +41,16 @@ TRAIN, VALID = PARTS
 class Reading:
     """How files are read: `part` of folders that have train/ and valid/ below them, `file_format`
     in place of the one told by name and content, `species` of LAMMPS types 1, 2, ..., `group_by`
-    the info key of extended XYZ that is kept. `notice` is told what the readers left out.
-    `unconverged`: whether frames whose electronic steps did not converge are kept, or left out with
-    a notice."""
+    the info key of extended XYZ that is kept, `labels` the names, units and signs of labels.
+    `notice` is told what the readers left out. `unconverged`: whether frames whose electronic steps
+    did not converge are kept, or left out with a notice."""
 
     part: str = ""
     file_format: str = ""
     species: tuple[str, ...] = ()
     group_by: str = ""
     notice: Callable[[str], None] = no_notice
+    labels: LabelNames = USUAL_NAMES
     unconverged: Literal["keep", "leave-out"] = "keep"
 
 
@@ -110,6 +116,7 @@ def _read(path: Path, reading: Reading, names: Mapping[Path, str]) -> list[Frame
         species=reading.species,
         label=names[path.absolute()],
         notice=reading.notice,
+        labels=reading.labels,
     )
 
 
@@ -123,12 +130,19 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
             hint="--part train or --part valid",
         )
     if reading.file_format:
-        return _known(reading.file_format, READERS), reading.part if has_parts(path) else ""
+        return _known(reader_name(reading.file_format), READERS), reading.part if has_parts(
+            path
+        ) else ""
     try:
         source = data_source(path, reading.part)
     except RefusedError as error:
         found = error.findings[0]
-        raise DataError(f"{path}: {found.message}", hint=f"{found.hint}; --from names it") from None
+        hint = (
+            f"{found.hint}; --from names it" if path.is_dir() or "format" in found.message else ""
+        )
+        raise DataError(f"{path}: {found.message}", hint=hint or found.hint) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="look at its rights") from error
     return source.format, source.part
 
 
@@ -155,7 +169,7 @@ def convert(
         to: Format of `out`; told by its name when empty.
         reading: How `paths` are read.
         shuffle_seed: Seed of the order; the order of the files when None.
-        drop_copies: Keep only the first of the frames that are one structure.
+        drop_copies: Keep only one of the frames that are one structure, see `kept_copies`.
 
     Returns:
         The frames as written.
@@ -163,21 +177,42 @@ def convert(
     file_format = output_format(out, to)
     frames = load(paths, reading)
     if drop_copies:
-        frames = _different(frames)
+        frames = kept_copies(_copies(frames), reading.notice)
     if shuffle_seed is not None:
         order = np.random.default_rng(shuffle_seed).permutation(len(frames))
         frames = [frames[idx] for idx in order]
-    write_frames(out, file_format, frames)
-    _tell_lost_marks(frames, file_format, reading)
+    write_frames(out, file_format, frames, reading.notice)
     return frames
 
 
-def _different(frames: Sequence[Frame]) -> list[Frame]:
-    """The first of the frames that are one structure, in order."""
-    first: dict[str, Frame] = {}
-    for frame in frames:
-        first.setdefault(frame_digest(frame), frame)
-    return list(first.values())
+def _copies(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """The frames that are one structure, structures and frames in order."""
+    return [[frames[idx] for idx in group] for group in group_copies(frames)]
+
+
+def select(
+    paths: Sequence[Path],
+    out: Path,
+    to: str,
+    keys: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    describe: Describe,
+    reading: Reading = Reading(),
+) -> Selected:
+    """Read files and write the frames that `keys` leave, those of `[data.select]`, into one.
+
+    `describe` gives vectors of frames for farthest-point sampling.
+
+    Raises:
+        UsageError: A value that cannot be read, or no format for `out`.
+        DataError: No frame is left, or as `load`.
+    """
+    file_format = output_format(out, to)
+    rng = np.random.default_rng(seed)
+    selected = select_frames(load(paths, reading), keys, rng, describe)
+    write_frames(out, file_format, selected.frames)
+    return selected
 
 
 def split(
@@ -196,19 +231,8 @@ def split(
     file_format = _known(to, WRITERS)
     rng = np.random.default_rng(seed)
     parts = split_by_fraction(load(paths, reading), 1.0 - ratio, rng)
-    write_parts(out, file_format, {TRAIN: parts.train, VALID: parts.valid})
-    _tell_lost_marks([*parts.train, *parts.valid], file_format, reading)
+    write_parts(out, file_format, {TRAIN: parts.train, VALID: parts.valid}, reading.notice)
     return parts
-
-
-def _tell_lost_marks(frames: Sequence[Frame], file_format: str, reading: Reading) -> None:
-    """Folders of arrays do not say which frames did not converge, extended XYZ does."""
-    n_unconverged = sum(not frame.converged for frame in frames)
-    if n_unconverged and file_format != "extxyz":
-        reading.notice(
-            f"{file_format} does not say that {n_unconverged} of the {len(frames)} frames did not "
-            "converge"
-        )
 
 
 def output_format(out: Path, to: str) -> str:

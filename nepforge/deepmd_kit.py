@@ -12,6 +12,7 @@ from ase.data import atomic_numbers
 from attrs import define
 from numpy.typing import ArrayLike
 
+from nepforge.arguments import checked_skin, checked_structure, checked_threads
 from nepforge.errors import DataError, ModelFileError
 from nepforge.native import StructureResult
 
@@ -76,24 +77,30 @@ class DeepMDModel:
 
         Raises:
             ModelFileError: DeePMD-kit or the backend of the model is not installed.
-            DataError: An element that the model does not know, or a structure that is periodic in
-                some directions only.
+            UsageError: Threads or a skin below 0, beyond reason, or no number.
+            DataError: An element that the model does not know, a position that is not finite, a
+                periodic cell without volume, or a structure that is periodic in some directions
+                only.
         """
-        del n_threads, skin
+        checked_threads(n_threads)
+        checked_skin(skin)
+        structure = checked_structure(numbers, positions, cell, pbc)
         if any(pbc) != all(pbc):
             raise DataError(
                 f"found pbc {tuple(map(bool, pbc))}, expected all or none: DeePMD-kit has no slabs",
                 hint="use a cell with a vacuum that is periodic in all directions",
             )
+        if all(pbc) and np.linalg.det(structure.cell) == 0.0:
+            raise DataError("the periodic cell vectors span no volume")
         known = [atomic_numbers[symbol] for symbol in self.species]
-        wanted = np.asarray(numbers).tolist()
+        wanted = structure.numbers.tolist()
         if unknown := sorted(set(wanted) - set(known)):
             raise DataError(
                 f"atomic numbers {unknown}: the model knows {', '.join(self.species)} alone"
             )
         energy, forces, virial, energies, _ = self._potential.eval(
-            np.asarray(positions, dtype=np.float64).reshape(1, -1),
-            np.asarray(cell, dtype=np.float64).reshape(1, 9) if all(pbc) else None,
+            structure.positions.reshape(1, -1),
+            structure.cell.reshape(1, 9) if all(pbc) else None,
             [known.index(number) for number in wanted],
             atomic=True,
         )

@@ -7,12 +7,13 @@ moment leaves a cache without half results and a ledger without invented entries
 from __future__ import annotations
 
 import errno
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nepforge.builder import Builder
-from nepforge.errors import InterruptedRunError, NepforgeError, StageError
+from nepforge.errors import InterruptedRunError, NepforgeError, StageError, UnfitDataError
 from nepforge.events import (
     Event,
     Listener,
@@ -35,9 +36,12 @@ from nepforge.ledger.run_folder import write_run_folder
 from nepforge.ledger.run_record import Failure, RunRecord, StageRecord, flat, run_body
 from nepforge.ledger.workspace import Workspace, find_workspace, open_workspace
 from nepforge.plan.kinds import KINDS, StageKind
+from nepforge.plan.places import located
 from nepforge.plan.stage import Plan, Stage
+from nepforge.stages.call import call_stage, read_metrics
+from nepforge.stages.context import StageContext
 
-__all__ = ["StopFlag", "explain_stage", "find_workspace", "plan_run", "run"]
+__all__ = ["StopFlag", "check_data", "explain_stage", "find_workspace", "plan_run", "run"]
 
 
 def plan_run(
@@ -84,6 +88,28 @@ def explain_stage(
     space = open_workspace(workspace, store, remote)
     last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
     return explain(space.cache, plan, kinds, last, stage, remote_of(space))
+
+
+def check_data(
+    plan: Plan, emit: Listener, *, kinds: Mapping[str, StageKind] = KINDS
+) -> dict[str, float]:
+    """Do what the data stage of a run does, in a folder that goes away; its metrics.
+
+    Raises:
+        DataError: The data cannot be read, or have errors.
+        UnfitDataError: They do not hold what the recipe asks of them; with the lines of the recipe.
+    """
+    stage = plan.stages[0]
+    inputs = {name: source.path for name, source in stage.sources.items()}
+    with tempfile.TemporaryDirectory(prefix="nepforge-check-") as folder:
+        out, state, log = Path(folder) / "out", Path(folder) / "state", Path(folder) / "log"
+        out.mkdir()
+        ctx = StageContext(stage.name, out, state, plan.threads, emit, lambda: False)
+        try:
+            call_stage(kinds[stage.kind].function, stage, inputs, ctx, log)
+        except UnfitDataError as error:
+            raise located(error, plan) from error
+        return read_metrics(stage.name, out)
 
 
 def run(

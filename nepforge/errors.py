@@ -72,7 +72,7 @@ class LockTimeoutError(NepforgeError):
 
 
 class InterruptedRunError(NepforgeError):
-    """Ctrl-C (130) or SIGTERM (143): the run stopped at a clean place and can be resumed."""
+    """Ctrl-C (130), SIGTERM (143) or a closed terminal (129): the run stopped at a clean place and can be resumed."""
 
     def __init__(self, message: str, *, exit_code: int = 130, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -91,6 +91,16 @@ class Problem:
     hint: str = ""
     line: int = 0
     column: int = 0
+
+
+class UnfitDataError(DataError):
+    """The data do not hold what the recipe asks of them: all problems at once."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class RecipeError(NepforgeError):

@@ -145,11 +145,9 @@ def compare(predicted: Sequence[Predicted]) -> Comparison:
         DataError: No frame has any label.
     """
     frames = [entry.frame for entry in predicted]
-    if not any(
-        f.energy is not None or f.forces is not None or f.virial is not None for f in frames
-    ):
+    if not any(getattr(frame, label) is not None for frame in frames for label in METRIC_NAMES):
         raise DataError(
-            "none of the frames has an energy, forces or a virial to compare with",
+            "none of the frames has an energy, forces, a virial or atomic energies to compare with",
             hint="nepforge infer MODEL STRUCTURE... needs no labels",
         )
     reference = {

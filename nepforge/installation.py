@@ -30,6 +30,10 @@ COMPILERS = ("c++", "g++", "clang++")
 LONGEST_CHECK = 120.0  # s
 _ASK_LAMMPS = "plugin list\n"
 _PAIR_STYLE = "pair style plugin nepforge"  # in its answer
+_ASK_MODULE = """
+from lammps import lammps
+print("has it:", lammps(cmdargs=["-screen", "none", "-log", "none"]).has_style("pair", "nepforge"))
+"""
 
 
 @frozen
@@ -52,6 +56,7 @@ def checks(workspace: Path) -> Iterator[Check]:
         ("C++ core", _core),
         ("torch", _torch),
         ("LAMMPS", _lammps),
+        ("in Python", _lammps_module),
         ("MLflow", _mlflow),
     ):
         verdict, text = _guarded(look)
@@ -123,6 +128,17 @@ def _lammps() -> tuple[Verdict, str]:
     if _PAIR_STYLE not in _output(command, lammps.environment(), _ASK_LAMMPS):
         return "problem", f"LAMMPS does not load the pair style from {lammps.plugins}"
     return "ok", f"{package_version('lammps')} on 2 MPI ranks loads our pair style"
+
+
+def _lammps_module() -> tuple[Verdict, str]:
+    remedy = f"export LD_LIBRARY_PATH={find_lammps().mpi_libraries} before Python starts"
+    try:
+        answer = _output([sys.executable, "-c", _ASK_MODULE])
+    except NepforgeError as error:
+        return "problem", f"from lammps import lammps: {error.message}; {remedy}"
+    if "has it: True" not in answer:
+        return "problem", "from lammps import lammps: it does not load the pair style"
+    return "ok", "from lammps import lammps: it finds MPI and our pair style"
 
 
 def _mlflow() -> tuple[Verdict, str]:

@@ -5,6 +5,7 @@ The functions behind `nepforge convert` and `nepforge inspect`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from nepforge.errors import UsageError
 from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
 from nepforge.formats.fine_tune import cut_down, zbl_words
 from nepforge.formats.model_file import CHECKPOINT, read_model
-from nepforge.formats.nep_in import nep_in_text
+from nepforge.formats.neighbor_counts import DENSEST
+from nepforge.formats.nep_in import ZBL_FILE, settings_files
 from nepforge.formats.nep_txt import LAYOUTS, NEPText
 from nepforge.models.radial import radial_basis
 
@@ -29,8 +31,7 @@ LAYOUT_WORDS = {
     "lammps": "NEP4 with one output bias for each species (nep_to_lmps.txt)",
     CHECKPOINT: "nepforge checkpoint, one output bias for each species",
 }
-GPUMD_LAYOUTS = ("nep4", "nep5")
-SETTINGS_FILE = "nep.in"
+GPUMD_LAYOUTS = {"nep4": 4, "nep5": 5}  # -> version in nep.in
 MOST_SPECIES_SHOWN = 3  # in a figure, which has a panel for each pair
 POINTS = 400  # of a curve
 
@@ -48,7 +49,8 @@ def convert(source: Path, out: Path, to: str = "", counts: Mapping[str, float] =
 
     Args:
         source: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5) or the LAMMPS layout.
-        out: A new file. nep.in for GPUMD is written beside it for the layouts nep4 and nep5.
+        out: A new file. nep.in for GPUMD (and zbl.in of a flexible ZBL) is written beside it for
+            the layouts nep4 and nep5.
         to: nep4, nep5, lammps or ckpt; told by the name of `out` when empty.
         counts: Number of atoms of each species in the structures meant, for nep4 alone: its one
             output bias gives right total energies for that composition only.
@@ -69,17 +71,43 @@ def convert(source: Path, out: Path, to: str = "", counts: Mapping[str, float] =
     if layout == "nep4" and not _one_bias(found.trained):
         composition = _composition(found, counts)
         warnings.append(_nep4_warning(found, composition))
+    if found.trained.neighbors is None:
+        warnings.append(_counts_warning(source, found))
     LAYOUTS[layout][1](out, found.trained, found.neighbors, composition)
     written = [out]
     if layout in GPUMD_LAYOUTS:
-        settings = out.parent / SETTINGS_FILE
-        text = nep_in_text(found.trained.model)
-        if settings.exists() and settings.read_text(encoding="utf-8") != text:
-            warnings.append(f"{settings} exists and was left as it is")
-        else:
-            settings.write_text(text, encoding="utf-8")
-            written.append(settings)
+        files = settings_files(found.trained.model, GPUMD_LAYOUTS[layout])
+        written += _write_settings(out.parent, files, warnings)
+        if found.trained.model.zbl is not None and ZBL_FILE not in files:
+            warnings += _foreign_table(out.parent / ZBL_FILE)
     return Converted(tuple(written), tuple(warnings))
+
+
+def _write_settings(folder: Path, files: Mapping[str, str], warnings: list[str]) -> list[Path]:
+    """Write all of the files or, where one of the user is in the way, none."""
+    taken = [
+        path
+        for path, text in ((folder / name, text) for name, text in files.items())
+        if path.exists() and path.read_bytes() != text.encode()
+    ]
+    if taken:
+        warnings.append(f"{' and '.join(map(str, taken))} exists and was left as it is")
+        return []
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in files]
+
+
+def _foreign_table(path: Path) -> list[str]:
+    return [f"{path} exists: GPUMD takes ZBL from it, not from the model"] * path.exists()
+
+
+def _counts_warning(source: Path, found: NEPText) -> str:
+    radial, angular = found.neighbors.radial, found.neighbors.angular
+    return (
+        f"{source} does not say how many neighbours its training met: {radial} and {angular} were "
+        f"written, those of {DENSEST} atoms/Å³; GPUMD makes room for 1.25 times as many"
+    )
 
 
 def _output_layout(out: Path, to: str) -> str:
@@ -111,7 +139,7 @@ def _composition(found: NEPText, counts: Mapping[str, float]) -> list[float]:
             hint=f"--counts {example} says it; --to nep5 keeps a bias for each species",
         )
     unknown = [symbol for symbol in counts if symbol not in species]
-    if unknown or not sum(counts.values()) > 0 or min(counts.values()) < 0:
+    if unknown or not 0 < sum(counts.values()) < math.inf or min(counts.values()) < 0:
         raise UsageError(
             f"counts {dict(counts)} do not fit the species {', '.join(species)}",
             hint=f"--counts {example}",
@@ -137,6 +165,7 @@ def inspect(path: Path) -> dict[str, Any]:
     found = read_model(path)
     model, trained = found.trained.model, found.trained
     weights = model.weights(trained.parameters)
+    counts = trained.neighbors
     n_biases = model.n_types if found.layout in ("nep5", "lammps", CHECKPOINT) else 1
     return {
         "layout": found.layout,
@@ -155,7 +184,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "n_parameters": _n_free(found, n_biases),
         "output_bias": dict(zip(model.species, weights.bias.tolist(), strict=True)),
         "q_scaler": [float(trained.q_scaler.min()), float(trained.q_scaler.max())],
-        "neighbors": [found.neighbors.radial, found.neighbors.angular],
+        "neighbors": None if counts is None else [counts.radial, counts.angular],
     }
 
 

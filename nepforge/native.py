@@ -17,9 +17,14 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 
+from nepforge.arguments import (
+    FloatArray,
+    StructureArrays,
+    checked_skin,
+    checked_structure,
+    checked_threads,
+)
 from nepforge.errors import DataError, ModelFileError, NepforgeError
-
-FloatArray = NDArray[np.float64]
 
 _BAD_MODEL = 1
 _BAD_STRUCTURE = 2
@@ -124,6 +129,10 @@ def _integers(array: NDArray[np.intc]) -> Any:
     return array.ctypes.data_as(_INTEGERS)
 
 
+def _options(n_threads: int, skin: float) -> _Options:
+    return _Options(checked_threads(n_threads), checked_skin(skin))
+
+
 class NativeModel:
     """A NEP text file, evaluated in double precision. One call at a time for each object.
 
@@ -177,13 +186,17 @@ class NativeModel:
         positions: ArrayLike,
         cell: ArrayLike,
         pbc: Sequence[bool] = (True, True, True),
+        *,
+        n_threads: int = 1,
+        skin: float = 0.0,
     ) -> NativeResult:
         """Energies, forces and virials of every atom of one structure.
 
         Arguments and errors are those of `evaluate_structure`.
         """
-        virials = np.empty((len(np.atleast_1d(np.asarray(numbers))), 3, 3))
-        result = self._evaluate(numbers, positions, cell, pbc, _Options(1, 0.0), virials)
+        structure = checked_structure(numbers, positions, cell, pbc)
+        virials = np.empty((len(structure.numbers), 3, 3))
+        result = self._evaluate(structure, _options(n_threads, skin), virials)
         return NativeResult(result.energies, result.forces, virials)
 
     def evaluate_structure(
@@ -208,35 +221,23 @@ class NativeModel:
                 next structures too while cell and species stay and no atom has moved by half of it.
 
         Raises:
+            UsageError: Threads or a skin below 0, beyond reason, or no number.
             DataError: An element that the model does not know, a position that is not finite, atoms
                 at the same place, or a periodic cell without volume.
         """
-        return self._evaluate(numbers, positions, cell, pbc, _Options(n_threads, skin), None)
+        structure = checked_structure(numbers, positions, cell, pbc)
+        return self._evaluate(structure, _options(n_threads, skin), None)
 
     def _evaluate(
-        self,
-        numbers: ArrayLike,
-        positions: ArrayLike,
-        cell: ArrayLike,
-        pbc: Sequence[bool],
-        options: _Options,
-        atomic_virials: FloatArray | None,
+        self, structure: StructureArrays, options: _Options, atomic_virials: FloatArray | None
     ) -> StructureResult:
-        atomic_numbers = np.ascontiguousarray(numbers, dtype=np.intc)
-        places = np.ascontiguousarray(positions, dtype=np.float64)
-        vectors = np.ascontiguousarray(cell, dtype=np.float64)
-        n_atoms = len(atomic_numbers)
-        if places.shape != (n_atoms, 3) or vectors.shape != (3, 3) or len(pbc) != 3:
-            raise DataError(
-                f"found positions of shape {places.shape} and a cell of shape {vectors.shape}, "
-                f"expected ({n_atoms}, 3) and (3, 3)"
-            )
-        periodic = np.array(pbc, dtype=np.intc)
+        n_atoms = len(structure.numbers)
         result = StructureResult(np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((3, 3)))
         status = _core().nepforge_evaluate_structure(
-            self._handle, n_atoms, _integers(atomic_numbers), _doubles(places), _doubles(vectors),
-            _integers(periodic), ctypes.byref(options), _doubles(result.energies),
-            _doubles(result.forces), _doubles(result.virial), _doubles(atomic_virials),
+            self._handle, n_atoms, _integers(structure.numbers), _doubles(structure.positions),
+            _doubles(structure.cell), _integers(structure.periodic), ctypes.byref(options),
+            _doubles(result.energies), _doubles(result.forces), _doubles(result.virial),
+            _doubles(atomic_virials),
         )  # fmt: skip
         if status == _BAD_STRUCTURE:
             raise DataError(_last_error())

@@ -33,6 +33,14 @@ class NepFile:
         l_max, *flags = (int(word) for word in self.l_max.split())
         return self.n_max[0] + 1 + (self.n_max[1] + 1) * (l_max + sum(map(bool, flags)))
 
+    def pair_cutoff(self, first: str, second: str) -> tuple[float, float]:
+        """Radial and angular cutoff of a pair of species in Å: the mean of the two."""
+        numbers = np.array(self.cutoff.split(), dtype=float).reshape(-1, 2)
+        own = np.broadcast_to(numbers, (len(self.species), 2))
+        pair = [own[self.species.index(symbol)] for symbol in (first, second)]
+        radial, angular = np.mean(pair, axis=0).tolist()
+        return radial, angular
+
     def header(self) -> list[str]:
         record = [f"zbl {self.zbl}"] if self.zbl else []
         return [
@@ -66,6 +74,18 @@ class NepFile:
                 parts.append(rng.uniform([0.8, 2.0], [1.2, 2.4]))
                 parts.append(rng.uniform(0.1, 2.0, 8))
         return np.concatenate(parts)
+
+    def lone_energy(self, symbol: str) -> float:
+        """Energy in eV of an atom without neighbours: w1 . tanh(-b0) minus the biases."""
+        numbers = self.numbers()
+        n_networks = 1 if self.token.startswith("nep3") else len(self.species)
+        n_inner = (self.n_descriptor + 2) * self.neurons
+        n_own = n_inner + int(self.token.startswith("nep5"))
+        species_idx = self.species.index(symbol)
+        own = numbers[: n_networks * n_own].reshape(n_networks, n_own)[species_idx % n_networks]
+        b0, w1 = own[n_inner - 2 * self.neurons : n_inner].reshape(2, -1)
+        last = numbers[n_networks * n_own + species_idx % self.last_biases]
+        return float(w1 @ np.tanh(-b0) - own[n_inner:].sum() - last)
 
     def lines(self) -> list[str]:
         return [*self.header(), *(f"{number:.15e}" for number in self.numbers())]

@@ -10,6 +10,7 @@ import ase
 import ase.units
 import numpy as np
 import pytest
+from ase.build import bulk
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.filters import FrechetCellFilter
@@ -56,6 +57,85 @@ def test_forces_and_stress_are_derivatives_of_the_energy(path: Path) -> None:
     np.testing.assert_allclose(atoms.get_forces(), numeric, atol=1e-5 * scale)
     numeric = calculate_numerical_stress(atoms, eps=STEP)
     np.testing.assert_allclose(atoms.get_stress(), numeric, atol=1e-5 * scale)
+
+
+def test_stresses_are_shares_of_the_stress(path: Path) -> None:
+    """Their sum is the stress; they are found when they are asked for, with all the rest."""
+    atoms = random_atoms(repeat=2)
+    atoms.calc = nepforge.Calculator(path, threads=2, skin=0.5)
+    stress = atoms.get_stress()
+    assert "stresses" not in atoms.calc.results
+    stresses = atoms.get_stresses()
+    assert stresses.shape == (len(atoms), 6)
+    scale = float(np.abs(stresses).max())
+    np.testing.assert_allclose(stresses.sum(axis=0), stress, rtol=0, atol=EXACT * scale)
+    atoms.positions[0, 0] += 0.05
+    moved = atoms.get_stresses()
+    assert np.abs(moved - stresses).max() > 0.0
+    np.testing.assert_allclose(moved.sum(axis=0), atoms.get_stress(), rtol=0, atol=EXACT * scale)
+
+
+def test_stresses_are_the_atomic_virials_of_calorine(path: Path) -> None:
+    """Which it calls stresses: W/V with nine components, of the other sign than its stress."""
+    calculators = pytest.importorskip("calorine.calculators", reason="calorine is not installed")
+    found, expected = random_atoms(repeat=2), random_atoms(repeat=2)
+    found.calc, expected.calc = nepforge.Calculator(path), calculators.CPUNEP(str(path))
+    virials = expected.calc.get_property("stresses", expected).reshape(-1, 3, 3)
+    symmetric = -(virials + virials.swapaxes(1, 2)) / 2
+    np.testing.assert_allclose(found.get_stresses(voigt=False), symmetric, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(symmetric.sum(axis=0), expected.get_stress(voigt=False), atol=1e-10)
+
+
+def test_stresses_of_a_pair_are_slopes_of_the_energy_of_the_other(path: Path) -> None:
+    """Two atoms along x: -r dU_1/dr is the virial of atom 2, and the other way around."""
+    atoms = ase.Atoms("SiO", [[0, 0, 0], [1.8, 0, 0]], cell=[20, 20, 20], pbc=True)
+    atoms.calc = nepforge.Calculator(path)
+    stresses = atoms.get_stresses()
+    energies = []
+    for distance in (1.8 + STEP, 1.8 - STEP):
+        atoms.positions[1, 0] = distance
+        energies.append(atoms.get_potential_energies())
+    slopes = (energies[0] - energies[1]) / (2 * STEP)
+    np.testing.assert_allclose(stresses[:, 0], 1.8 * slopes[::-1] / 20**3, rtol=1e-6)
+    assert stresses[0, 0] != stresses[1, 0]
+    np.testing.assert_array_equal(stresses[:, 1:], 0.0)
+
+
+def test_stresses_follow_the_atoms(path: Path) -> None:
+    """Permuted, moved into other images and turned, each atom keeps its own."""
+    atoms = random_atoms(3)
+    order = np.random.default_rng(1).permutation(len(atoms))
+    turned = atoms[order]
+    turned.positions += np.random.default_rng(2).integers(-2, 3, (len(atoms), 3)) @ atoms.cell.array
+    rotation = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    turned.set_cell(turned.cell.array @ rotation)
+    turned.positions = turned.positions @ rotation
+    for each in (atoms, turned):
+        each.calc = nepforge.Calculator(path)
+    expected = rotation.T @ atoms.get_stresses(voigt=False)[order] @ rotation
+    scale = float(np.abs(expected).max())
+    np.testing.assert_allclose(turned.get_stresses(voigt=False), expected, atol=EXACT * scale)
+
+
+def test_atoms_of_a_perfect_crystal_have_equal_stresses(path: Path) -> None:
+    """Each its share of the stress."""
+    atoms = bulk("Si", "diamond", a=5.2, cubic=True).repeat(2)
+    atoms.calc = nepforge.Calculator(path)
+    expected = np.tile(atoms.get_stress() / len(atoms), (len(atoms), 1))
+    scale = float(np.abs(expected).max())
+    np.testing.assert_allclose(atoms.get_stresses(), expected, rtol=0, atol=EXACT * scale)
+
+
+def test_a_slab_has_stresses_and_a_molecule_has_none(path: Path) -> None:
+    """A volume is all that they need."""
+    atoms = random_atoms(2)
+    atoms.pbc = (True, True, False)
+    atoms.calc = nepforge.Calculator(path)
+    np.testing.assert_allclose(atoms.get_stresses().sum(axis=0), atoms.get_stress(), rtol=1e-9)
+    molecule = ase.Atoms("SiO2", [[0, 0, 0], [1.6, 0, 0], [0, 1.7, 0]])
+    molecule.calc = nepforge.Calculator(path)
+    with pytest.raises(PropertyNotImplementedError):
+        molecule.get_stresses()
 
 
 def test_calorine_gives_the_same_numbers(path: Path) -> None:

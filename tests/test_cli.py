@@ -249,3 +249,65 @@ def test_the_starter_recipe_has_every_part(recipe: Path) -> None:
     assert [md.name for md in loaded.recipe.md] == ["nvt-300K"]
     starter = resources.files(nepforge).joinpath(cli.STARTER).read_text(encoding="utf-8")
     assert starter.count("@NAME@") == 1
+
+
+def test_check_with_data_reads_them(recipe: Path) -> None:
+    """What a run would find before it trains, with the lines of the recipe, and as JSON."""
+    (recipe.parent / "data.xyz").write_text("2\n\nO 0 0 0\nO 0 0 1.2\n" * 4)
+    answer = _nepforge("check", str(recipe), "--data")
+    assert answer.exit_code == 2
+    assert f"{recipe}:" in answer.stderr
+    assert "optimizer.weights.virial: is above 0" in answer.stderr
+    answer = _nepforge("check", str(recipe), "--data", "--json")
+    line = json.loads(answer.stdout)
+    assert (line["event"], line["exit_code"]) == ("Error", 2)
+    assert "optimizer.weights.virial" in [problem["path"] for problem in line["problems"]]
+    assert all(problem["line"] for problem in line["problems"])
+
+
+def test_check_explain_status_and_doctor_answer_programs(recipe: Path) -> None:
+    """One versioned JSON object each."""
+    for arguments in (("check", str(recipe)), ("explain", str(recipe), "train"), ("status",)):
+        answer = json.loads(_nepforge(*arguments, "--json").stdout)
+        assert answer["v"] == 1
+    answer = json.loads(_nepforge("check", str(recipe), "--json").stdout)
+    assert answer["runs"] == [
+        {"name": "hfo2", "recipe_hash": load_recipe(recipe).hash, "stages": 6}
+    ]
+    assert answer["files"][0]["for"] == "train"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "nothing.toml"), "nothing.toml"),
+        (("run", "hfo2.toml", "--set", "optimizer.epoch=3"), "optimizer.epoch"),
+        (("run", "hfo2.toml", "--bogus"), "--bogus"),
+        (("run",), "RECIPE"),
+        (("plan", "nothing.toml"), "nothing.toml"),
+        (("explain", "hfo2.toml", "trains"), "trains"),
+        (("ledger", "show", "abcd"), "abcd"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_with_json_every_error_is_an_event(
+    recipe: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    """On the standard output, whatever was wrong: the recipe, its name, an option, a hash."""
+    assert recipe.exists()
+    answer = _nepforge(*arguments, "--json")
+    assert answer.exit_code == 2
+    line = json.loads(answer.stdout)
+    assert (line["v"], line["event"], line["exit_code"]) == (1, "Error", 2)
+    assert words in line["message"]
+    assert _nepforge(*arguments).stdout == ""
+
+
+def test_an_answer_in_json_stays_one_object_when_the_status_is_not_zero(recipe: Path) -> None:
+    """The doctor of data has said what is wrong."""
+    assert recipe.exists()
+    frame = '2\nLattice="3 0 0 0 3 0 0 0 3"\nO 0 0 0\nO 0 0 0\n'
+    Path("same.xyz").write_text(frame)
+    answer = _nepforge("data", "check", "same.xyz", "--json")
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["findings"]

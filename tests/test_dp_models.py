@@ -64,7 +64,7 @@ def test_unknown_elements_and_broken_positions_are_refused(
     frame = random_frame(1)
     with pytest.raises(DataError, match=r"random:1: .*has C, the model knows Hf, O"):
         infer(path, [attrs.evolve(frame, numbers=np.full(7, 6))])
-    with pytest.raises(DataError, match=r"random:1: .*not a finite number"):
+    with pytest.raises(DataError, match=r"random:1: .*position of atom 0 is not finite"):
         infer(path, [attrs.evolve(frame, positions=np.full((7, 3), np.nan))])
 
 

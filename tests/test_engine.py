@@ -315,6 +315,33 @@ def test_second_signal_stops_at_once() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
+def test_a_closed_terminal_never_counts_as_the_second_signal() -> None:
+    """Terminals and session managers send SIGHUP more than once, and beside SIGTERM."""
+    stop = StopFlag()
+    with stop.listening():
+        for number in (signal.SIGHUP, signal.SIGHUP):
+            signal.raise_signal(number)
+        assert stop.exit_code == 129
+    stop = StopFlag()
+    with stop.listening():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGHUP)
+        assert stop.exit_code == 143
+
+
+def test_an_ignored_hangup_stays_ignored() -> None:
+    """As nohup leaves it."""
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = StopFlag()
+        with stop.listening():
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+
+
 def test_hard_stop_is_recorded(tmp_path: Path) -> None:
     """A KeyboardInterrupt inside a stage ends as an interrupted entry."""
 

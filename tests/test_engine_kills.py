@@ -126,7 +126,9 @@ def test_kill_inside_training_resumes_from_the_checkpoint(tmp_path: Path) -> Non
     assert starts == {"train": True, "report": False}
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_signal_leaves_an_interrupted_entry_and_a_state(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

@@ -58,7 +58,7 @@ def test_nep4_holds_for_one_composition(tmp_path: Path) -> None:
         "cutoff 4.5 3.5",
         "n_max 3 2",
         "basis_size 5 4",
-        "l_max 4 1 1",
+        "l_max 4 2 1",
         "neuron 9",
     ]
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
+from ase.data import atomic_numbers
 
 from nepforge.data.frame import FloatArray
 from nepforge.errors import DataError, ModelFileError, NepforgeError
 from nepforge.native import NativeModel, NativeResult, instruction_sets
 from tests.nep_files import KINDS, NUMBERS, NepFile, Structure, random_structure
+from tests.potential_table import POTENTIALS
 
 STEP = 1.0e-4  # Å or strain, central differences
 DERIVATIVE_TOLERANCE = 2.0e-6  # of central differences with that step, values of the order of one
@@ -21,7 +23,15 @@ GOLDEN_VIRIAL = 1.0e-8  # eV
 WRITTEN_DIGITS = 2.0e-6  # of golden_nep3_nep5.xyz: positions have 8 decimals, forces reach 100 eV/Å
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+MANY_SPECIES = (
+    "5 species, l_max 4 1 1 1 1 1 1",
+    "8 species, l_max 6 2 0",
+    "16 species, l_max 8 2 1",
+)
+MODELS = KINDS | {name: POTENTIALS[name] for name in MANY_SPECIES}
+
+
+@pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
 def kind(request: pytest.FixtureRequest) -> NepFile:
     return request.param
 
@@ -32,7 +42,7 @@ def model(kind: NepFile, tmp_path: Path) -> NativeModel:
 
 
 def structure_for(kind: NepFile, seed: int = 1) -> Structure:
-    return random_structure(seed, species=NUMBERS[: len(kind.species)])
+    return random_structure(seed, species=tuple(atomic_numbers[s] for s in kind.species[-8:]))
 
 
 def evaluate(model: NativeModel, structure: Structure) -> NativeResult:

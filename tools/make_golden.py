@@ -19,7 +19,7 @@ import torch
 from calorine.calculators import CPUNEP
 
 from nepforge.formats.checkpoint_file import NEPModel
-from nepforge.formats.nep_header import NeighborCounts
+from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep4
 from nepforge.models.invariants import INVARIANTS
 from nepforge.models.nep import NEP

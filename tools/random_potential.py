@@ -10,7 +10,7 @@ import torch
 from ase.data import chemical_symbols
 
 from nepforge.formats.checkpoint_file import NEPModel
-from nepforge.formats.nep_header import NeighborCounts
+from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep4
 from nepforge.models.nep import NEP
 

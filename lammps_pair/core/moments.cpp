@@ -555,7 +555,7 @@ void nepforge_moment_forces(const nepforge_pairs* pairs, const double* radial_gr
     for (long atom = 0; atom < pairs->n_atoms; ++atom)
       pair_gradients_of_atom(*pairs, atom, scratch, radial_gradient + atom * radial_width,
                              angular_gradient + atom * angular_width,
-                             &gradients[3 * atom * pairs->n_columns]);
+                             gradients.data() + 3 * atom * pairs->n_columns);
   }
   // One thread adds up, always in the same order.
   std::fill_n(forces, 3 * pairs->n_atoms, 0.0);

@@ -68,6 +68,10 @@ const InstructionSet<Real>* find_set(const std::string& name) {
   throw std::invalid_argument("this machine cannot run instruction set '" + name + "'");
 }
 
+bool is_finite(const double* position) {
+  return std::isfinite(position[0]) && std::isfinite(position[1]) && std::isfinite(position[2]);
+}
+
 /// Adds the repulsion of the center with one run to its pair forces; returns its energy, half of
 /// each pair.
 template <class Real>
@@ -171,6 +175,10 @@ class NepCpu::EvaluatorOf : public NepCpu::Evaluator {
       const int center = neighbors.centers[idx];
       const int species = atoms.species_of_type[atoms.types[center]];
       if (species < 0) continue;
+      // No distance to it is below a cutoff: the atom would pass for a lone one.
+      if (!is_finite(atoms.positions + 3 * static_cast<std::size_t>(center))) {
+        throw NonFiniteEnergy(center);
+      }
       slots_.gather(atoms.positions, center, species, sorted_.neighbors(idx),
                     sorted_.n_of_species(idx));
       evaluate_center(center, species, totals);

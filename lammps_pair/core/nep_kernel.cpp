@@ -69,7 +69,8 @@ NEP_HD Vec in_lanes(WideVec scale) {
   return narrow(scale);
 }
 
-/// f_c, df_c/dr, f_c dx/dr and x = 2 (r/cutoff - 1)^2 - 1; all but x are 0 beyond the cutoff.
+/// f_c, df_c/dr, f_c dx/dr and x = 2 (r/cutoff - 1)^2 - 1. Beyond the cutoff they are 0 and x is 1:
+/// polynomials that grow without bound there would make NaN of f_c T_k = 0.
 struct Basis {
   Vec value, slope, argument_slope, argument;
 };
@@ -86,7 +87,7 @@ NEP_HD Basis basis_of(WideVec distance, Scale scale) {
   cutoff_function(ratio, basis.value, basis.slope);
   basis.value = ratio < Real(1) ? basis.value : zero;
   basis.slope = ratio < Real(1) ? basis.slope * in_lanes(scale) : zero;
-  basis.argument = narrow(wide_argument);
+  basis.argument = ratio < Real(1) ? narrow(wide_argument) : broadcast(Real(1));
   basis.argument_slope = basis.value * (ratio - Real(1)) * (Real(4) * in_lanes(scale));
   return basis;
 }
@@ -241,7 +242,7 @@ void find_rows(const KernelExpansion<Real>& part, int first_pair, const Neighbor
   });
 }
 
-/// Radial basis and descriptor of slots of different species.
+/// Radial basis of slots of different species; adds them to the radial descriptor.
 void find_mixed_radial(const Model& model, int center, const Workspace& work,
                        const NeighborGroup& group) {
   const KernelExpansion<Real>& radial = model.radial;
@@ -256,7 +257,7 @@ void find_mixed_radial(const Model& model, int center, const Workspace& work,
   find_rows(radial, center * model.n_species, work.runs, work.n_runs, group.n_slots,
             work.polynomials, work.radial_rows);
   for (int n = 0; n < radial.n_functions; n += n_lanes) {
-    Vec even = {}, odd = {};
+    Vec even = load(work.descriptor + n), odd = {};
     for (int slot = 0; slot < group.n_slots; slot += 2) {
       const Real* row = work.radial_rows + slot * radial.row_stride + n;
       even += work.cutoff_value[slot] * load(row);
@@ -565,15 +566,15 @@ void find_pair_forces(const Model& model, const Workspace& work, const NeighborG
 
 /// Radial descriptor, g_n and dg_n/dr.
 void find_functions(const Model& model, int center, const Workspace& work) {
-  if (work.mixed) {
-    find_mixed_radial(model, center, work, work.groups[0]);
-    find_mixed_angular(model, center, work, work.groups[0]);
-    return;
-  }
   for (int n = 0; n < model.radial.n_functions; ++n) work.descriptor[n] = 0;
   int block = 0;
   for (int idx = 0; idx < work.n_groups; ++idx) {
     const NeighborGroup& group = work.groups[idx];
+    if (work.mixed) {
+      find_mixed_radial(model, center, work, group);
+      find_mixed_angular(model, center, work, group);
+      continue;
+    }
     const int pair = center * model.n_species + work.runs[idx].species_idx;
     find_radial_basis(model, work, group, model.radial.cutoff[pair]);
     add_radial_descriptor(model.radial, pair, work);

@@ -66,8 +66,8 @@ struct NeighborRun {
 /// caller.
 template <class Real>
 struct KernelWorkspace {
-  const NeighborGroup* groups;  // of one species each, or a single one of all species mixed
-  int n_groups;
+  const NeighborGroup* groups;  // of one species each; if mixed, at most one, of all species
+  int n_groups;                 // 0 for an atom without neighbours
   const NeighborRun* runs;  // one for each group; if mixed, first those inside the angular cutoff
   int n_runs;
   int n_angular_runs;  // if mixed

@@ -19,8 +19,9 @@ namespace {
 constexpr int max_functions = 1000;
 constexpr int max_neurons = 100000;
 constexpr int max_l = 8;
-constexpr double longest_cutoff = 100.0;  // Å
-constexpr int n_zbl_numbers = 10;         // of one pair in the table of a flexible ZBL
+constexpr double longest_cutoff = 100.0;         // Å
+constexpr double sure_cutoffs[2] = {2.5, 10.0};  // Å, what GPUMD's trainer allows
+constexpr int n_zbl_numbers = 10;                // of one pair in the table of a flexible ZBL
 
 constexpr double coulomb_constant = 14.399645;   // e^2 / (4 pi eps0) in eV Å, as GPUMD has it
 constexpr double zbl_inverse_length = 2.134563;  // 1/Å
@@ -33,7 +34,9 @@ using Words = std::vector<std::string>;
 class ModelFile {
  public:
   ModelFile(const std::string& text, const std::string& path) : path_(path) {
-    std::istringstream stream(text);
+    const std::string byte_order_mark = "\xEF\xBB\xBF";  // of UTF-8, as Windows editors write it
+    const bool has_mark = text.compare(0, byte_order_mark.size(), byte_order_mark) == 0;
+    std::istringstream stream(has_mark ? text.substr(byte_order_mark.size()) : text);
     for (std::string line; std::getline(stream, line);) lines_.push_back(line);
     while (!lines_.empty() && split(lines_.back()).empty()) lines_.pop_back();
     if (lines_.empty()) fail(1, "found an empty file, expected a NEP text file");
@@ -98,19 +101,27 @@ class ModelFile {
   std::size_t next_ = 0;
 };
 
-/// strtod in the C locale: a decimal comma in the environment must not change a model.
+/// strtod in the C locale: a decimal comma in the environment must not change a model. Decimal
+/// numbers alone.
 bool parse_number(const std::string& word, double& value) {
   static const locale_t c_locale = newlocale(LC_ALL_MASK, "C", nullptr);
+  if (word.find_first_of("xX") != std::string::npos) return false;
   char* end = nullptr;
   value = strtod_l(word.c_str(), &end, c_locale);
   return end == word.c_str() + word.size() && !word.empty() && std::isfinite(value);
 }
 
 bool parse_integer(const std::string& word, int low, int high, int& value) {
-  char* end = nullptr;
-  const long parsed = std::strtol(word.c_str(), &end, 10);
+  constexpr std::size_t most_digits = 12;
+  const std::size_t sign = word.find_first_not_of("+-") == 1 ? 1 : 0;
+  const std::size_t n_digits = word.size() - sign;
+  if (n_digits < 1 || n_digits > most_digits ||
+      word.find_first_not_of("0123456789", sign) != std::string::npos) {
+    return false;
+  }
+  const long parsed = std::strtol(word.c_str(), nullptr, 10);
   value = static_cast<int>(parsed);
-  return !word.empty() && end == word.c_str() + word.size() && parsed >= low && parsed <= high;
+  return parsed >= low && parsed <= high;
 }
 
 std::vector<int> integers(const ModelFile& file, const Words& words, std::size_t count, int low,
@@ -136,7 +147,19 @@ constexpr RefusedKind refused_kinds[] = {
     {"dipole", "a dipole model (TNEP)"},
     {"polarizability", "a polarizability model (TNEP)"},
     {"temperature", "a temperature-dependent model"},
+    {"spin", "a model with spins"},
 };
+
+/// What the token says of a kind that is known and not evaluated; empty otherwise.
+std::string refused_meaning(const std::string& token) {
+  if (token.rfind("nep", 0) != 0) return "";
+  for (const RefusedKind& kind : refused_kinds) {
+    if (token.find(kind.word) != std::string::npos) return kind.meaning;
+  }
+  if (token == "nep" || token == "nep1" || token == "nep_zbl") return "a NEP1 model of 2021";
+  if (token == "nep2" || token == "nep2_zbl") return "a NEP2 model of 2022";
+  return "";
+}
 
 /// Header facts that are needed only while reading.
 struct Header {
@@ -148,14 +171,12 @@ struct Header {
 void read_token(ModelFile& file, NepModel& model, Header& header) {
   const Words words = file.next("a model token such as 'nep4'");
   const std::string token = words.empty() ? "" : words[0];
-  for (const RefusedKind& kind : refused_kinds) {
-    if (token.rfind("nep", 0) == 0 && token.find(kind.word) != std::string::npos) {
-      file.fail(file.line(), "found '" + ModelFile::shortened(token) + "', " + kind.meaning +
-                                 " that is not evaluated, expected nep3, nep4 or nep5, plain or "
-                                 "with _zbl");
-    }
-  }
   const std::string expected = "nep3, nep4 or nep5, plain or with _zbl";
+  const std::string meaning = refused_meaning(token);
+  if (!meaning.empty()) {
+    file.fail(file.line(), "found '" + ModelFile::shortened(token) + "', " + meaning +
+                               " that is not evaluated, expected " + expected);
+  }
   if (token.size() < 4 || token.rfind("nep", 0) != 0) file.fail_here(expected);
   model.version = token[3] - '0';
   header.zbl = token.substr(4) == "_zbl";
@@ -171,8 +192,8 @@ void read_token(ModelFile& file, NepModel& model, Header& header) {
   for (const std::string& symbol : model.species) {
     const int number = atomic_number_of(symbol);
     if (number == 0) {
-      file.fail(file.line(),
-                "found '" + ModelFile::shortened(symbol) + "', expected an element H..Pu");
+      file.fail(file.line(), "found '" + ModelFile::shortened(symbol) +
+                                 "', expected an element H..Pu, written as in 'Si'");
     }
     if (std::find(model.atomic_numbers.begin(), model.atomic_numbers.end(), number) !=
         model.atomic_numbers.end()) {
@@ -197,18 +218,51 @@ void read_zbl_record(ModelFile& file, Header& header) {
   if (!flexible && numbers[0] >= numbers[1]) file.fail_here("r_in below r_out");
 }
 
+/// Refuses the factors of `use_typewise_cutoff` behind two cutoffs and two counts; three zeros mean
+/// that it was not used.
+void check_factors(const ModelFile& file, const Words& words) {
+  bool used = false;
+  for (const std::string& word : words) {
+    double factor = 0.0;
+    if (!parse_number(word, factor)) file.fail_here("cutoffs, two neighbour counts and factors");
+    used = used || factor != 0.0;
+  }
+  if (used) {
+    file.fail_here(
+        "two cutoffs and two neighbour counts; the last three are factors of use_typewise_cutoff "
+        "(radial, angular, ZBL) of GPUMD 3.9.5 to 4.6, which nobody else evaluates: run the file "
+        "with such a GPUMD, or train it again with 4.7 or newer and a pair of cutoffs for each "
+        "species");
+  }
+}
+
+/// How many words of a cutoff record are cutoffs; the rest are counts. 2: nothing else, as before
+/// August 2022. 4: two of them, also of two species. 2 T and 2 T + 2: two for each species; the
+/// first was never written, so it must be nothing else. 7: GPUMD 3.9.5 to 4.6.
+std::size_t n_cutoffs_of(const ModelFile& file, const Words& words, std::size_t n_species) {
+  constexpr std::size_t with_factors = 7;
+  if (words.size() == 2 || words.size() == 4) return 2;
+  if (words.size() == with_factors) {
+    check_factors(file, Words(words.begin() + 4, words.end()));
+    return 2;
+  }
+  if (n_species > 1 && words.size() == 2 * n_species + 2) return 2 * n_species;
+  const bool sure = std::all_of(words.begin(), words.end(), [](const std::string& word) {
+    double value = 0.0;
+    return parse_number(word, value) && value >= sure_cutoffs[0] && value <= sure_cutoffs[1];
+  });
+  if (n_species > 2 && words.size() == 2 * n_species && sure) return 2 * n_species;
+  file.fail_here("two cutoffs (or two for each of the " + std::to_string(n_species) +
+                 " species) and two neighbour counts");
+}
+
 void read_cutoff(ModelFile& file, NepModel& model) {
   const Words words = file.record("cutoff", "cutoff radial angular MN_radial MN_angular");
   const std::size_t n_species = model.species.size();
-  const bool type_wise = words.size() == 2 * n_species + 2 && n_species > 1;
-  if (words.size() != 4 && !type_wise) {
-    file.fail_here("two cutoffs (or two for each of the " + std::to_string(n_species) +
-                   " species) and two neighbour counts");
-  }
+  const std::size_t n_cutoffs = n_cutoffs_of(file, words, n_species);
   for (std::size_t idx = 0; idx < 2 * n_species; ++idx) {
     double cutoff = 0.0;
-    if (!parse_number(words[type_wise ? idx : idx % 2], cutoff) || cutoff <= 0.0 ||
-        cutoff > longest_cutoff) {
+    if (!parse_number(words[idx % n_cutoffs], cutoff) || cutoff <= 0.0 || cutoff > longest_cutoff) {
       file.fail_here("cutoffs above 0 and at most 100 Å");
     }
     (idx % 2 == 0 ? model.radial : model.angular).cutoff.push_back(cutoff);
@@ -218,9 +272,10 @@ void read_cutoff(ModelFile& file, NepModel& model) {
       file.fail_here("an angular cutoff not above the radial one");
     }
   }
-  const Words hints(words.end() - 2, words.end());
-  integers(file, hints, 2, 0, std::numeric_limits<int>::max(),
-           "two neighbour counts at the end of the line");
+  if (words.size() == n_cutoffs) return;
+  const auto counts = words.begin() + static_cast<std::ptrdiff_t>(n_cutoffs);
+  integers(file, Words(counts, counts + 2), 2, 0, std::numeric_limits<int>::max(),
+           "two neighbour counts behind the cutoffs");
 }
 
 void read_sizes(ModelFile& file, NepModel& model) {
@@ -260,8 +315,9 @@ void read_l_max(ModelFile& file, NepModel& model) {
 void read_neurons(ModelFile& file, NepModel& model) {
   const Words words = file.record("ANN", "ANN neurons 0");
   int second_layer = 0;
-  if (words.size() != 2 || !parse_integer(words[0], 1, max_neurons, model.n_neurons) ||
-      !parse_integer(words[1], 0, max_neurons, second_layer)) {
+  if (words.empty() || words.size() > 2 ||
+      !parse_integer(words[0], 1, max_neurons, model.n_neurons) ||
+      (words.size() == 2 && !parse_integer(words[1], 0, max_neurons, second_layer))) {
     file.fail_here("'ANN neurons 0' with at least one neuron");
   }
   if (second_layer > 0) {

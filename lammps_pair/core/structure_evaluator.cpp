@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -11,7 +12,8 @@
 namespace nepforge {
 namespace {
 
-constexpr int fewest_atoms = 8;  // of one thread: a thread that starts for less costs more
+constexpr int fewest_atoms = 8;         // of one thread: a thread that starts for less costs more
+constexpr double longest_skin = 100.0;  // Å, as no cutoff is longer
 
 #ifdef _OPENMP
 /// The threads of OpenMP do not survive fork(): a child that used them would wait for ever.
@@ -30,6 +32,17 @@ int threads_for(int n_atoms, int wanted) {
   (void)wanted;
   return 1;
 #endif
+}
+
+void check_options(const EvaluationOptions& options) {
+  if (options.n_threads < 0) {
+    throw StructureError("found " + std::to_string(options.n_threads) +
+                         " threads, expected 0 (as many as OpenMP would take) or more");
+  }
+  if (!(options.skin >= 0.0 && options.skin <= longest_skin)) {
+    throw StructureError("found a skin of " + std::to_string(options.skin) +
+                         " Å, expected a number from 0 to 100");
+  }
 }
 
 }  // namespace
@@ -53,6 +66,7 @@ StructureEvaluator::~StructureEvaluator() = default;
 
 void StructureEvaluator::evaluate(const Structure& structure, const EvaluationOptions& options,
                                   const StructureResults& results) {
+  check_options(options);
   if (list_is_valid(structure, options.skin)) {
     move_atoms(structure.positions);
   } else {

@@ -48,6 +48,16 @@ class DeviceNeighbors {
     backend_.run(n_centers, ListNeighbors{bins, first_.data(), neighbors_.data()});
   }
 
+  /// Lists that somebody else has made: `neighbors` of a center begin at first[center].
+  void set(const std::vector<std::size_t>& first, const std::vector<int>& neighbors) {
+    first_.set(first);
+    neighbors_.set(neighbors);
+    longest_ = 0;
+    for (std::size_t center = 0; center + 1 < first.size(); ++center) {
+      longest_ = std::max(longest_, static_cast<int>(first[center + 1] - first[center]));
+    }
+  }
+
   const std::size_t* first() const { return first_.data(); }
   const int* neighbors() const { return neighbors_.data(); }
   int longest() const { return longest_; }

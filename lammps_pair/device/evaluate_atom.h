@@ -35,6 +35,10 @@ class EvaluateAtom {
                                 const KeptNeighbors<Real>& kept) const {
     const int species = atoms_.species[center];
     if (species < 0) return;
+    if (!has_place(center)) {  // it would pass for a lone atom
+      team.once([&] { *results_.failed = center; });
+      return;
+    }
     const Parts parts = find_neighbors(team, center, species, kept);
     const int n_angular = parts.n_first;
     const int n_all = parts.n_first + parts.n_second;
@@ -47,6 +51,13 @@ class EvaluateAtom {
   }
 
  private:
+  /// Whether the position is neither infinite nor NaN.
+  NEP_HD_MEMBER bool has_place(int center) const {
+    const double* position = atoms_.positions + 3 * static_cast<std::size_t>(center);
+    return position[0] - position[0] == 0 && position[1] - position[1] == 0 &&
+           position[2] - position[2] == 0;
+  }
+
   /// The neighbours inside the angular cutoff, and those inside the radial one alone.
   template <class Team>
   NEP_HD_MEMBER Parts find_neighbors(const Team& team, int center, int species,

@@ -2,9 +2,11 @@
 // lists. Positions go in and forces, and what else was asked for, come out.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "../core/nep_cpu.h"
 #include "../core/nep_model.h"
@@ -25,6 +27,14 @@ struct DeviceResults {
                                       // neighbour
 };
 
+/// Atoms with images. The first n_centers are those whose energies are wanted.
+struct DeviceAtoms {
+  int n_atoms;
+  int n_centers;
+  const double* positions;  // [n_atoms][3] Å
+  const int* species;       // [n_atoms] -1 for an atom that takes no part
+};
+
 class NepDevice {
  public:
   virtual ~NepDevice() = default;
@@ -32,10 +42,14 @@ class NepDevice {
   /// What runs the kernels, for messages.
   virtual std::string name() const = 0;
 
-  /// New atoms: makes the neighbour lists of the first n_centers, which reach `skin` beyond the
-  /// cutoff. species: [n_atoms], -1 for an atom that takes no part. Throws DeviceError.
-  virtual void set_atoms(int n_atoms, int n_centers, const double* positions, const int* species,
-                         double skin) = 0;
+  /// New atoms: makes the neighbour lists of the centers, which reach `skin` beyond the cutoff.
+  /// Throws DeviceError.
+  virtual void set_atoms(const DeviceAtoms& atoms, double skin) = 0;
+
+  /// New atoms with full neighbour lists of somebody else: `neighbors` of a center begin at
+  /// first[center], [n_centers + 1]; each of them takes part. Throws DeviceError.
+  virtual void set_atoms(const DeviceAtoms& atoms, const std::vector<std::size_t>& first,
+                         const std::vector<int>& neighbors) = 0;
 
   /// Forces, energies and virials of the same atoms, none of which has moved by more than half of
   /// the skin. Throws DeviceError, or NonFiniteEnergy of a center whose energy is not finite or

@@ -38,15 +38,17 @@ class NepDeviceOf : public NepDevice {
 
   std::string name() const override { return backend_->name(); }
 
-  void set_atoms(int n_atoms, int n_centers, const double* positions, const int* species,
-                 double skin) override {
-    n_atoms_ = n_atoms;
-    n_centers_ = n_centers;
-    if (n_centers == 0) return;
-    positions_.set(positions, 3 * static_cast<std::size_t>(n_atoms));
-    species_.set(species, n_atoms);
-    neighbors_.build(model_, skin, n_atoms, n_centers, positions, positions_.data(),
+  void set_atoms(const DeviceAtoms& atoms, double skin) override {
+    take(atoms);
+    if (n_centers_ == 0) return;
+    neighbors_.build(model_, skin, n_atoms_, n_centers_, atoms.positions, positions_.data(),
                      species_.data());
+  }
+
+  void set_atoms(const DeviceAtoms& atoms, const std::vector<std::size_t>& first,
+                 const std::vector<int>& neighbors) override {
+    take(atoms);
+    if (n_centers_ > 0) neighbors_.set(first, neighbors);
   }
 
   void evaluate(const double* positions, const DeviceResults& results) override {
@@ -86,6 +88,14 @@ class NepDeviceOf : public NepDevice {
   }
 
  private:
+  void take(const DeviceAtoms& atoms) {
+    n_atoms_ = atoms.n_atoms;
+    n_centers_ = atoms.n_centers;
+    if (n_centers_ == 0) return;
+    positions_.set(atoms.positions, 3 * static_cast<std::size_t>(atoms.n_atoms));
+    species_.set(atoms.species, atoms.n_atoms);
+  }
+
   void convert(const Array<Backend, std::int64_t>& sums, double* to) {
     numbers_.resize(sums.count());
     backend_->run(sums.count(), Convert{sums.data(), numbers_.data()});

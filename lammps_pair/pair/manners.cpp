@@ -1,14 +1,17 @@
 #include "manners.h"
 
 #include <cstring>
-#include <exception>
 
 #include "atom.h"
 #include "citeme.h"
 #include "comm.h"
+#include "compute.h"
 #include "error.h"
+#include "fmt/format.h"
 #include "force.h"
 #include "lammps.h"
+#include "load_model.h"
+#include "memory.h"
 #include "update.h"
 #include "utils.h"
 
@@ -28,31 +31,6 @@ constexpr char citation[] =
     " pages =   {114801}\n"
     "}\n\n";
 
-/// Gives every rank the text of one.
-void broadcast(LAMMPS* lmp, std::string& text, int from) {
-  auto size = static_cast<bigint>(text.size());
-  MPI_Bcast(&size, 1, MPI_LMP_BIGINT, from, lmp->world);
-  text.resize(size);
-  MPI_Bcast(text.data(), static_cast<int>(size), MPI_CHAR, from, lmp->world);
-}
-
-/// The content of a file, the same on all ranks.
-std::string read_on_all_ranks(LAMMPS* lmp, const std::string& path) {
-  std::string text;
-  std::string problem;
-  if (lmp->comm->me == 0) {
-    try {
-      text = nepforge::load_text(path);
-    } catch (const nepforge::ModelFileError& failure) {
-      problem = failure.what();
-    }
-  }
-  broadcast(lmp, text, 0);
-  broadcast(lmp, problem, 0);
-  if (!problem.empty()) lmp->error->all(FLERR, "Pair style nepforge: {}", problem);
-  return text;
-}
-
 /// Index of the species that a word of pair_coeff names.
 int species_index(LAMMPS* lmp, const nepforge::NepModel& model, const std::string& word) {
   std::string known;
@@ -68,15 +46,6 @@ int species_index(LAMMPS* lmp, const nepforge::NepModel& model, const std::strin
 
 }  // namespace
 
-nepforge::NepModel load_model(LAMMPS* lmp, const std::string& path) {
-  const std::string text = read_on_all_ranks(lmp, path);
-  try {
-    return nepforge::parse_nep_model(text, path);
-  } catch (const std::exception& failure) {
-    lmp->error->all(FLERR, "Pair style nepforge: {}", failure.what());
-  }
-}
-
 void stop_together(LAMMPS* lmp, std::string problem) {
   const int n_ranks = lmp->comm->nprocs;
   int first = problem.empty() ? n_ranks : lmp->comm->me;
@@ -90,33 +59,69 @@ void cite_nep(LAMMPS* lmp) {
   if (lmp->citeme) lmp->citeme->add(citation);
 }
 
-std::vector<int> map_species(LAMMPS* lmp, const nepforge::NepModel& model, int narg, char** arg) {
-  const int n_types = lmp->atom->ntypes;
-  if (narg != 2 + n_types || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0) {
-    lmp->error->all(FLERR,
-                    "Pair style nepforge: expected 'pair_coeff * *' and a species or NULL for each "
-                    "of the {} atom types",
-                    n_types);
+std::vector<int> map_species(LAMMPS* lmp, const nepforge::NepModel& model,
+                             const std::vector<std::string>& species) {
+  std::vector<int> species_of_type(1, -1);
+  bool mapped = false;
+  for (const std::string& word : species) {
+    species_of_type.push_back(word == "NULL" ? -1 : species_index(lmp, model, word));
+    mapped = mapped || word != "NULL";
   }
-  std::vector<int> species_of_type(n_types + 1, -1);
-  for (int type = 1; type <= n_types; ++type) {
-    const std::string word = arg[1 + type];
-    if (word != "NULL") species_of_type[type] = species_index(lmp, model, word);
-  }
+  if (!mapped) lmp->error->all(FLERR, "Pair style nepforge: pair_coeff maps no atom type");
   return species_of_type;
 }
 
-void set_flags(LAMMPS* lmp, const std::vector<int>& species_of_type, int** setflag) {
-  const int n_types = static_cast<int>(species_of_type.size()) - 1;
-  int n_set = 0;
-  for (int first = 1; first <= n_types; ++first) {
-    for (int second = 1; second <= n_types; ++second) {
+void forget_coefficients(LAMMPS* lmp, Pair& pair) {
+  if (!pair.allocated) return;
+  lmp->memory->destroy(pair.setflag);
+  lmp->memory->destroy(pair.cutsq);
+  pair.allocated = 0;
+}
+
+void allow_coefficients(LAMMPS* lmp, Pair& pair) {
+  if (pair.allocated) return;
+  const int n_types = lmp->atom->ntypes;
+  lmp->memory->create(pair.setflag, n_types + 1, n_types + 1, "pair:setflag");
+  lmp->memory->create(pair.cutsq, n_types + 1, n_types + 1, "pair:cutsq");
+  pair.allocated = 1;
+}
+
+void set_flags(const std::vector<int>& species_of_type, int** setflag) {
+  const std::size_t n_types = species_of_type.size() - 1;
+  for (std::size_t first = 1; first <= n_types; ++first) {
+    for (std::size_t second = 1; second <= n_types; ++second) {
       const bool mapped = species_of_type[first] >= 0 && species_of_type[second] >= 0;
       setflag[first][second] = mapped ? 1 : 0;
-      n_set += mapped ? 1 : 0;
     }
   }
-  if (n_set == 0) lmp->error->all(FLERR, "Pair style nepforge: pair_coeff maps no atom type");
+}
+
+void check_pair(LAMMPS* lmp, const Pair& pair, int first_type, int second_type) {
+  if (pair.setflag[first_type][second_type] != 0) return;
+  lmp->error->all(FLERR, "Pair style nepforge: atom types {} and {} have no species", first_type,
+                  second_type);
+}
+
+void check_prepared(LAMMPS* lmp, bool prepared) {
+  if (prepared) return;
+  lmp->error->all(FLERR,
+                  "Pair style nepforge: pair_style or pair_coeff was given after the last setup, "
+                  "expected a run or minimize with setup (without 'pre no') before anything else");
+}
+
+void refuse_tally(LAMMPS* lmp, const Compute* compute) {
+  lmp->error->all(
+      FLERR,
+      "Pair style nepforge: compute {} of style {} adds up forces and energies of pairs, "
+      "which a many-body potential does not have: use compute stress/atom, centroid/"
+      "stress/atom or pe/atom, or in a hybrid 'pair_modify pair nepforge compute/tally no'",
+      compute->id, compute->style);
+}
+
+std::string atom_name(LAMMPS* lmp, int idx) {
+  if (lmp->atom->tag_enable) return "atom " + std::to_string(lmp->atom->tag[idx]);
+  const double* position = lmp->atom->x[idx];
+  return fmt::format("the atom at {:.6g} {:.6g} {:.6g}", position[0], position[1], position[2]);
 }
 
 void check_run(LAMMPS* lmp) {

@@ -1,5 +1,5 @@
-// What the pair styles of this library have in common: how they read a model, map species to atom
-// types, refuse what they cannot do and hand per-atom virials to LAMMPS.
+// What the pair styles of this library have in common: how they map species to atom types, refuse
+// what they cannot do and hand per-atom virials to LAMMPS.
 #pragma once
 
 #include <string>
@@ -10,9 +10,7 @@
 
 namespace LAMMPS_NS {
 
-/// The model in a file. Rank 0 reads it and all ranks parse the same text, so that they succeed or
-/// fail together. Ends LAMMPS with an error when it cannot be read.
-nepforge::NepModel load_model(LAMMPS* lmp, const std::string& path);
+class Compute;
 
 /// Ends LAMMPS with the problem of the first rank that has one; an empty text is none. All ranks
 /// call it.
@@ -21,11 +19,31 @@ void stop_together(LAMMPS* lmp, std::string problem);
 /// Names the paper in the log.
 void cite_nep(LAMMPS* lmp);
 
-/// Species index of each atom type, [type], -1 for NULL, from the arguments of pair_coeff.
-std::vector<int> map_species(LAMMPS* lmp, const nepforge::NepModel& model, int narg, char** arg);
+/// Species index of each atom type, [type], -1 for NULL. species: [type - 1] chemical symbol,
+/// atomic number or NULL. Ends LAMMPS when the model lacks one, or when all are NULL.
+std::vector<int> map_species(LAMMPS* lmp, const nepforge::NepModel& model,
+                             const std::vector<std::string>& species);
 
-/// Which pairs of types a map covers: setflag[first][second]. Ends LAMMPS when there is none.
-void set_flags(LAMMPS* lmp, const std::vector<int>& species_of_type, int** setflag);
+/// Takes back what pair_coeff said: LAMMPS then asks for it, "All pair coeffs are not set".
+void forget_coefficients(LAMMPS* lmp, Pair& pair);
+
+/// Makes the arrays that pair_coeff fills.
+void allow_coefficients(LAMMPS* lmp, Pair& pair);
+
+/// Which pairs of types a map covers: setflag[first][second].
+void set_flags(const std::vector<int>& species_of_type, int** setflag);
+
+/// Ends LAMMPS when a map does not cover a pair of types.
+void check_pair(LAMMPS* lmp, const Pair& pair, int first_type, int second_type);
+
+/// Ends LAMMPS when it evaluates a style that it has not set up since pair_style and pair_coeff.
+void check_prepared(LAMMPS* lmp, bool prepared);
+
+/// Ends LAMMPS because of a compute that adds up what pairs contribute: it would be zero.
+void refuse_tally(LAMMPS* lmp, const Compute* compute);
+
+/// Names an atom in a message, by its ID or its place.
+std::string atom_name(LAMMPS* lmp, int idx);
 
 /// Ends LAMMPS when units, newton or run_style do not fit.
 void check_run(LAMMPS* lmp);

@@ -1,18 +1,16 @@
 #include "pair_nepforge.h"
 
 #include <algorithm>
-#include <cstring>
 #include <exception>
+#include <utility>
 
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
 #include "force.h"
-#include "manners.h"
-#include "memory.h"
+#include "load_model.h"
 #include "neigh_list.h"
 #include "neighbor.h"
-#include "settings.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;
@@ -23,33 +21,22 @@ PairNepforge::PairNepforge(LAMMPS* lmp) : Pair(lmp) {
   one_coeff = 1;
   manybody_flag = 1;
   centroidstressflag = CENTROID_AVAIL;
+  comm_reverse = 3;  // forces of one model; pair_style hybrid asks before the models are known
   cite_nep(lmp);
 }
 
 PairNepforge::~PairNepforge() {
-  if (allocated) {
-    memory->destroy(setflag);
-    memory->destroy(cutsq);
-  }
+  forget_coefficients(lmp, *this);
 }
 
 void PairNepforge::settings(int narg, char** arg) {
-  const NepforgeSettings settings(lmp, narg, arg);
-  members_.clear();
-  for (const std::string& path : settings.models) {
-    members_.push_back(load_member(path, settings.precision));
-  }
-  deviation_every_ = settings.deviation_every;
-  last_deviation_ = -1;
-  if (members_.size() == 1) return;
-  comm_reverse = 3 * static_cast<int>(members_.size());
-  int opened = 1;
-  if (comm->me == 0) opened = deviation_file_.open(settings.deviation_file) ? 1 : 0;
-  MPI_Bcast(&opened, 1, MPI_INT, 0, world);
-  if (!opened) {
-    error->all(FLERR, "Pair style nepforge: out_file {} cannot be written",
-               settings.deviation_file);
-  }
+  NepforgeSettings settings(lmp, narg, arg);
+  Committee committee;
+  if (!settings.models.empty()) committee = load(settings);
+  forget_coefficients(lmp, *this);
+  prepared_ = false;
+  committee_ = std::move(committee);
+  settings_ = std::move(settings);
 }
 
 void PairPwmlff::settings(int narg, char** arg) {
@@ -61,10 +48,29 @@ void PairPwmlff::settings(int narg, char** arg) {
   PairNepforge::settings(narg - 1, arg + 1);
 }
 
+PairNepforge::Committee PairNepforge::load(const NepforgeSettings& settings) {
+  settings.check_models(lmp);
+  Committee committee;
+  for (const std::string& path : settings.models) {
+    committee.members.push_back(load_member(path, settings.precision));
+  }
+  committee.deviation_every = settings.deviation_every;
+  if (committee.members.size() == 1) return committee;
+  int opened = 1;
+  if (comm->me == 0) opened = committee.deviation_file.open(settings.deviation_file) ? 1 : 0;
+  MPI_Bcast(&opened, 1, MPI_INT, 0, world);
+  if (!opened) {
+    error->all(FLERR, "Pair style nepforge: out_file {} cannot be written",
+               settings.deviation_file);
+  }
+  return committee;
+}
+
 PairNepforge::Member PairNepforge::load_member(const std::string& path,
                                                nepforge::Precision precision) {
   Member member;
-  member.model = load_model(lmp, path);
+  LoadedModel loaded = load_model(lmp, path);
+  member.model = std::move(loaded.model);
   try {
     member.evaluator =
         std::make_unique<nepforge::NepThreads>(member.model, precision, comm->nthreads);
@@ -76,42 +82,93 @@ PairNepforge::Member PairNepforge::load_member(const std::string& path,
     utils::logmesg(lmp,
                    "Pair style nepforge: NEP{} of {} species from {}, cutoff {} Å, {} {}, {} "
                    "thread(s)\n",
-                   member.model.version, member.model.n_species(), path, member.model.max_cutoff(),
-                   member.evaluator->instruction_set(), mixed ? "mixed" : "double",
-                   member.evaluator->n_threads());
+                   member.model.version, member.model.n_species(), loaded.path,
+                   member.model.max_cutoff(), member.evaluator->instruction_set(),
+                   mixed ? "mixed" : "double", member.evaluator->n_threads());
   }
   return member;
 }
 
 void PairNepforge::coeff(int narg, char** arg) {
-  if (members_.empty()) {
-    error->all(FLERR, "Pair style nepforge: pair_coeff needs pair_style before it");
+  if (!settings_) error->all(FLERR, "Pair style nepforge: pair_coeff needs pair_style before it");
+  const Coefficients coefficients(lmp, *settings_, narg, arg);
+  if (coefficients.models.empty()) {
+    set_species(map_members(committee_, coefficients.species));
+    return;
   }
-  for (Member& member : members_) {
-    member.species_of_type = map_species(lmp, member.model, narg, arg);
-  }
-  if (!allocated) allocate();
-  set_flags(lmp, members_.front().species_of_type, setflag);
+  NepforgeSettings settings = *settings_;
+  settings.models = coefficients.models;
+  Committee committee = load(settings);
+  std::vector<SpeciesOfType> maps = map_members(committee, coefficients.species);
+  committee_ = std::move(committee);
+  set_species(std::move(maps));
 }
 
-void PairNepforge::allocate() {
-  memory->create(setflag, atom->ntypes + 1, atom->ntypes + 1, "pair:setflag");
-  memory->create(cutsq, atom->ntypes + 1, atom->ntypes + 1, "pair:cutsq");
-  allocated = 1;
+std::vector<std::string> PairNepforge::species() const {
+  if (committee_.members.empty()) return {};
+  return committee_.members.front().model.species;
+}
+
+void PairNep::coeff(int narg, char** arg) {
+  std::vector<std::string> words = species();
+  const std::size_t n_types = atom->ntypes;
+  if (narg != 2 || words.empty()) {
+    PairNepforge::coeff(narg, arg);
+    return;
+  }
+  if (words.size() < n_types) {
+    error->all(FLERR,
+               "Pair style nep: 'pair_coeff * *' makes the atom types the species of the model in "
+               "their order, found {} types and a model of {}",
+               n_types, words.size());
+  }
+  words.resize(n_types);
+  std::vector<char*> all(arg, arg + 2);
+  std::string order;
+  for (std::string& word : words) {
+    order += " " + word;
+    all.push_back(word.data());
+  }
+  if (comm->me == 0) {
+    utils::logmesg(lmp, "Pair style nep: the atom types are, in the order of the model,{}\n",
+                   order);
+  }
+  PairNepforge::coeff(static_cast<int>(all.size()), all.data());
+}
+
+/// The species of the types in each model.
+std::vector<PairNepforge::SpeciesOfType> PairNepforge::map_members(
+    const Committee& committee, const std::vector<std::string>& species) {
+  std::vector<SpeciesOfType> maps;
+  for (const Member& member : committee.members) {
+    maps.push_back(map_species(lmp, member.model, species));
+  }
+  return maps;
+}
+
+void PairNepforge::set_species(std::vector<SpeciesOfType> maps) {
+  allow_coefficients(lmp, *this);
+  prepared_ = false;
+  set_flags(maps.front(), setflag);
+  for (std::size_t idx = 0; idx < maps.size(); ++idx) {
+    committee_.members[idx].species_of_type = std::move(maps[idx]);
+    committee_.members[idx].list_version = -1;
+  }
 }
 
 void PairNepforge::init_style() {
+  if (committee_.members.empty()) {  // a restart file of pair_style hybrid does not hold the model
+    error->all(FLERR, "Pair style nepforge: found no model, expected pair_style and pair_coeff");
+  }
   check_run(lmp);
   neighbor->add_request(this, NeighConst::REQ_FULL);
+  prepared_ = true;
 }
 
 double PairNepforge::init_one(int first_type, int second_type) {
-  if (setflag[first_type][second_type] == 0) {
-    error->all(FLERR, "Pair style nepforge: atom types {} and {} have no species", first_type,
-               second_type);
-  }
+  check_pair(lmp, *this, first_type, second_type);
   double cutoff = 0.0;
-  for (const Member& member : members_) {
+  for (const Member& member : committee_.members) {
     const std::vector<int>& species = member.species_of_type;
     cutoff = std::max(cutoff, member.model.cutoff(species[first_type], species[second_type]));
   }
@@ -119,8 +176,9 @@ double PairNepforge::init_one(int first_type, int second_type) {
 }
 
 void PairNepforge::compute(int eflag, int vflag) {
+  check_prepared(lmp, prepared_);
   ev_init(eflag, vflag);
-  if (neighbor->ago == 0) ++list_version_;
+  if (neighbor->ago == 0) update_list();
   nepforge::Totals totals;
   totals.with_virial = vflag_global != 0;
   totals.atomic_energy = eflag_atom ? eatom : nullptr;
@@ -128,13 +186,14 @@ void PairNepforge::compute(int eflag, int vflag) {
     atomic_virial_.assign(9 * static_cast<std::size_t>(atom->nlocal + atom->nghost), 0.0);
     totals.atomic_virial = atomic_virial_.data();
   }
-  const bool with_deviation = deviation_every_ > 0 && update->ntimestep % deviation_every_ == 0 &&
-                              update->ntimestep != last_deviation_;
+  const int every = committee_.deviation_every;
+  const bool with_deviation =
+      every > 0 && update->ntimestep % every == 0 && update->ntimestep != committee_.last_deviation;
   if (with_deviation) {
     write_deviation(totals);
   } else if (list->inum > 0) {
     totals.forces = atom->f[0];
-    evaluate(members_.front(), totals);
+    evaluate(committee_.members.front(), totals);
   }
   if (eflag_global) eng_vdwl += totals.energy;
   if (vflag_global) {
@@ -148,17 +207,35 @@ void PairNepforge::compute(int eflag, int vflag) {
   if (vflag_fdotr) virial_fdotr_compute();
 }
 
+/// Looks at the new list of LAMMPS. As a rule it is read where it lies.
+void PairNepforge::update_list() {
+  ++list_version_;
+  copied_ = CountedPairs::differ_from_list(lmp);
+  if (!copied_) return;
+  try {
+    counted_.copy(lmp, *list, nullptr);
+  } catch (const FractionalPair& failure) {
+    error->one(FLERR, "Pair style nepforge: {}", failure.what());
+  }
+}
+
+nepforge::NeighborView PairNepforge::neighbors(bool changed) const {
+  nepforge::NeighborView view = {list->inum, list->ilist, list->numneigh, list->firstneigh,
+                                 NEIGHMASK};
+  if (copied_) view = counted_.view(*list);
+  view.changed = changed;
+  return view;
+}
+
 void PairNepforge::evaluate(Member& member, nepforge::Totals& totals) {
   try {
     member.evaluator->evaluate({atom->x[0], atom->type, member.species_of_type.data()},
                                atom->nlocal + atom->nghost,
-                               {list->inum, list->ilist, list->numneigh, list->firstneigh,
-                                NEIGHMASK, member.list_version != list_version_},
-                               totals);
+                               neighbors(member.list_version != list_version_), totals);
     member.list_version = list_version_;
   } catch (const nepforge::NonFiniteEnergy& failure) {
-    error->one(FLERR, "Pair style nepforge: the energy of atom {} is not finite at step {}",
-               atom->tag[failure.center], update->ntimestep);
+    error->one(FLERR, "Pair style nepforge: the energy of {} is not finite at step {}",
+               atom_name(lmp, failure.center), update->ntimestep);
   } catch (const std::exception& failure) {
     error->one(FLERR, "Pair style nepforge: {}", failure.what());
   }
@@ -169,8 +246,8 @@ void PairNepforge::write_deviation(nepforge::Totals& totals) {
   const std::size_t n_all = atom->nlocal + atom->nghost;
   std::vector<double> energies;
   std::vector<const double*> forces;
-  for (Member& member : members_) {
-    const bool drives = &member == &members_.front();
+  for (Member& member : committee_.members) {
+    const bool drives = &member == &committee_.members.front();
     nepforge::Totals others;
     nepforge::Totals& sums = drives ? totals : others;
     member.forces.assign(3 * n_all, 0.0);
@@ -183,39 +260,38 @@ void PairNepforge::write_deviation(nepforge::Totals& totals) {
     double* total = atom->f[0];
     for (std::size_t entry = 0; entry < 3 * n_all; ++entry) total[entry] += forces[0][entry];
   }
-  comm->reverse_comm(this);  // forces on ghost atoms to their owners
+  for (communicated_ = 0; communicated_ < static_cast<int>(forces.size()); ++communicated_) {
+    comm->reverse_comm(this);  // forces on ghost atoms to their owners
+  }
   std::vector<char> takes_part(atom->nlocal);
   for (int idx = 0; idx < atom->nlocal; ++idx) {
-    takes_part[idx] = members_.front().species_of_type[atom->type[idx]] >= 0 ? 1 : 0;
+    takes_part[idx] = committee_.members.front().species_of_type[atom->type[idx]] >= 0 ? 1 : 0;
   }
   const Deviation deviation = find_deviation(forces, takes_part, energies, world);
-  if (comm->me == 0) deviation_file_.write(update->ntimestep, deviation);
-  last_deviation_ = update->ntimestep;
+  if (comm->me == 0) committee_.deviation_file.write(update->ntimestep, deviation);
+  committee_.last_deviation = update->ntimestep;
 }
 
 int PairNepforge::pack_reverse_comm(int n, int first, double* buffer) {
-  double* next = buffer;
-  for (int idx = first; idx < first + n; ++idx) {
-    for (const Member& member : members_) {
-      next = std::copy_n(member.forces.data() + 3 * static_cast<std::size_t>(idx), 3, next);
-    }
-  }
-  return static_cast<int>(next - buffer);
+  const double* forces = committee_.members[communicated_].forces.data();
+  std::copy_n(forces + 3 * static_cast<std::size_t>(first), 3 * static_cast<std::size_t>(n),
+              buffer);
+  return 3 * n;
 }
 
 void PairNepforge::unpack_reverse_comm(int n, int* list_of_atoms, double* buffer) {
   const double* next = buffer;
   for (int idx = 0; idx < n; ++idx) {
-    for (Member& member : members_) {
-      double* force = member.forces.data() + 3 * static_cast<std::size_t>(list_of_atoms[idx]);
-      for (int axis = 0; axis < 3; ++axis) force[axis] += *next++;
-    }
+    double* force = committee_.members[communicated_].forces.data() +
+                    3 * static_cast<std::size_t>(list_of_atoms[idx]);
+    for (int axis = 0; axis < 3; ++axis) force[axis] += *next++;
   }
 }
 
 double PairNepforge::memory_usage() {
-  double bytes = Pair::memory_usage() + atomic_virial_.capacity() * sizeof(double);
-  for (const Member& member : members_) {
+  double bytes =
+      Pair::memory_usage() + atomic_virial_.capacity() * sizeof(double) + counted_.memory_usage();
+  for (const Member& member : committee_.members) {
     bytes += member.evaluator->memory_usage() + member.forces.capacity() * sizeof(double);
   }
   return bytes;

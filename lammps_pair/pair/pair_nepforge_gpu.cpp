@@ -1,15 +1,16 @@
 #include "pair_nepforge_gpu.h"
 
+#include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
 #include "force.h"
-#include "manners.h"
-#include "memory.h"
+#include "load_model.h"
+#include "neigh_list.h"
 #include "neighbor.h"
-#include "settings.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;
@@ -24,23 +25,30 @@ PairNepforgeGpu::PairNepforgeGpu(LAMMPS* lmp) : Pair(lmp) {
 }
 
 PairNepforgeGpu::~PairNepforgeGpu() {
-  if (allocated) {
-    memory->destroy(setflag);
-    memory->destroy(cutsq);
-  }
+  forget_coefficients(lmp, *this);
 }
 
 void PairNepforgeGpu::settings(int narg, char** arg) {
-  const NepforgeSettings settings(lmp, narg, arg);
+  NepforgeSettings settings(lmp, narg, arg);
+  Potential potential;
+  if (!settings.models.empty()) potential = load(settings);
+  forget_coefficients(lmp, *this);
+  prepared_ = false;
+  potential_ = std::move(potential);
+  settings_ = std::move(settings);
+}
+
+PairNepforgeGpu::Potential PairNepforgeGpu::load(const NepforgeSettings& settings) {
   if (settings.models.size() > 1) {
     error->all(FLERR, "Pair style nepforge/gpu: found {} models, expected one",
                settings.models.size());
   }
-  model_ = load_model(lmp, settings.models.front());
-  species_.clear();
+  settings.check_models(lmp);
+  LoadedModel loaded = load_model(lmp, settings.models.front());
+  Potential potential;
   std::string problem;
   try {
-    device_ = make_device(model_, settings.precision);
+    potential.device = make_device(loaded.model, settings.precision);
   } catch (const std::exception& failure) {
     problem = failure.what();
   }
@@ -48,9 +56,11 @@ void PairNepforgeGpu::settings(int narg, char** arg) {
   if (comm->me == 0) {
     const bool mixed = settings.precision == nepforge::Precision::mixed;
     utils::logmesg(lmp, "Pair style nepforge/gpu: NEP{} of {} species from {}, {}, on {}\n",
-                   model_.version, model_.n_species(), settings.models.front(),
-                   mixed ? "mixed" : "double", device_->name());
+                   loaded.model.version, loaded.model.n_species(), loaded.path,
+                   mixed ? "mixed" : "double", potential.device->name());
   }
+  potential.model = std::move(loaded.model);
+  return potential;
 }
 
 /// The devices of a node are dealt out to its ranks, one after another.
@@ -71,35 +81,54 @@ std::unique_ptr<nepforge::NepDevice> PairNepforgeGpuHost::make_device(
 }
 
 void PairNepforgeGpu::coeff(int narg, char** arg) {
-  if (!device_) error->all(FLERR, "Pair style nepforge/gpu: pair_coeff needs pair_style before it");
-  species_of_type_ = map_species(lmp, model_, narg, arg);
-  species_.clear();
-  if (!allocated) {
-    memory->create(setflag, atom->ntypes + 1, atom->ntypes + 1, "pair:setflag");
-    memory->create(cutsq, atom->ntypes + 1, atom->ntypes + 1, "pair:cutsq");
-    allocated = 1;
+  if (!settings_) {
+    error->all(FLERR, "Pair style nepforge/gpu: pair_coeff needs pair_style before it");
   }
-  set_flags(lmp, species_of_type_, setflag);
+  const Coefficients coefficients(lmp, *settings_, narg, arg);
+  if (coefficients.models.empty()) {
+    set_species(map_species(lmp, potential_.model, coefficients.species));
+    return;
+  }
+  NepforgeSettings settings = *settings_;
+  settings.models = coefficients.models;
+  Potential potential = load(settings);
+  std::vector<int> species_of_type = map_species(lmp, potential.model, coefficients.species);
+  potential_ = std::move(potential);
+  set_species(std::move(species_of_type));
+}
+
+void PairNepforgeGpu::set_species(std::vector<int> species_of_type) {
+  allow_coefficients(lmp, *this);
+  prepared_ = false;
+  set_flags(species_of_type, setflag);
+  species_of_type_ = std::move(species_of_type);
+  types_.clear();
 }
 
 void PairNepforgeGpu::init_style() {
+  if (!potential_.device) {  // a restart file of pair_style hybrid does not hold the model
+    error->all(FLERR,
+               "Pair style nepforge/gpu: found no model, expected pair_style and pair_coeff");
+  }
   check_run(lmp);
+  takes_list_ = pairs_are_restricted(lmp, this);
+  if (takes_list_) neighbor->add_request(this, NeighConst::REQ_FULL);
+  prepared_ = true;
 }
 
 double PairNepforgeGpu::init_one(int first_type, int second_type) {
-  if (setflag[first_type][second_type] == 0) {
-    error->all(FLERR, "Pair style nepforge/gpu: atom types {} and {} have no species", first_type,
-               second_type);
-  }
-  return model_.cutoff(species_of_type_[first_type], species_of_type_[second_type]);
+  check_pair(lmp, *this, first_type, second_type);
+  return potential_.model.cutoff(species_of_type_[first_type], species_of_type_[second_type]);
 }
 
 void PairNepforgeGpu::compute(int eflag, int vflag) {
+  check_prepared(lmp, prepared_);
   ev_init(eflag, vflag);
-  if (neighbor->exclude_setting()) {  // known after init_style
-    error->all(FLERR,
-               "Pair style nepforge/gpu: found neigh_modify exclude, expected none: the device "
-               "builds its own lists");
+  if (!takes_list_ && pairs_are_restricted(lmp, this)) {
+    error->all(
+        FLERR,
+        "Pair style nepforge/gpu: found pairs excluded by a fix after the device was told to "
+        "build its own lists (as fix gcmc does), use pair_style nepforge");
   }
   const std::size_t n_all = atom->nlocal + atom->nghost;
   nepforge::DeviceResults results;
@@ -128,12 +157,13 @@ void PairNepforgeGpu::evaluate(const nepforge::DeviceResults& results) {
   const double* positions = atom->nlocal > 0 ? atom->x[0] : nullptr;
   try {
     update_atoms();
-    device_->evaluate(positions, results);
+    potential_.device->evaluate(positions, results);
   } catch (const nepforge::NonFiniteEnergy& failure) {
-    error->one(FLERR,
-               "Pair style nepforge/gpu: the energy of atom {} is not finite at step {}, or a pair "
-               "force is above 1e5 eV/Å",
-               atom->tag[failure.center], update->ntimestep);
+    error->one(
+        FLERR,
+        "Pair style nepforge/gpu: the energy of {} is not finite at step {}, or a pair force "
+        "is above 1e5 eV/Å",
+        atom_name(lmp, failure.center), update->ntimestep);
   } catch (const std::exception& failure) {
     error->one(FLERR, "Pair style nepforge/gpu: {}", failure.what());
   }
@@ -142,16 +172,25 @@ void PairNepforgeGpu::evaluate(const nepforge::DeviceResults& results) {
 /// Hands new atoms to the device when LAMMPS has reneighboured, or when types were exchanged.
 void PairNepforgeGpu::update_atoms() {
   const int n_all = atom->nlocal + atom->nghost;
-  bool changed = neighbor->ago == 0 || species_.size() != static_cast<std::size_t>(n_all);
+  const bool same = neighbor->ago != 0 && types_.size() == static_cast<std::size_t>(n_all) &&
+                    std::equal(types_.begin(), types_.end(), atom->type);
+  if (same) return;
+  types_.assign(atom->type, atom->type + n_all);
   species_.resize(n_all);
-  for (int idx = 0; idx < n_all; ++idx) {
-    const int species = species_of_type_[atom->type[idx]];
-    changed = changed || species_[idx] != species;
-    species_[idx] = species;
+  for (int idx = 0; idx < n_all; ++idx) species_[idx] = species_of_type_[types_[idx]];
+  nepforge::DeviceAtoms atoms = {n_all, atom->nlocal, n_all > 0 ? atom->x[0] : nullptr,
+                                 species_.data()};
+  if (!takes_list_) {
+    potential_.device->set_atoms(atoms, neighbor->skin);
+    return;
   }
-  if (!changed) return;
-  const double* positions = n_all > 0 ? atom->x[0] : nullptr;
-  device_->set_atoms(n_all, atom->nlocal, positions, species_.data(), neighbor->skin);
+  std::vector<char> listed(atom->nlocal, 0);
+  for (int idx = 0; idx < list->inum; ++idx) listed[list->ilist[idx]] = 1;
+  for (int idx = 0; idx < atom->nlocal; ++idx) {
+    if (!listed[idx]) species_[idx] = -1;  // it has no energy either
+  }
+  counted_.copy(lmp, *list, species_.data());
+  potential_.device->set_atoms(atoms, counted_.first(), counted_.atoms());
 }
 
 void PairNepforgeGpu::add_forces() {
@@ -184,5 +223,6 @@ void PairNepforgeGpu::add_virial() {
 double PairNepforgeGpu::memory_usage() {
   return Pair::memory_usage() +
          (forces_.capacity() + energies_.capacity() + atomic_virial_.capacity()) * sizeof(double) +
-         species_.capacity() * sizeof(int) + (device_ ? device_->memory_usage() : 0.0);
+         (types_.capacity() + species_.capacity()) * sizeof(int) + counted_.memory_usage() +
+         (potential_.device ? potential_.device->memory_usage() : 0.0);
 }

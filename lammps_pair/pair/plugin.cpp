@@ -1,4 +1,6 @@
 // Registers the pair styles when LAMMPS loads this library.
+#include "force.h"
+#include "lammps.h"
 #include "pair_nepforge.h"
 #include "pair_nepforge_gpu.h"
 
@@ -43,8 +45,15 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
     plugin.creator.without_arguments = creator;
     add(&plugin, lammps);
   };
+  // The names of other codes are theirs where LAMMPS was compiled with them.
+  const auto& known = *static_cast<LAMMPS*>(lammps)->force->pair_map;
+  const auto add_alias = [&](const char* name, void* (*creator)(void*)) {
+    if (known.count(name) == 0) add_style(name, creator);
+  };
   add_style("nepforge", &create<LAMMPS_NS::PairNepforge>);
-  add_style("pwmlff", &create<LAMMPS_NS::PairPwmlff>);
   add_style("nepforge/gpu", &create<LAMMPS_NS::PairNepforgeGpu>);
   add_style("nepforge/gpu/host", &create<LAMMPS_NS::PairNepforgeGpuHost>);
+  add_alias("pwmlff", &create<LAMMPS_NS::PairPwmlff>);
+  add_alias("matpl/nep", &create<LAMMPS_NS::PairNepforge>);
+  add_alias("nep", &create<LAMMPS_NS::PairNep>);
 }

@@ -1,5 +1,8 @@
 #include "settings.h"
 
+#include <cstring>
+
+#include "atom.h"
 #include "error.h"
 #include "lammps.h"
 #include "utils.h"
@@ -17,9 +20,6 @@ NepforgeSettings::NepforgeSettings(LAMMPS* lmp, int narg, char** arg) {
   Error* error = lmp->error;
   int next = 0;
   while (next < narg && !is_keyword(arg[next])) models.emplace_back(arg[next++]);
-  if (models.empty()) {
-    error->all(FLERR, "Pair style nepforge: found no model file, expected one or more");
-  }
   for (; next < narg; next += 2) {
     const std::string keyword = arg[next];
     if (!is_keyword(keyword)) {
@@ -46,16 +46,42 @@ NepforgeSettings::NepforgeSettings(LAMMPS* lmp, int narg, char** arg) {
       deviation_file = value;
     }
   }
+}
+
+void NepforgeSettings::check_models(LAMMPS* lmp) const {
   if (models.size() == 1 && (deviation_every > 0 || !deviation_file.empty())) {
-    error->all(FLERR,
-               "Pair style nepforge: out_freq and out_file compare several models, found one");
+    lmp->error->all(FLERR,
+                    "Pair style nepforge: out_freq and out_file compare several models, found one");
   }
   if (models.size() > 1 && (deviation_every == 0 || deviation_file.empty())) {
-    error->all(FLERR,
-               "Pair style nepforge: found {} models, expected 'out_freq N out_file FILE' after "
-               "them: the first drives and the others are compared with it",
-               models.size());
+    lmp->error->all(
+        FLERR,
+        "Pair style nepforge: found {} models ({}), expected 'out_freq N out_file FILE' of "
+        "pair_style: the first drives and the others are compared with it",
+        models.size(), utils::join_words(models, " "));
   }
+}
+
+Coefficients::Coefficients(LAMMPS* lmp, const NepforgeSettings& settings, int narg, char** arg) {
+  const int n_types = lmp->atom->ntypes;
+  const bool named = !settings.models.empty();
+  const int n_models = narg - 2 - n_types;
+  const bool starts = narg >= 2 && strcmp(arg[0], "*") == 0 && strcmp(arg[1], "*") == 0;
+  if (named && (!starts || n_models != 0)) {
+    lmp->error->all(FLERR,
+                    "Pair style nepforge: expected 'pair_coeff * *' and a species or NULL for each "
+                    "of the {} atom types",
+                    n_types);
+  }
+  if (!named && (!starts || n_models < 1)) {
+    lmp->error->all(FLERR,
+                    "Pair style nepforge: found no model file, expected one or more in pair_style, "
+                    "or in 'pair_coeff * * MODEL...' before a species or NULL for each of the {} "
+                    "atom types",
+                    n_types);
+  }
+  models.assign(arg + 2, arg + 2 + n_models);
+  species.assign(arg + 2 + n_models, arg + narg);
 }
 
 }  // namespace LAMMPS_NS

@@ -1,4 +1,4 @@
-// The arguments of pair_style nepforge.
+// The arguments of pair_style nepforge and of its pair_coeff.
 #pragma once
 
 #include <string>
@@ -11,14 +11,27 @@ namespace LAMMPS_NS {
 class LAMMPS;
 
 struct NepforgeSettings {
-  std::vector<std::string> models;  // files; the first one drives
+  std::vector<std::string> models;  // files; the first one drives. None: pair_coeff names them
   nepforge::Precision precision = nepforge::Precision::full;
   int deviation_every = 0;     // steps between two lines of the deviation file; 0 for no file
   std::string deviation_file;  // with more than one model
 
-  /// MODEL... [precision double|mixed] [out_freq N out_file FILE]
+  /// [MODEL...] [precision double|mixed] [out_freq N out_file FILE]
   /// Ends LAMMPS with an error on anything else.
   NepforgeSettings(LAMMPS* lmp, int narg, char** arg);
+
+  /// Ends LAMMPS unless several models are compared and a single one is not.
+  void check_models(LAMMPS* lmp) const;
+};
+
+/// What pair_coeff says.
+struct Coefficients {
+  std::vector<std::string> models;   // files, where pair_style named none
+  std::vector<std::string> species;  // [type - 1] chemical symbol, atomic number or NULL
+
+  /// * * [MODEL...] SPECIES..., with models if `settings` have none.
+  /// Ends LAMMPS with an error on anything else.
+  Coefficients(LAMMPS* lmp, const NepforgeSettings& settings, int narg, char** arg);
 };
 
 }  // namespace LAMMPS_NS

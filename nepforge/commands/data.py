@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.cli_errors import answer_json, debug_option
+from nepforge.commands.label_options import label_options, prefixed_label_options
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.doctor import Finding
-    from nepforge.data.frame import Frame
+    from nepforge.data.frame import FloatArray, Frame
+    from nepforge.data.readers.options import LabelNames
+    from nepforge.data.select import Describe
     from nepforge.datasets import Reading, Summary
 
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
 SHOWN_COMPOSITIONS = 3
 
+
+def _with_standard_input(
+    ctx: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """`-` among the files is what is piped in; it stays until the command ends."""
+    from nepforge.files.standard_input import with_standard_input
+
+    return ctx.with_resource(with_standard_input(files))
+
+
 files_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE...",
+    callback=_with_standard_input,
 )
 inputs_argument = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="IN...",
+    callback=_with_standard_input,
 )
 out_argument = click.argument("out", type=click.Path(path_type=Path))
 to_option = click.option(
@@ -63,8 +86,9 @@ unconverged_option = click.option(
 def data() -> None:
     """Look at labelled structures; check, convert, merge and split them.
 
-    Formats are told by name and content: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
-    Quantum ESPRESSO, ABINIT, CASTEP; text may be compressed (.gz, .xz, .bz2).
+    Formats are told by content and name: extended XYZ, pwdata, DeePMD, PWmat, VASP, LAMMPS, CP2K,
+    Quantum ESPRESSO, ABINIT, CASTEP, MTP, ASE; files may be compressed (gzip, xz, bzip2, zstd). A
+    folder stands for the arrays or runs in and below it, - for standard input.
     """
 
 
@@ -79,6 +103,7 @@ def data() -> None:
 @click.option("--cutoff", type=click.FloatRange(min=0.0), help="Of the model, in Å.")
 @click.option("--species", default="", metavar="Hf,O", help="Of the model, and of LAMMPS types.")
 @from_option
+@label_options
 @unconverged_option
 @json_option
 @debug_option
@@ -90,6 +115,7 @@ def check(
     file_format: str,
     unconverged: Literal["leave-out", "keep"],
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Say what is wrong with data: copies, leaks, missing labels, signs, units, outliers.
 
@@ -101,12 +127,12 @@ def check(
     from nepforge.data.doctor import examine
     from nepforge.datasets import load_sets
 
-    reading = _reading(file_format, species, unconverged=unconverged)
+    reading = _reading(file_format, species, labels, unconverged=unconverged)
     sets = load_sets(files, validation, reading)
     findings = examine(attrs.evolve(sets, cutoff=cutoff))
     if as_json:
         content = {"v": 1, "n_train": len(sets.train), "n_valid": len(sets.valid)}
-        click.echo(json.dumps({**content, "findings": [attrs.asdict(f) for f in findings]}))
+        answer_json({**content, "findings": [attrs.asdict(f) for f in findings]})
     else:
         click.echo(_findings_text(findings))
     n_errors = sum(finding.level == "error" for finding in findings)
@@ -119,6 +145,7 @@ def check(
 @from_option
 @species_option
 @part_option
+@label_options
 @json_option
 @debug_option
 def show(
@@ -127,13 +154,14 @@ def show(
     species: str,
     part: str | None,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Show a table of files: frames, compositions, ranges of energy, force and pressure."""
     import attrs
 
     from nepforge.datasets import load, load_sets, summarize
 
-    reading = _reading(file_format, species, part)
+    reading = _reading(file_format, species, labels, part)
     if part:
         frames: Sequence[Frame] = load(files, reading)
     else:
@@ -158,6 +186,7 @@ def show(
 @species_option
 @part_option
 @group_option
+@label_options
 @unconverged_option
 @debug_option
 def convert(
@@ -170,12 +199,16 @@ def convert(
     species: str,
     part: str | None,
     group_by: str,
+    labels: LabelNames,
     unconverged: Literal["leave-out", "keep"],
 ) -> None:
-    """Write the frames of all files IN into one new file or folder OUT."""
+    """Write the frames of all files IN into one new file or folder OUT.
+
+    Info keys and columns go with them; what OUT cannot hold is said.
+    """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, part, group_by, unconverged)
+    reading = _reading(file_format, species, labels, part, group_by, unconverged)
     frames = convert_files(
         files, out, to or "", reading=reading, shuffle_seed=seed if shuffle else None
     )
@@ -190,6 +223,7 @@ def convert(
 @species_option
 @part_option
 @group_option
+@label_options
 @unconverged_option
 @debug_option
 def merge(
@@ -200,15 +234,17 @@ def merge(
     species: str,
     part: str | None,
     group_by: str,
+    labels: LabelNames,
     unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Write the frames of all files IN into OUT, each structure once.
 
-    Of copies (in any order of the atoms) the first one stays.
+    Of copies (in any order of the atoms) the first one with the most labels stays; where labels of
+    copies contradict each other, the first labelled one, and that is said.
     """
     from nepforge.datasets import convert as convert_files
 
-    reading = _reading(file_format, species, part, group_by, unconverged)
+    reading = _reading(file_format, species, labels, part, group_by, unconverged)
     frames = convert_files(files, out, to or "", reading=reading, drop_copies=True)
     click.echo(f"wrote {len(frames)} different frames to {out}")
 
@@ -229,6 +265,7 @@ def merge(
 @species_option
 @part_option
 @group_option
+@label_options
 @unconverged_option
 @debug_option
 def split(
@@ -241,6 +278,7 @@ def split(
     species: str,
     part: str | None,
     group_by: str,
+    labels: LabelNames,
     unconverged: Literal["leave-out", "keep"],
 ) -> None:
     """Split the frames of all files IN into train and valid below the new folder OUT.
@@ -249,14 +287,105 @@ def split(
     """
     from nepforge.datasets import split as split_files
 
-    reading = _reading(file_format, species, part, group_by, unconverged)
+    reading = _reading(file_format, species, labels, part, group_by, unconverged)
     parts = split_files(files, out, ratio, seed, to, reading=reading)
     click.echo(f"wrote {len(parts.train)} frames for training, {len(parts.valid)} for validation")
+
+
+@data.command()
+@inputs_argument
+@out_argument
+@to_option
+@click.option(
+    "--slice", metavar="START:STOP:STEP", help="Of the frames of each file, as in Python."
+)
+@click.option("--every", type=click.IntRange(min=1), help="Every nth frame of each file.")
+@click.option("--energy", metavar="LOW:HIGH", help="eV/atom; either end may be left out.")
+@click.option("--force", metavar="LOW:HIGH", help="Of the largest force, eV/Å.")
+@click.option("--distance", metavar="LOW:HIGH", help="Of the shortest distance of two atoms, Å.")
+@click.option("--elements", metavar="Hf,O", help="All of them are there.")
+@click.option("--without", metavar="C,H", help="None of them is there.")
+@click.option("--formula", multiple=True, help="One of these, in any multiple. May be repeated.")
+@click.option(
+    "--info",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Info key of XYZ and its text, number or range LOW:HIGH. May be repeated: keys must all "
+    "hold, of one key one value.",
+)
+@click.option(
+    "--farthest",
+    type=click.IntRange(min=1),
+    help="So many of the frames that are left, as different as can be, by NEP descriptors.",
+)
+@click.option("--model", type=click.Path(path_type=Path), help="NEP whose descriptors are taken.")
+@click.option("--random", type=click.IntRange(min=1), help="So many of them by lot, by --seed.")
+@seed_option
+@from_option
+@species_option
+@part_option
+@prefixed_label_options
+@debug_option
+def select(
+    files: Sequence[Path],
+    out: Path,
+    to: str | None,
+    model: Path | None,
+    seed: int,
+    file_format: str,
+    species: str,
+    part: str | None,
+    labels: LabelNames,
+    **conditions: Any,
+) -> None:
+    """Write the frames of all files IN that fulfil every condition into OUT.
+
+    The same keys stand in [data.select] of a recipe.
+    """
+    from nepforge.datasets import select as select_from_files
+
+    given = {name: value for name, value in conditions.items() if value not in (None, ())}
+    if not given:
+        raise UsageError("no condition is given", hint="nepforge data select --help lists them")
+    keys = {**given, **_lists(given)}
+    reading = _reading(file_format, species, labels, part)
+    selected = select_from_files(
+        files, out, to or "", keys, seed=seed, describe=_describe(model), reading=reading
+    )
+    click.echo(f"wrote {selected.text()} to {out}")
+
+
+def _lists(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions that are arrays or tables in a recipe."""
+    lists: dict[str, Any] = {
+        name: [word.strip() for word in given[name].split(",")]
+        for name in ("elements", "without")
+        if name in given
+    }
+    info: dict[str, list[str]] = {}
+    for text in given.get("info", ()):
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise UsageError(f'--info: got "{text}", expected KEY=VALUE')
+        info.setdefault(key, []).append(value)
+    return lists | ({"info": info} if info else {})
+
+
+def _describe(model: Path | None) -> Describe:
+    """Descriptors of frames; torch is imported where they are asked for."""
+
+    def describe(frames: Sequence[Frame]) -> FloatArray:
+        from nepforge.descriptors import frame_descriptors
+
+        return frame_descriptors(frames, model)
+
+    return describe
 
 
 def _reading(
     file_format: str,
     species: str,
+    labels: LabelNames,
     part: str | None = None,
     group_by: str = "",
     unconverged: Literal["leave-out", "keep"] = "keep",
@@ -268,7 +397,7 @@ def _reading(
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
-    return Reading(part or "", file_format, symbols, group_by, say_notice, unconverged)
+    return Reading(part or "", file_format, symbols, group_by, say_notice, labels, unconverged)
 
 
 def _findings_text(findings: Sequence[Finding]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.cli_errors import answer_json, debug_option
 from nepforge.commands.options import (
     cache_option,
     here,
@@ -57,7 +56,7 @@ def diff(
     space = open_workspace(here(workspace), store, remote)
     found = compare(run_named(space, first), run_named(space, second), space.ledger.entries())
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        answer_json(found.to_json())
     else:
         print_difference(console_for(sys.stdout, os.environ), found)
     if html is not None:

@@ -46,6 +46,7 @@ def run_matrix(
     """
     from nepforge.comparison.write import write_comparison
     from nepforge.ledger.workspace import Workspace
+    from nepforge.ui.json_lines import JsonLines
 
     compared: list[ComparedRun] = []
     failures: list[tuple[str, StageError]] = []
@@ -56,6 +57,8 @@ def run_matrix(
             compared += _compared(loaded, run_one(loaded))
         except StageError as error:
             click.echo(f"error: {loaded.recipe.name}: {error.message}", err=True)
+            if mode == "json":
+                JsonLines(sys.stdout).error(error)
             failures.append((loaded.recipe.name, error))
     if not compared:
         raise failures[0][1]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from nepforge.cli_errors import debug_option
+from nepforge.commands.label_options import label_options
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.frame import Frame
+    from nepforge.data.readers.options import LabelNames
     from nepforge.inference import Predicted
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -45,7 +47,7 @@ uncertainty_option = click.option(
 
 @click.command()
 @model_argument
-@click.argument("structures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("structures", nargs=-1, required=True, metavar="STRUCTURES... [FORMAT [Hf O]]")
 @click.option(
     "--format",
     "output_format",
@@ -63,7 +65,7 @@ uncertainty_option = click.option(
 @debug_option
 def infer(
     model: Path,
-    structures: Sequence[Path],
+    structures: Sequence[str],
     output_format: str,
     output: Path | None,
     file_format: str,
@@ -75,8 +77,9 @@ def infer(
     """Predict energy, forces and stress of STRUCTURES, which need no labels.
 
     MODEL is nep_model.ckpt, GPUMD's nep.txt, nep_to_lmps.txt or dp_model.ckpt; structures come in
-    every format that `nepforge data` reads. With --uncertainty each energy and force comes with its
-    standard deviation: extxyz has energy_std and forces_std.
+    every format that `nepforge data` reads. As in PWMLFF, a format and the elements of LAMMPS types
+    may follow: `infer MODEL 0.lammpstrj lammps/dump Hf O`. With --uncertainty each energy and force
+    comes with its standard deviation: extxyz has energy_std and forces_std.
     """
     from nepforge.inference import infer as run_model
 
@@ -84,7 +87,8 @@ def infer(
         raise UsageError("extended XYZ goes into a file", hint="--output predicted.xyz")
     if output is not None and output.exists():
         raise UsageError(f"{output}: exists", hint="name a new file")
-    frames = _frames(structures, file_format, species, part)
+    paths, named, symbols = _as_in_pwmlff(structures)
+    frames = _frames(paths, file_format or named, species or symbols, part)
     predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     if output_format == "extxyz" and output is not None:
         from nepforge.data.writers import write_predictions
@@ -100,18 +104,37 @@ def infer(
     click.echo(f"wrote {len(predicted)} structures to {output}")
 
 
+def _as_in_pwmlff(words: Sequence[str]) -> tuple[list[Path], str, str]:
+    """Files, format and elements of `0.lammpstrj lammps/dump Hf O`."""
+    from nepforge.recipe.pwmlff_names import FORMATS
+
+    for idx, word in enumerate(words[1:], start=1):
+        if word in FORMATS and not Path(word).exists():
+            return [Path(name) for name in words[:idx]], word, ",".join(words[idx + 1 :])
+    return [Path(name) for name in words], "", ""
+
+
 def _frames(
     paths: Sequence[Path],
     file_format: str,
     species: str,
     part: str | None,
-    unconverged: Literal["keep", "leave-out"] = "keep",
 ) -> list[Frame]:
     from nepforge.datasets import Reading, load
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
-    reading = Reading(part or "", file_format, symbols, notice=say_notice, unconverged=unconverged)
-    return load(paths, reading)
+    return load(paths, Reading(part or "", file_format, symbols, notice=say_notice))
+
+
+def _labelled_frames(
+    paths: Sequence[Path], file_format: str, species: str, part: str | None, labels: LabelNames
+) -> list[Frame]:
+    """As `_frames`, without those whose labels did not converge."""
+    from nepforge.datasets import Reading, load
+
+    symbols = tuple(word.strip() for word in species.split(",")) if species else ()
+    given = Reading(part or "", file_format, symbols, "", say_notice, labels, "leave-out")
+    return load(paths, given)
 
 
 def _table_text(predicted: Sequence[Predicted]) -> str:
@@ -163,7 +186,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 
 @click.command()
 @model_argument
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -174,6 +197,7 @@ def _json_text(predicted: Sequence[Predicted]) -> str:
 @part_option
 @uncertainty_option
 @threads_option
+@label_options
 @json_option
 @debug_option
 def test(
@@ -186,17 +210,25 @@ def test(
     uncertainty: bool,
     threads: int,
     as_json: bool,
+    labels: LabelNames,
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
     Energies and virials are per atom. Labels that a frame lacks count nowhere, nor do frames whose
     electronic steps did not converge. With --uncertainty
     the errors are also compared with the standard deviations that were predicted for them.
+
+    `nepforge test nep_test.json` takes model and data from an input of PWMLFF or MatPL and writes
+    into the folder test_result.
     """
     from nepforge.inference import compare, write_comparison
     from nepforge.inference import infer as run_model
 
-    frames = _frames(data, file_format, species, part, unconverged="leave-out")
+    if data:
+        frames = _labelled_frames(data, file_format, species, part, labels)
+    else:
+        model, frames = _named_in(model, species)
+        output = output or Path("test_result")
     predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     comparison = compare(predicted)
     metrics = comparison.metrics()
@@ -207,6 +239,20 @@ def test(
     if output is not None:
         written = write_comparison(output, comparison)
         click.echo(f"wrote {', '.join(map(str, written))}", err=as_json)
+
+
+def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
+    """Model and frames that an input of PWMLFF names; folders are read whole."""
+    from nepforge.datasets import Reading, load_sets
+    from nepforge.recipe.json_input import is_json
+    from nepforge.recipe.pwmlff_json import comparison_input
+
+    if not is_json(path):
+        raise UsageError(f"{path}: compared with nothing", hint=f"nepforge test {path} DATA...")
+    named = comparison_input(path)
+    symbols = tuple(species.split(",")) if species else ()
+    sets = load_sets(named.files, (), Reading("", named.file_format, symbols))
+    return named.model, list(sets.frames)
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:
@@ -295,6 +341,11 @@ def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None
         click.echo(f"wrote {plot}", err=as_json)
 
 
+def _counts_text(counts: Sequence[int] | None) -> str:
+    """In any training of the model."""
+    return "not recorded" if counts is None else "{} radial, {} angular".format(*counts)
+
+
 def _facts_text(facts: dict[str, Any]) -> str:
     from nepforge.ui.listings import columns
 
@@ -309,6 +360,6 @@ def _facts_text(facts: dict[str, Any]) -> str:
         ["parameters", str(facts["n_parameters"])],
         ["energy of species", f"{biases} eV (minus the output bias)"],
         ["q_scaler", f"{low:.4g} to {high:.4g}"],
-        ["most neighbors", "{} radial, {} angular".format(*facts["neighbors"])],
+        ["most neighbors", _counts_text(facts["neighbors"])],
     ]
     return columns(rows)

@@ -29,14 +29,14 @@ remote_option = click.option(
 )
 
 
-def say_notice(text: str) -> None:
-    """What a reader left out, beside the output of the command."""
-    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
-    click.echo(text, err=True)
-
-
 def here(workspace: Path | None) -> Path:
     """The workspace that the current folder belongs to, unless one is given."""
     from nepforge.ledger.workspace import find_workspace
 
     return workspace.resolve() if workspace else find_workspace(Path.cwd() / "recipe.toml")
+
+
+def say_notice(text: str) -> None:
+    """What a reader or writer left out, beside the output of the command."""
+    click.secho("notice: ", err=True, nl=False, bold=True, fg="yellow")
+    click.echo(text, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.cli_errors import answer_json, debug_option
 from nepforge.commands.options import (
     cache_option,
     here,
@@ -123,7 +122,7 @@ def _show(result: Reproduction, original: Original, as_json: bool) -> None:
     judgement, entry = result.judgement, result.entry
     if as_json:
         fields = {"of": original.entry.hash, "hash": entry.hash, "seq": entry.seq}
-        click.echo(json.dumps({"v": 1, **fields, **judgement.to_json()}))
+        answer_json({"v": 1, **fields, **judgement.to_json()})
     else:
         print_judgement(console_for(sys.stdout, os.environ), judgement, original.entry, entry)
     if judgement.verdict not in HELD:

@@ -126,14 +126,16 @@ def _flags(values: NDArray[np.bool_]) -> tuple[bool, bool, bool]:
     return bool(values[0]), bool(values[1]), bool(values[2])
 
 
-DIGEST_DECIMALS = 6  # Å: two frames closer than this in every coordinate are the same frame
+DIGEST_DECIMALS = 6
 
 
 def frame_digest(frame: Frame) -> str:
     """Digest of the structure that does not depend on the order of the atoms.
 
     Over the cell and the sorted list of (number, wrapped fractional position), rounded to
-    `DIGEST_DECIMALS`; labels are not part of it. Finds duplicates and train/validation leaks.
+    `DIGEST_DECIMALS`; labels are not part of it. It names what was read, for records that are
+    compared later: the same numbers give the same digest. Numbers that a file rounded may give
+    another one however close they are, so copies are found by distance, in `copies`.
     """
     cell = np.round(frame.cell, DIGEST_DECIMALS) + 0.0
     periodic = np.array(frame.pbc)

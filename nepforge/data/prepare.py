@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from attrs import frozen
 
-from nepforge.data.frame import FloatArray, Frame, frame_digest
+from nepforge.data.copies import group_copies
+from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.neighbors import type_indices
 from nepforge.errors import DataError
 
@@ -29,16 +31,22 @@ class Split:
 def split_by_fraction(frames: Sequence[Frame], fraction: float, rng: np.random.Generator) -> Split:
     """Draw about `fraction` of the frames for validation; copies of one structure stay together.
 
+    A structure without which training would know no atom of a species is never drawn.
+
     Raises:
         DataError: One of the two sets would be empty.
     """
-    groups = _group_by_structure(frames)
+    groups = group_copies(frames)
     wanted = round(fraction * len(frames))
+    species = [set(frames[group[0]].numbers.tolist()) for group in groups]
+    holders = Counter(number for numbers in species for number in numbers)  # groups in training
     chosen: set[int] = set()
     for idx in rng.permutation(len(groups)):
         if len(chosen) >= wanted:
             break
-        chosen.update(groups[idx])
+        if all(holders[number] > 1 for number in species[idx]):
+            chosen.update(groups[idx])
+            holders.subtract(species[idx])
     train = [frame for idx, frame in enumerate(frames) if idx not in chosen]
     valid = [frame for idx, frame in enumerate(frames) if idx in chosen]
     if not train or not valid:
@@ -56,7 +64,7 @@ def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
     Raises:
         DataError: No validation frame is left.
     """
-    groups = _group_by_structure([*train, *valid])
+    groups = group_copies([*train, *valid])
     leaked = {
         idx - len(train) for group in groups if group[0] < len(train) for idx in group
     }  # places in `valid`, and negative ones of training frames
@@ -108,13 +116,6 @@ def composition(frames: Sequence[Frame], species: Sequence[str]) -> np.ndarray:
     return np.stack(
         [np.bincount(type_indices(frame, species), minlength=len(species)) for frame in frames]
     )
-
-
-def _group_by_structure(frames: Sequence[Frame]) -> list[list[int]]:
-    groups: dict[str, list[int]] = {}
-    for idx, frame in enumerate(frames):
-        groups.setdefault(frame_digest(frame), []).append(idx)
-    return list(groups.values())
 
 
 def _sources(frames: Sequence[Frame], groups: Sequence[Sequence[int]]) -> list[list[str]]:

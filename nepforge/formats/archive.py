@@ -64,12 +64,17 @@ def array_of(archive: Archive, path: Path, name: str, shape: Sequence[int]) -> T
     """One array, in the shape that the sizes of the model ask for.
 
     Raises:
-        ModelFileError: It is absent or has another shape.
+        ModelFileError: It is absent, has another shape, or holds a number that is not finite.
     """
     found = archive.arrays.get(name)
     if found is None or found.shape != tuple(shape):
         words = "nothing" if found is None else f"an array of {list(found.shape)}"
         raise ModelFileError(f"{path}: {name}: found {words}, expected {list(shape)}")
+    if not torch.isfinite(found).all():
+        raise ModelFileError(
+            f"{path}: {name}: found a number that is not finite, expected finite ones alone",
+            hint="train the model again, or take the file from its run",
+        )
     return found
 
 

@@ -1,6 +1,7 @@
 """`nep_model.ckpt`: one trained NEP model with all its digits.
 
-See formats.archive; the arrays are the flat parameter vector of models.nep and the q_scaler.
+See formats.archive; the arrays are the flat parameter vector of models.nep, the q_scaler, and
+`neighbors`, two counts, where they are known (files of nepforge before 2026-11-27 lack them).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import attrs
+import torch
 from attrs import frozen
 from torch import Tensor
 
@@ -19,6 +21,7 @@ from nepforge.formats.archive import (
     read_archive,
     write_archive,
 )
+from nepforge.formats.neighbor_counts import NeighborCounts, neighbor_bounds
 from nepforge.models.nep import NEP
 from nepforge.models.zbl import ZBL
 
@@ -32,6 +35,12 @@ class NEPModel:
     model: NEP
     parameters: Tensor  # [n_parameters]
     q_scaler: Tensor  # [n_descriptor]
+    neighbors: NeighborCounts | None = None  # as recorded, see formats.neighbor_counts
+
+    @property
+    def counts(self) -> NeighborCounts:
+        """The neighbour counts for a file that must have them."""
+        return self.neighbors or neighbor_bounds(self.model)
 
     @property
     def scaler(self) -> Tensor:
@@ -42,6 +51,8 @@ class NEPModel:
 def write_checkpoint(path: Path, trained: NEPModel) -> None:
     """Write a model; the same model gives the same bytes."""
     arrays = {"parameters": trained.parameters, "q_scaler": trained.q_scaler}
+    if trained.neighbors is not None:
+        arrays["neighbors"] = torch.tensor(attrs.astuple(trained.neighbors))
     write_archive(path, Archive(FORMAT, attrs.asdict(trained.model), arrays))
 
 
@@ -68,4 +79,12 @@ def nep_of(archive: Archive, path: Path) -> NEPModel:
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: sizes of the model: {error}") from error
     parameters = array_of(archive, path, "parameters", (model.n_parameters,))
-    return NEPModel(model, parameters, array_of(archive, path, "q_scaler", model.scaler_shape))
+    q_scaler = array_of(archive, path, "q_scaler", model.scaler_shape)
+    return NEPModel(model, parameters, q_scaler, _neighbors(archive, path))
+
+
+def _neighbors(archive: Archive, path: Path) -> NeighborCounts | None:
+    if "neighbors" not in archive.arrays:
+        return None
+    radial, angular = array_of(archive, path, "neighbors", (2,)).tolist()
+    return NeighborCounts(int(radial), int(angular))

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 import torch
-from torch import Tensor
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel
@@ -51,7 +50,7 @@ def cut_down(trained: NEPModel, species: Sequence[str], name: str) -> NEPModel:
         zbl=None if model.zbl is None else _zbl_of(model.zbl, kept.tolist(), model.n_types),
     )
     parameters = torch.cat([torch.cat(networks, dim=1)[kept].flatten(), *coefficients])
-    return NEPModel(smaller, parameters, trained.q_scaler)
+    return NEPModel(smaller, parameters, trained.q_scaler, trained.neighbors)
 
 
 def _cutoff_of(model: NEP, kept: Sequence[int]) -> CutoffPair | tuple[CutoffPair, ...]:
@@ -70,8 +69,8 @@ def _zbl_of(zbl: ZBL, kept: Sequence[int], n_types: int) -> ZBL:
     return attrs.evolve(zbl, rows=tuple(rows[min(pair), max(pair)] for pair in left))
 
 
-def start_from(trained: NEPModel, model: NEP, name: str) -> tuple[Tensor, Tensor]:
-    """Parameters [n_parameters] and q_scaler of a trained model for `model`, cut down to it.
+def start_from(trained: NEPModel, model: NEP, name: str) -> NEPModel:
+    """A trained model cut down to the species of `model`, with parameters of its own.
 
     Raises:
         ModelFileError: A species is missing or a size differs; all differences at once.
@@ -84,7 +83,8 @@ def start_from(trained: NEPModel, model: NEP, name: str) -> tuple[Tensor, Tensor
             hint="write the values of the file into [model] of the recipe; "
             "`nepforge inspect MODEL` shows them",
         )
-    return found.parameters.clone(), found.q_scaler.clone()
+    numbers = found.parameters.clone(), found.q_scaler.clone()
+    return NEPModel(model, *numbers, found.neighbors)
 
 
 def _differences(found: NEP, wanted: NEP) -> Iterator[str]:

@@ -5,20 +5,17 @@ Nothing here imports torch before a checkpoint is met: a calculator of a text fi
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nepforge.errors import ModelFileError
+from nepforge.formats.text_file import read_ascii
 
 if TYPE_CHECKING:
-    from nepforge.formats.nep_header import NeighborCounts
     from nepforge.formats.nep_txt import NEPText
-    from nepforge.models.nep import NEP
 
 CHECKPOINT = "ckpt"  # layout of nep_model.ckpt, beside those of text files
 ZIP_MAGIC = b"PK"
-DENSEST = 0.2  # atoms/Å³: more than diamond (0.176) has
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -67,8 +64,7 @@ def read_model(path: Path) -> NEPText:
 
     if not is_checkpoint(path):
         return read_nep_text(path)
-    trained = read_checkpoint(path)
-    return NEPText(CHECKPOINT, trained, neighbor_bounds(trained.model))
+    return NEPText(CHECKPOINT, read_checkpoint(path))
 
 
 def model_text(path: Path) -> str:
@@ -78,21 +74,8 @@ def model_text(path: Path) -> str:
         ModelFileError: Missing, or a damaged checkpoint. Text is checked by its reader.
     """
     if not is_checkpoint(path):
-        return path.read_bytes().decode("ascii", errors="replace").replace("\0", "?")
+        return read_ascii(path).replace("\0", "?")
     from nepforge.formats.nep_txt import lammps_text  # noqa: PLC0415 - torch
 
     found = read_model(path)
     return lammps_text(found.trained, found.neighbors)
-
-
-def neighbor_bounds(model: NEP) -> NeighborCounts:
-    """Neighbour counts that no structure at ambient pressure exceeds, where none were recorded.
-
-    GPUMD makes room for so many; a checkpoint does not know what its training met.
-    """
-    from nepforge.formats.nep_header import NeighborCounts  # noqa: PLC0415 - torch
-
-    radial, angular = (
-        math.ceil(DENSEST * 4.0 / 3.0 * math.pi * cutoff**3) for cutoff in model.max_cutoff
-    )
-    return NeighborCounts(radial, angular)

@@ -2,11 +2,13 @@
 
 nep4_zbl 2 Hf O                 kind, number of species, species
 zbl 1.0 2.0 [factor]            only with _zbl; "0 0" announces a flexible table at the end
-cutoff 6.0 5.0 80 60            one pair or one pair a species, then two neighbour counts
+cutoff 6.0 5.0 80 60            one pair or one pair a species, then two neighbour counts (or none)
 n_max 4 4
 basis_size 8 8
 l_max 4 2 1                     then up to six flags of many-body invariants
-ANN 40 0                        neurons, second hidden layer
+ANN 40 0                        neurons, second hidden layer (0 or left away)
+
+`core/nep_model.cpp` reads the same: a test gives damaged files to both.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, NoReturn
 from attrs import define, frozen
 
 from nepforge.errors import ModelFileError
+from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.models.angular import L_MAX_LIMIT
 from nepforge.models.invariants import INVARIANTS, smallest_l_max
 from nepforge.models.nep import NEP, CutoffPair
@@ -31,6 +34,10 @@ FLEXIBLE = ZBL()  # announced by "zbl 0 0": its rows stand at the end of the fil
 LARGEST_SIZE = 1000
 MOST_NEURONS = 100_000
 LONGEST_CUTOFF = 100.0  # Å
+SURE_CUTOFFS = (2.5, 10.0)  # Å, what GPUMD's trainer allows
+N_WITH_FACTORS = 7  # numbers of a cutoff record of GPUMD 3.9.5 to 4.6 with use_typewise_cutoff
+BLANKS = " \t\r\f\v"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST_COUNT = 2**31 - 1
 REFUSED_KINDS = {  # word of the token -> what it means
     "charge": "a model with charges (qNEP)",
@@ -38,16 +45,16 @@ REFUSED_KINDS = {  # word of the token -> what it means
     "dipole": "a dipole model (TNEP)",
     "polarizability": "a polarizability model (TNEP)",
     "temperature": "a temperature-dependent model",
+    "spin": "a model with spins",
+}
+OLD_KINDS = {
+    "nep": "a NEP1 model of 2021",
+    "nep1": "a NEP1 model of 2021",
+    "nep_zbl": "a NEP1 model of 2021",
+    "nep2": "a NEP2 model of 2022",
+    "nep2_zbl": "a NEP2 model of 2022",
 }
 KINDS = "nep3, nep4 or nep5, plain or with _zbl"
-
-
-@frozen
-class NeighborCounts:
-    """Largest numbers of neighbours met in training, (radial, angular): memory hints of GPUMD."""
-
-    radial: int
-    angular: int
 
 
 @frozen
@@ -57,7 +64,7 @@ class Header:
     version: int  # 3, 4 or 5
     model: NEP  # without its ZBL
     zbl: ZBL | None  # a flexible one has no rows yet
-    neighbors: NeighborCounts
+    neighbors: NeighborCounts | None  # None in files from before August 2022
     n_lines: int
     zbl_line: int  # 0 without ZBL
 
@@ -70,6 +77,14 @@ class TextLines:
     lines: list[str]
     number: int = 0  # 1-based, of the line read last
 
+    @classmethod
+    def of(cls, path: Path, content: str) -> TextLines:
+        """The lines of a text, without blank ones at its end."""
+        lines = content.split("\n")
+        while lines and not lines[-1].strip(BLANKS):
+            lines.pop()
+        return cls(path, lines)
+
     def next(self, expected: str) -> list[str]:
         """Words of the next line; `expected` says what belongs there."""
         if self.number == len(self.lines):
@@ -77,7 +92,7 @@ class TextLines:
                 f"{self.path}:{self.number + 1}: the file ends here, expected {expected}"
             )
         self.number += 1
-        return self.lines[self.number - 1].split()
+        return re.findall(f"[^{BLANKS}]+", self.lines[self.number - 1])
 
     def record(self, keyword: str, expected: str) -> list[str]:
         """Words after the keyword, which the next line must begin with."""
@@ -88,7 +103,7 @@ class TextLines:
 
     def fail_here(self, expected: str) -> NoReturn:
         """Refuse the line read last."""
-        found = _printable(self.lines[self.number - 1])
+        found = _printable(self.lines[self.number - 1].rstrip("\r"))
         self.fail(f"found '{found}', expected {expected}")
 
     def fail(self, text: str, number: int = 0) -> NoReturn:
@@ -118,20 +133,35 @@ def read_header(text: TextLines) -> Header:
 
 def format_header(version: int, model: NEP, neighbors: NeighborCounts) -> list[str]:
     """The lines that `read_header` reads back to the same model."""
-    cutoffs = model.cutoffs if isinstance(model.cutoff[0], tuple) else model.cutoffs[:1]
-    numbers = " ".join(repr(float(value)) for pair in cutoffs for value in pair)
     zbl = []
     if model.zbl is not None:
         parts = [0, 0] if model.zbl.rows else [model.zbl.inner, model.zbl.outer, model.zbl.factor]
         zbl = [f"zbl {' '.join(repr(value) for value in parts if value is not None)}"]
+    cutoff, *sizes = size_records(model)
     return [
-        f"nep{version}{'_zbl' * len(zbl)} {model.n_types} {' '.join(model.species)}",
+        f"nep{version}{'_zbl' * len(zbl)} {species_record(model)}",
         *zbl,
-        f"cutoff {numbers} {neighbors.radial} {neighbors.angular}",
+        f"{cutoff} {neighbors.radial} {neighbors.angular}",
+        *sizes,
+        f"ANN {model.neurons} 0",
+    ]
+
+
+def species_record(model: NEP) -> str:
+    """Number and symbols of the species."""
+    return f"{model.n_types} {' '.join(model.species)}"
+
+
+def size_records(model: NEP) -> list[str]:
+    """cutoff, n_max, basis_size and l_max: the same words in nep.txt, which adds the neighbour
+    counts, and in nep.in, which GPUMD compares with it before it trains a model further."""
+    cutoffs = model.cutoffs if isinstance(model.cutoff[0], tuple) else model.cutoffs[:1]
+    numbers = " ".join(repr(float(value)) for pair in cutoffs for value in pair)
+    return [
+        f"cutoff {numbers}",
         f"n_max {model.n_max[0]} {model.n_max[1]}",
         f"basis_size {model.basis_size[0]} {model.basis_size[1]}",
         f"l_max {model.l_max} {' '.join(map(str, invariant_flags(model)))}",
-        f"ANN {model.neurons} 0",
     ]
 
 
@@ -152,11 +182,8 @@ def invariant_flags(model: NEP) -> list[int]:
 def _token(text: TextLines) -> tuple[int, bool, tuple[str, ...]]:
     words = text.next("a model token such as 'nep4'")
     token = words[0] if words else ""
-    for word, meaning in REFUSED_KINDS.items():
-        if token.startswith("nep") and word in token:
-            text.fail(
-                f"found '{_printable(token)}', {meaning} that is not evaluated, expected {KINDS}"
-            )
+    if meaning := _refused_meaning(token):
+        text.fail(f"found '{_printable(token)}', {meaning} that is not evaluated, expected {KINDS}")
     match = re.fullmatch(r"nep([345])(_zbl)?", token)
     if not match:
         text.fail_here(KINDS)
@@ -166,10 +193,20 @@ def _token(text: TextLines) -> tuple[int, bool, tuple[str, ...]]:
     species = tuple(words[2:])
     for idx, symbol in enumerate(species):
         if symbol not in RADII:
-            text.fail(f"found '{_printable(symbol)}', expected an element H..Pu")
+            text.fail(
+                f"found '{_printable(symbol)}', expected an element H..Pu, written as in 'Si'"
+            )
         if symbol in species[:idx]:
             text.fail(f"found '{symbol}' twice, expected distinct elements")
     return int(match[1]), bool(match[2]), species
+
+
+def _refused_meaning(token: str) -> str:
+    """What the token says of a kind that is known and not evaluated; empty otherwise."""
+    if not token.startswith("nep"):
+        return ""
+    named = (meaning for word, meaning in REFUSED_KINDS.items() if word in token)
+    return next(named, OLD_KINDS.get(token, ""))
 
 
 def _zbl_record(text: TextLines) -> ZBL:
@@ -187,25 +224,65 @@ def _zbl_record(text: TextLines) -> ZBL:
 
 def _cutoff(
     text: TextLines, species: Sequence[str]
-) -> tuple[CutoffPair | tuple[CutoffPair, ...], NeighborCounts]:
+) -> tuple[CutoffPair | tuple[CutoffPair, ...], NeighborCounts | None]:
     words = text.record("cutoff", "cutoff radial angular MN_radial MN_angular")
-    n_species = len(species)
-    type_wise = n_species > 1 and len(words) == 2 * n_species + 2
-    if len(words) != 4 and not type_wise:
-        text.fail_here(
-            f"two cutoffs (or two for each of the {n_species} species) and two neighbour counts"
-        )
-    numbers = [parse_number(word) for word in words[:-2]]
+    n_cutoffs = _n_cutoffs(text, words, len(species))
+    numbers = [parse_number(word) for word in words[:n_cutoffs]]
     known = [n for n in numbers if n is not None and 0.0 < n <= LONGEST_CUTOFF]
     if len(known) != len(numbers):
         text.fail_here(f"cutoffs above 0 and at most {LONGEST_CUTOFF:g} Å")
     pairs = tuple(zip(known[::2], known[1::2], strict=True))
     if any(angular > radial for radial, angular in pairs):
         text.fail_here("an angular cutoff not above the radial one")
-    counts = [_integer(word, 0, LARGEST_COUNT) for word in words[-2:]]
+    type_wise = n_cutoffs == 2 * len(species) and len(species) > 1
+    return pairs if type_wise else pairs[0], _counts(text, words[n_cutoffs:])
+
+
+def _n_cutoffs(text: TextLines, words: Sequence[str], n_species: int) -> int:
+    """How many words of a cutoff record are cutoffs; the rest are counts.
+
+    2: nothing else, as before August 2022. 4: two of them, also of two species. 2 T and 2 T + 2:
+    two for each species; the first was never written, so it must be nothing else. 7: GPUMD 3.9.5
+    to 4.6.
+    """
+    if len(words) in (2, 4):
+        return 2
+    if len(words) == N_WITH_FACTORS:
+        _check_factors(text, words[4:])
+        return 2
+    if n_species > 1 and len(words) == 2 * n_species + 2:
+        return 2 * n_species
+    low, high = SURE_CUTOFFS
+    numbers = [parse_number(word) for word in words]
+    sure = all(number is not None and low <= number <= high for number in numbers)
+    if n_species > 2 and len(words) == 2 * n_species and sure:
+        return 2 * n_species
+    return text.fail_here(
+        f"two cutoffs (or two for each of the {n_species} species) and two neighbour counts"
+    )
+
+
+def _check_factors(text: TextLines, words: Sequence[str]) -> None:
+    """Refuse the factors of use_typewise_cutoff; three zeros mean that it was not used."""
+    factors = [parse_number(word) for word in words]
+    if None in factors:
+        text.fail_here("cutoffs, two neighbour counts and factors")
+    if any(factors):
+        text.fail_here(
+            "two cutoffs and two neighbour counts; the last three are factors of "
+            "use_typewise_cutoff (radial, angular, ZBL) of GPUMD 3.9.5 to 4.6, which nobody else "
+            "evaluates: run the file with such a GPUMD, or train it again with 4.7 or newer and a "
+            "pair of cutoffs for each species"
+        )
+
+
+def _counts(text: TextLines, words: Sequence[str]) -> NeighborCounts | None:
+    if not words:
+        return None
+    counts = [_integer(word, 0, LARGEST_COUNT) for word in words[:2]]
     if counts[0] is None or counts[1] is None:
-        text.fail_here("two neighbour counts at the end of the line")
-    return pairs if type_wise else pairs[0], NeighborCounts(counts[0], counts[1])
+        text.fail_here("two neighbour counts behind the cutoffs")
+    return NeighborCounts(counts[0], counts[1])
 
 
 def _two_sizes(text: TextLines, keyword: str) -> tuple[int, int]:
@@ -236,20 +313,19 @@ def _l_max(text: TextLines) -> tuple[int, tuple[str, ...]]:
 def _neurons(text: TextLines) -> int:
     words = text.record("ANN", "ANN neurons 0")
     values = [_integer(word, 0, MOST_NEURONS) for word in words]
-    if len(values) != 2 or not values[0] or values[1] is None:
+    if len(values) not in (1, 2) or not values[0] or None in values:
         text.fail_here("'ANN neurons 0' with at least one neuron")
-    if values[1]:
+    if any(values[1:]):
         text.fail_here("'ANN neurons 0': two hidden layers are not evaluated")
     return values[0]
 
 
 def parse_number(word: str) -> float | None:
-    """A finite number as C reads it, None for anything else ("1_0" and "nan" included)."""
-    try:
-        value = float(word)
-    except ValueError:
+    """A finite decimal number, None for anything else ("1_0" and "nan" included)."""
+    if not NUMBER.fullmatch(word):
         return None
-    return value if math.isfinite(value) and "_" not in word else None
+    value = float(word)
+    return value if math.isfinite(value) else None
 
 
 def _integer(word: Any, low: int, high: int) -> int | None:

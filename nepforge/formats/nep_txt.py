@@ -24,15 +24,17 @@ from attrs import frozen
 from nepforge.data.frame import FloatArray
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_header import (
+    BLANKS,
     FLEXIBLE,
     Header,
-    NeighborCounts,
     TextLines,
     format_header,
     parse_number,
     read_header,
 )
+from nepforge.formats.text_file import read_ascii
 from nepforge.models.nep import NEP
 from nepforge.models.zbl import N_ROW
 
@@ -45,7 +47,11 @@ class NEPText:
 
     layout: str  # nep3, nep4, nep5 or lammps
     trained: NEPModel
-    neighbors: NeighborCounts
+
+    @property
+    def neighbors(self) -> NeighborCounts:
+        """The neighbour counts that every layout of this model gets."""
+        return self.trained.counts
 
 
 def read_nep_text(path: Path) -> NEPText:
@@ -57,12 +63,12 @@ def read_nep_text(path: Path) -> NEPText:
             says line, what was found and what was expected.
     """
     try:
-        content = path.read_bytes().decode("ascii", errors="replace")
+        content = read_ascii(path)
     except OSError as error:
         raise ModelFileError(
             f"{path}: found no file that can be read, expected a NEP text file"
         ) from error
-    text = TextLines(path, content.rstrip().split("\n") if content.strip() else [])
+    text = TextLines.of(path, content)
     if not text.lines:
         text.fail("found an empty file, expected a NEP text file", 1)
     header = read_header(text)
@@ -75,7 +81,7 @@ def _read_numbers(text: TextLines) -> FloatArray:
     """All numbers after the header, one on each line."""
     numbers = np.empty(len(text.lines) - text.number)
     for idx, line in enumerate(text.lines[text.number :]):
-        value = parse_number(line)
+        value = parse_number(line.strip(BLANKS))
         if value is None:
             text.number += idx + 1
             text.fail_here("one finite number on the line")
@@ -131,8 +137,9 @@ def _assemble(text: TextLines, header: Header, layout: str, numbers: FloatArray)
         _with_zbl(text, header, rows),
         torch.from_numpy(np.concatenate(parts)),
         torch.from_numpy(q_scaler.copy()),
+        header.neighbors,
     )
-    return NEPText(layout, trained, header.neighbors)
+    return NEPText(layout, trained)
 
 
 def _with_zbl(text: TextLines, header: Header, rows: FloatArray) -> NEP:

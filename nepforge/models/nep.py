@@ -36,6 +36,8 @@ from nepforge.models.zbl import ZBL, PairTable, repulsion
 
 CutoffPair = tuple[float, float]  # radial, angular, Å
 
+CONSTANT = 1.0e-10  # of the largest component: what varies less is rounding
+
 
 @frozen
 class NEP:
@@ -62,8 +64,10 @@ class NEP:
         if len(self.cutoffs) != self.n_types:
             raise ValueError(f"cutoff: got {len(self.cutoffs)} pairs for {self.n_types} species")
         for radial, angular in self.cutoffs:
-            if angular > radial:
-                raise ValueError(f"cutoff: radial {radial} is below angular {angular}")
+            if not 0.0 < angular <= radial < math.inf:
+                raise ValueError(
+                    f"cutoff: radial {radial} is below angular {angular}, or one is no length"
+                )
         if self.zbl is not None:
             self._check_zbl(self.zbl.pair_table(self.species))
 
@@ -202,7 +206,8 @@ class NEP:
     def find_scaler(self, batches: Iterable[Batch]) -> Tensor:
         """q_scaler: 1/(max - min) of every component with all c = 1, [n_descriptor].
 
-        A component that never varies gets the scaler 1.
+        A component that never varies gets the scaler 1, also where only rounding makes it vary:
+        terms of odd l vanish on sites with inversion symmetry, up to 1e-16 of the others.
         """
         ranges = [
             descriptor_range(self, batch, self.pair_kernels(batch).moments()) for batch in batches
@@ -210,7 +215,8 @@ class NEP:
         smallest = torch.stack([low for low, _ in ranges]).amin(dim=0)
         largest = torch.stack([high for _, high in ranges]).amax(dim=0)
         width = largest - smallest
-        return torch.where(width > 0, 1.0 / width.clamp_min(torch.finfo(width.dtype).tiny), 1.0)
+        varies = width > CONSTANT * torch.maximum(smallest.abs(), largest.abs()).max()
+        return torch.where(varies, 1.0 / width.where(varies, 1.0), 1.0)
 
     def predict(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> Prediction:
         """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""

@@ -92,7 +92,7 @@ class TypeTangent:
 
 def energy_rows(model: NEP, batch: Batch, moment: Moments, states: Sequence[TypeState]) -> Tensor:
     """dU/dparameters of every frame, [F, n_parameters]."""
-    equal = torch.ones_like(batch.neighbor_vector[:, 0, 0])
+    equal = batch.neighbor_vector.new_ones(len(batch.frame_idx))
     return atomic_energy_rows(model, batch, moment, states, equal)
 
 

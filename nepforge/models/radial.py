@@ -24,7 +24,7 @@ def radial_basis(
     Returns:
         f_k [..., basis_size + 1], dimensionless, and df_k/dr of the same shape in 1/Å.
     """
-    scaled = distance / cutoff
+    scaled = (distance / cutoff).clamp_max(1.0)  # T_k grows without bound beyond: inf times zero
     inside = scaled < 1.0
     phase = math.pi * scaled
     cutoff_value = torch.where(inside, 0.5 * (1.0 + torch.cos(phase)), 0.0)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from nepforge.arguments import checked_skin, checked_structure, checked_threads
 from nepforge.data.batch import make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.errors import DataError
 from nepforge.models.potential import TrainedPotential
 from nepforge.native import StructureResult
 
@@ -54,22 +54,19 @@ class TorchModel:
             skin: Neighbours are searched anew each time, whatever it is.
 
         Raises:
+            UsageError: Threads or a skin below 0, beyond reason, or no number.
             DataError: An element that the model does not know, a position that is not finite, atoms
                 at the same place, or a periodic cell without volume.
         """
-        del skin
-        x, y, z = map(bool, pbc)
+        checked_skin(skin)
+        structure = checked_structure(numbers, positions, cell, pbc)
+        x, y, z = map(bool, structure.periodic)
         frame = Frame(
-            numbers=np.array(numbers, dtype=np.int64),
-            positions=np.array(positions, dtype=np.float64),
-            cell=np.array(cell, dtype=np.float64),
-            pbc=(x, y, z),
+            structure.numbers.astype(np.int64), structure.positions, structure.cell, (x, y, z)
         )
-        if not (np.isfinite(frame.positions).all() and np.isfinite(frame.cell).all()):
-            raise DataError("a position or the cell is not a finite number")
         model, trained = self._trained.model, self._trained
         batch = make_batch([frame], [find_neighbors(frame, model.species, model.neighbor_cutoff)])
-        with _threads(n_threads):
+        with _threads(checked_threads(n_threads)):
             found = model.predict(trained.parameters, trained.scaler, batch)
         return StructureResult(
             batch.to_source_order(found.atomic_energy).numpy(),

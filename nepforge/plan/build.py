@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nepforge.plan.kinds import KINDS
+from nepforge.plan.needs import needs_of
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
 from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
@@ -100,13 +101,15 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
         },
         "seed": stage_seed(loaded.recipe.seed, "data"),
     }
-    table["data"] |= _baseline(data)
+    table["data"] |= _baseline(data) | _selection(data) | _labels(data)
     if data.unconverged == "keep":
         table["data"]["unconverged"] = "keep"
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
-    return _stage("data", table, sources=sources, paths=paths)
+    needs = needs_of(loaded)
+    sources |= {name: _file(source) for name, source in needs.files.items()}
+    return _stage("data", table | needs.tables, sources=sources, paths=paths | needs.paths)
 
 
 def _train_stage(loaded: LoadedRecipe) -> Stage:
@@ -134,6 +137,21 @@ def _baseline(data: Data) -> dict[str, Any]:
     """The energies of the species where they are given."""
     given = data.energy_baseline
     return {} if given is None else {"energy_baseline": [given[symbol] for symbol in data.species]}
+
+
+def _selection(data: Data) -> dict[str, Any]:
+    """The conditions that are given."""
+    if data.select is None:
+        return {}
+    keys = {key: value for key, value in to_json(data.select).items() if value is not None}
+    return {"select": keys}
+
+
+def _labels(data: Data) -> dict[str, Any]:
+    """What is told of labels, where it is; no key of an older recipe moves."""
+    told: dict[str, str | None] = {} if data.labels is None else to_json(data.labels)
+    given = {name: value for name, value in told.items() if value is not None}
+    return {"labels": given} if given else {}
 
 
 def _trained_model(recipe: Recipe) -> Input:

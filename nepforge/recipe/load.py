@@ -15,12 +15,13 @@ from nepforge.recipe.canonical import recipe_hash, resolve
 from nepforge.recipe.document import decode, parse, read_bytes
 from nepforge.recipe.limits import Finding, RefusedError
 from nepforge.recipe.matrix import MATRIX, MatrixRun, expand
-from nepforge.recipe.named_files import Locate, NamedFiles, beside, find_files
+from nepforge.recipe.named_files import Locate, NamedFiles, beside, find_files, missing_files
 from nepforge.recipe.overrides import Override, apply_override, parse_override
 from nepforge.recipe.positions import Parts, Position, dotted, scan
 from nepforge.recipe.problems import ON_COMMAND_LINE, format_problems, problems_error, recipe_error
 from nepforge.recipe.strict import read_recipe
 from nepforge.recipe.tables import Recipe
+from nepforge.recipe.value_units import with_unit_hints
 
 __all__ = ["LoadedRecipe", "format_problems", "load_recipe", "load_recipes"]
 
@@ -66,7 +67,7 @@ def load_recipe(
     if loaded[0].place is not None:
         at: Parts = (MATRIX,)
         finding = Finding(f"stands for {len(loaded)} runs, expected a recipe of one run", "", at)
-        raise recipe_error(path, [finding], scan(loaded[0].path.read_text(encoding="utf-8")))
+        raise recipe_error(path, [finding], scan(loaded[0].path.read_text(encoding="utf-8-sig")))
     return loaded[0]
 
 
@@ -122,6 +123,7 @@ def _checked(
     """One run, with the text of the file and without overrides."""
     recipe, findings = read_recipe(run.document)
     if recipe is None:
+        findings = [*with_unit_hints(findings, run.document), *missing_files(run.document, locate)]
         raise recipe_error(path, findings, places)
     sources = find_files(recipe, path, places, locate)
     resolved = resolve(recipe, sources)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve, field, frozen
 
 from nepforge.errors import DataMissingError
-from nepforge.recipe.limits import Finding, RefusedError
+from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
 from nepforge.recipe.sources import DataSource, data_source, model_source, structure_source
@@ -101,12 +103,65 @@ class _Search:
         try:
             if path.exists():
                 return read(path)
-            self.missing.append(Finding(f'"{name}" does not exist', "", at))
+            self.missing.append(Finding(f'"{name}" does not exist', _near(path, name), at))
         except RefusedError as error:
             self.findings.extend(evolve(finding, at=at) for finding in error.findings)
         except OSError as error:
             self.findings.append(Finding(f'"{name}" cannot be read: {error.strerror}', "", at))
         return None
+
+
+def missing_files(document: Mapping[str, Any], locate: Locate) -> list[Finding]:
+    """Files of a recipe with other problems that do not exist, so that all come at once."""
+    search = _Search(locate)
+    for at, name, read in _named_in(document):
+        if isinstance(name, str) and name and not locate(name, read).exists():
+            search.one(at, name, read)
+    return search.missing
+
+
+def _named_in(document: Mapping[str, Any]) -> Iterator[tuple[Parts, Any, Reader]]:
+    """Key path, value and reader of whatever should be the name of a file."""
+    data = _table(document, "data")
+    for key, part in (("train", "train"), ("validation", "valid")):
+        names = data.get(key)
+        for idx, name in enumerate(names if isinstance(names, list) else []):
+            yield ("data", key, idx), name, partial(data_source, part=part)
+    yield ("model", "start_from"), _table(document, "model").get("start_from"), model_source
+    runs = document.get("md")
+    for idx, run in enumerate(runs if isinstance(runs, list) else []):
+        name = _table(run, "structure").get("file")
+        yield ("md", idx, "structure", "file"), name, structure_source
+    benchmark = _table(document, "md_benchmark")
+    name = _table(benchmark, "structure").get("file")
+    yield ("md_benchmark", "structure", "file"), name, structure_source
+    name = benchmark.get("deepmd_model")
+    yield ("md_benchmark", "deepmd_model"), name, model_source
+
+
+def _table(document: Any, key: str) -> Mapping[str, Any]:
+    """The table of that key; empty where there is none."""
+    value = document.get(key) if isinstance(document, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _near(path: Path, name: str) -> str:
+    """Where a file that does not exist may be meant to be."""
+    if Path(name).exists():
+        return f'names are relative to the folder of the recipe: "{_from_folder(path, name)}"'
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    wanted = path.relative_to(folder).parts[0]
+    near = did_you_mean(wanted, sorted(entry.name for entry in folder.iterdir()))
+    return (
+        near if len(path.relative_to(folder).parts) == 1 else f"{near} (a folder)" if near else ""
+    )
+
+
+def _from_folder(path: Path, name: str) -> str:
+    """The file as seen from the folder that names are relative to."""
+    depth = len(Path(name).parts)
+    base = path.parents[depth - 1] if depth <= len(path.parents) else path.parent
+    return os.path.relpath(Path(name).absolute(), base)
 
 
 def _benchmark_files(table: MdBenchmark | None, search: _Search) -> dict[str, DataSource | None]:
@@ -139,7 +194,8 @@ def _missing_error(
     lines = [f"{path}: files that the recipe names do not exist:"]
     for finding in missing:
         line, column = places.get(finding.at, (0, 0))
-        lines.append(f"  {path}:{line}:{column}: {dotted(finding.at)}: {finding.message}")
+        hint = f" ({finding.hint})" if finding.hint else ""
+        lines.append(f"  {path}:{line}:{column}: {dotted(finding.at)}: {finding.message}{hint}")
     return DataMissingError(
         "\n".join(lines), hint="put the files there; names are relative to the recipe's folder"
     )

@@ -11,14 +11,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define
 
 from nepforge.errors import DataError, UsageError
 from nepforge.recipe.limits import did_you_mean
+from nepforge.recipe.starter import Settings, filled
 from nepforge.recipe.tables import SYMBOLS
 
 NEWER_INVARIANTS = ("222", "1111", "112", "123", "233", "134")  # flags behind l_max
 TYPE_WISE_FACTOR = 0.65  # of use_typewise_cutoff_zbl without a number
+LARGEST_FLAG = 2  # behind l_max
+ZBL_FILE = "zbl.in"  # beside nep.in: ten numbers for each pair of species
+N_ZBL_ROW = 10
 IGNORED = {  # keyword -> why it has no counterpart
     "generation": "optimizer.epochs says how long to train",
     "population": "of the evolution strategy",
@@ -27,6 +31,9 @@ IGNORED = {  # keyword -> why it has no counterpart
     "lambda_1": "regularisation: the covariance of the Kalman filter does it",
     "lambda_2": "regularisation: the covariance of the Kalman filter does it",
     "lambda_shear": "all nine components of the virial weigh the same",
+    "import_q_scaler": "start_from takes it with the model",
+    "seed": "the recipe has a seed of its own",
+    "checkpoint": "the best epoch is kept",
     "force_delta": "small forces weigh as much as large ones",
     "type_weight": "write its numbers as optimizer.force_weights",
     "sigma0": "of the evolution strategy",
@@ -37,15 +44,6 @@ IGNORED = {  # keyword -> why it has no counterpart
     "atomic_v": "of tensor models",
 }
 SNES_WEIGHTS = {"lambda_e": "energy", "lambda_f": "force", "lambda_v": "virial"}
-
-
-@define
-class _Settings:
-    """What nep.in says, with GPUMD's defaults."""
-
-    values: dict[str, str] = field(factory=dict)  # key of the recipe -> TOML
-    comments: list[str] = field(factory=list)
-    weights_off: list[str] = field(factory=list)  # quantities with weight 0
 
 
 @define
@@ -82,7 +80,7 @@ def recipe_from_nep_in(
     """The text of a recipe with the settings of a nep.in.
 
     Args:
-        path: nep.in.
+        path: nep.in. A zbl.in beside it is read where nep.in has a line `zbl`, as GPUMD does.
         starter: The recipe of `nepforge init`, whose values stand where nep.in says nothing.
         name: Of the recipe.
         train: Files of training data, as the recipe shall name them.
@@ -90,9 +88,10 @@ def recipe_from_nep_in(
 
     Raises:
         UsageError: The file cannot be read.
-        DataError: A keyword is unknown or asks for what we do not train; names the line.
+        DataError: A keyword is unknown or asks for what we do not train, or zbl.in is damaged;
+            names the line.
     """
-    settings = _Settings({"name": json.dumps(name), "train": json.dumps(list(train))})
+    settings = Settings({"name": json.dumps(name), "train": json.dumps(list(train))})
     if validation:
         settings.values["validation"] = json.dumps(list(validation))
     for key, value in GPUMD_DEFAULTS.items():
@@ -102,7 +101,13 @@ def recipe_from_nep_in(
         _take(line, settings)
     if "type" not in {line.keyword for line in lines}:
         raise DataError(f"{path}: has no line 'type', which names the species")
-    return _filled(starter, settings, path)
+    table = path.parent / ZBL_FILE
+    if "zbl" in settings.values and table.exists():
+        settings.values["zbl"] = json.dumps(_zbl_table(table, settings))
+        settings.comments.append(f"{ZBL_FILE}: used, as GPUMD does, instead of the line zbl")
+    if "OUTER" in settings.values.get("zbl", ""):
+        raise DataError(f"{path}: use_typewise_cutoff_zbl without a line zbl")
+    return filled(starter, settings, f"{path.name} of GPUMD")
 
 
 def data_beside(path: Path, train: Path | None = None) -> tuple[list[str], list[str]]:
@@ -126,7 +131,7 @@ GPUMD_DEFAULTS = {
 
 def _lines(path: Path) -> list[_Line]:
     try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     found = []
@@ -137,7 +142,7 @@ def _lines(path: Path) -> list[_Line]:
     return found
 
 
-def _take(line: _Line, settings: _Settings) -> None:
+def _take(line: _Line, settings: Settings) -> None:
     shown = " ".join([line.keyword, *line.words])
     if line.keyword in USED:
         USED[line.keyword](line, settings)
@@ -150,7 +155,7 @@ def _take(line: _Line, settings: _Settings) -> None:
         raise DataError(f"{line.path}:{line.number}: unknown keyword {line.keyword!r}", hint=hint)
 
 
-def _type(line: _Line, settings: _Settings) -> None:
+def _type(line: _Line, settings: Settings) -> None:
     symbols = line.words[1:]
     if not line.words or line.words[0] != str(len(symbols)) or not symbols:
         raise line.refused(f"got {' '.join(line.words)!r}, expected a count and as many species")
@@ -160,27 +165,27 @@ def _type(line: _Line, settings: _Settings) -> None:
     settings.values["species"] = json.dumps(symbols)
 
 
-def _version(line: _Line, _settings: _Settings) -> None:
-    if line.integers(1, 1)[0] not in (3, 4):
-        raise line.refused("expected 3 or 4", "NEP4 is trained in either case")
+def _version(line: _Line, _settings: Settings) -> None:
+    if line.integers(1, 1)[0] not in (3, 4, 5):
+        raise line.refused("expected 3, 4 or 5", "one network and output bias for each species")
 
 
-def _zero(what: str) -> Callable[[_Line, _Settings], None]:
+def _zero(what: str) -> Callable[[_Line, Settings], None]:
     """A keyword that may only say 0."""
 
-    def take(line: _Line, _settings: _Settings) -> None:
-        if any(line.integers(1, 4)):
+    def take(line: _Line, _settings: Settings) -> None:
+        if any(line.numbers(1, 4)):
             raise line.refused(f"asks for {what}, which are not trained here", "GPUMD trains them")
 
     return take
 
 
-def _prediction(line: _Line, _settings: _Settings) -> None:
+def _prediction(line: _Line, _settings: Settings) -> None:
     if line.integers(1, 1) != [0]:
         raise line.refused("asks for predictions", "nepforge test nep.txt train.xyz makes them")
 
 
-def _cutoff(line: _Line, settings: _Settings) -> None:
+def _cutoff(line: _Line, settings: Settings) -> None:
     numbers = line.numbers(2, 2 * len(SYMBOLS))
     pairs = [list(pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
     if len(numbers) % 2:
@@ -188,59 +193,86 @@ def _cutoff(line: _Line, settings: _Settings) -> None:
     settings.values["cutoff"] = json.dumps(pairs[0] if len(pairs) == 1 else pairs)
 
 
-def _pair(key: str) -> Callable[[_Line, _Settings], None]:
-    def take(line: _Line, settings: _Settings) -> None:
+def _pair(key: str) -> Callable[[_Line, Settings], None]:
+    def take(line: _Line, settings: Settings) -> None:
         settings.values[key] = json.dumps(line.integers(2, 2))
 
     return take
 
 
-def _l_max(line: _Line, settings: _Settings) -> None:
+def _l_max(line: _Line, settings: Settings) -> None:
     l_max, *flags = line.integers(1, 1 + len(NEWER_INVARIANTS))
+    if not all(0 <= flag <= LARGEST_FLAG for flag in flags):
+        raise line.refused(f"got {' '.join(line.words)!r}, expected flags from 0 to {LARGEST_FLAG}")
     names = [name for name, flag in zip(NEWER_INVARIANTS, flags, strict=False) if flag]
     settings.values["l_max"] = str(l_max)
     settings.values["invariants"] = json.dumps(names)
 
 
-def _neuron(line: _Line, settings: _Settings) -> None:
+def _neuron(line: _Line, settings: Settings) -> None:
     first, *second = line.integers(1, 2)
     if any(second):
         raise line.refused("two hidden layers are not trained here", "neuron with one number")
     settings.values["neurons"] = str(first)
 
 
-def _zbl(line: _Line, settings: _Settings) -> None:
+def _zbl(line: _Line, settings: Settings) -> None:
     if line.words in (["0"], ["0", "0"]):
-        raise line.refused("a flexible ZBL is in a file of its own", "write it into model.zbl")
+        if not (line.path.parent / ZBL_FILE).exists():
+            raise line.refused(f"a flexible ZBL is in {ZBL_FILE}, which does not lie beside")
+        line.words = line.words[:1]
     outer = line.numbers(1, 1)[0]
     typewise = settings.values.get("zbl", "")
     settings.values["zbl"] = typewise.replace("OUTER", repr(outer)) or repr(outer)
 
 
-def _typewise_zbl(line: _Line, settings: _Settings) -> None:
+def _zbl_table(path: Path, settings: Settings) -> list[list[float]]:
+    """The rows of zbl.in, one for each pair of species."""
+    n_species = len(json.loads(settings.values["species"]))
+    rows = [_Line(path, line.number, "row", [line.keyword, *line.words]) for line in _lines(path)]
+    n_pairs = n_species * (n_species + 1) // 2
+    if len(rows) != n_pairs:
+        raise DataError(
+            f"{path}: found {len(rows)} lines, expected {n_pairs} for {n_species} species",
+            hint="one for each pair 1-1, 1-2, ..., 2-2, ...: inner, outer, a1, b1, ..., a4, b4",
+        )
+    return [row.numbers(N_ZBL_ROW, N_ZBL_ROW) for row in rows]
+
+
+def _typewise_zbl(line: _Line, settings: Settings) -> None:
     factor = (line.numbers(0, 1) or [TYPE_WISE_FACTOR])[0]
     outer = settings.values.get("zbl", "OUTER")
     settings.values["zbl"] = f"{{ outer = {outer}, factor = {factor!r} }}"
 
 
-def _weight(line: _Line, settings: _Settings) -> None:
+def _weight(line: _Line, settings: Settings) -> None:
     """Weights of the evolution strategy have other units; only a zero says the same."""
     if line.numbers(1, 1) == [0.0]:
         settings.weights_off.append(SNES_WEIGHTS[line.keyword])
 
 
-def _fine_tune(line: _Line, settings: _Settings) -> None:
+def _fine_tune(line: _Line, settings: Settings) -> None:
     if not line.words:
         raise line.refused("expected a model file")
     settings.values["start_from"] = json.dumps(line.words[0])
 
 
-USED: Mapping[str, Callable[[_Line, _Settings], None]] = {
+def _typewise_cutoff(line: _Line, _settings: Settings) -> None:
+    raise line.refused(
+        "cutoffs made of covalent radii (GPUMD 3.9.5 to 4.6) are not trained here",
+        "write the two cutoffs of each species behind `cutoff`, as GPUMD 4.7 and newer have it",
+    )
+
+
+USED: Mapping[str, Callable[[_Line, Settings], None]] = {
     "type": _type,
     "version": _version,
     "model_type": _zero("dipoles, polarizabilities or temperatures"),
     "mode": _zero("dipoles, polarizabilities or temperatures"),
+    "train_mode": _zero("dipoles or polarizabilities"),
     "charge_mode": _zero("charges"),
+    "loss_mode": _zero("errors divided by standard deviations"),
+    "lambda_d": _zero("energy differences"),
     "prediction": _prediction,
     "cutoff": _cutoff,
     "n_max": _pair("n_max"),
@@ -248,40 +280,10 @@ USED: Mapping[str, Callable[[_Line, _Settings], None]] = {
     "l_max": _l_max,
     "neuron": _neuron,
     "zbl": _zbl,
+    "use_typewise_cutoff": _typewise_cutoff,
     "use_typewise_cutoff_zbl": _typewise_zbl,
     "lambda_e": _weight,
     "lambda_f": _weight,
     "lambda_v": _weight,
     "fine_tune": _fine_tune,
 }
-
-
-def _filled(starter: str, settings: _Settings, path: Path) -> str:
-    """The starter with values replaced, after the comments on every keyword."""
-    values = dict(settings.values)
-    if "OUTER" in values.get("zbl", ""):
-        raise DataError(f"{path}: use_typewise_cutoff_zbl without a line zbl")
-    added = [f"{key} = {values.pop(key)}" for key in ("zbl", "start_from") if key in values]
-    text = starter
-    for key, value in values.items():
-        text = _replaced(text, key, value)
-    for quantity in settings.weights_off:
-        text = re.sub(rf"(^weights = .*\b{quantity} = )[\d.]+", r"\g<1>0.0", text, flags=re.M)
-    more = "".join(f"{line}\n" for line in added)
-    text = re.sub(r"^neurons = .*\n", lambda match: match[0] + more, text, flags=re.M)
-    comments = "".join(f"#   {comment}\n" for comment in settings.comments)
-    return f"# From {path.name} of GPUMD:\n{comments}{text}"
-
-
-def _replaced(text: str, key: str, value: str) -> str:
-    """The line `key = value  # comment` with another value, the comment in its column."""
-
-    def line(match: re.Match[str]) -> str:
-        start = f"{key} = {value}"
-        comment = match["comment"] or ""
-        return f"{start:<32} {comment}".rstrip() if comment else start
-
-    pattern = rf"^{key} = (?P<value>\"[^\"]*\"|\[.*?\]|[^#\n]*?)\s*(?P<comment>#.*)?$"
-    replaced, count = re.subn(pattern, line, text, count=1, flags=re.M)
-    assert count == 1, key
-    return replaced

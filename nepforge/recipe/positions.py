@@ -46,6 +46,13 @@ def scan(text: str) -> dict[Parts, Position]:
     return _Scanner(text.replace("\r\n", "\n")).scan()
 
 
+def repeats(text: str) -> list[tuple[Parts, Position, Position]]:
+    """Keys and tables that TOML allows once and the text gives again: path, first place, place."""
+    scanner = _Scanner(text.replace("\r\n", "\n"))
+    scanner.scan()
+    return scanner.repeats
+
+
 class _Scanner:
     """One pass over the text; `at` is the offset of the next character."""
 
@@ -54,6 +61,8 @@ class _Scanner:
         self.at = 0
         self.places: dict[Parts, Position] = {}
         self.n_elements: dict[Parts, int] = {}  # of each array of tables so far
+        self.given: dict[Parts, Position] = {}  # keys with a value, and tables with a header
+        self.repeats: list[tuple[Parts, Position, Position]] = []
         self.line_starts = [0, *(m.end() for m in re.finditer("\n", text))]
 
     def scan(self) -> dict[Parts, Position]:
@@ -83,6 +92,8 @@ class _Scanner:
                 self.places[path] = self.places.get(path, place) if is_element else place
             else:
                 self.places.setdefault(path, place)
+            if is_last and not (is_element and path in self.n_elements):
+                self._give(path, place)
             if is_last and is_element:
                 self.n_elements[path] = self.n_elements.get(path, 0) + 1
                 self.places[(*path, self.n_elements[path] - 1)] = self._position(start)
@@ -94,14 +105,22 @@ class _Scanner:
 
     def _key_value(self, table: Parts) -> None:
         path = table
+        place = None
         for name, place in self._keys():
             path = (*path, name)
             self.places.setdefault(path, place)
         self._skip(_SPACE)
         if self.text.startswith("=", self.at):
+            if place is not None:
+                self._give(path, place)
             self.at += 1
             self._skip(_SPACE)
             self._value(path)
+
+    def _give(self, path: Parts, place: Position) -> None:
+        if path in self.given:
+            self.repeats.append((path, self.given[path], place))
+        self.given.setdefault(path, place)
 
     def _keys(self) -> list[tuple[str, Position]]:
         """The parts of a dotted key."""

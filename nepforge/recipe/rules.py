@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+import attrs
 from attrs import frozen
 
 from nepforge.recipe.limits import Finding
 from nepforge.recipe.positions import Parts
 from nepforge.recipe.tables import (
-    MAX_ANGULAR_DESCRIPTORS,
-    MAX_DESCRIPTORS,
     AdamOptimizer,
     Cutoff,
     Data,
@@ -22,6 +21,7 @@ from nepforge.recipe.tables import (
     NEPModel,
     Optimizer,
     Prefactors,
+    Select,
     Tolerance,
     Weights,
     Zbl,
@@ -31,6 +31,13 @@ from nepforge.recipe.tables import (
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
 LABELS = ("energy", "force", "virial", "atomic_energy")
 MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
+GPUMD_LAYOUTS = ("nep4", "nep5")
+# GPUMD's compile-time sizes, which NEP_CPU shares (its doc/nep, and its trainer's own checks)
+GPUMD_FUNCTIONS = {"n_max": (12, 8), "basis_size": (16, 12)}  # most, radial and angular
+GPUMD_NEURONS = 120
+GPUMD_DESCRIPTORS, GPUMD_ANGULAR_DESCRIPTORS = 103, 90
+SELECT_KEYS = tuple(attribute.name for attribute in attrs.fields(Select))
+SELECT_RANGES = ("energy", "force", "distance")
 LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as TOML writes it
 
 
@@ -112,20 +119,6 @@ def l_max_reaches(l_max: int, invariants: Sequence[str]) -> Iterator[Finding]:
             )
 
 
-def descriptors_fit(
-    n_max: tuple[int, int], l_max: int, invariants: Sequence[str]
-) -> Iterator[Finding]:
-    n_angular = (n_max[1] + 1) * (l_max + len(invariants))
-    n_descriptors = n_max[0] + 1 + n_angular
-    hint = "GPUMD and NEP_CPU read no more: lower n_max or l_max, or leave an invariant out"
-    for count, most, words in (
-        (n_angular, MAX_ANGULAR_DESCRIPTORS, "angular descriptors"),
-        (n_descriptors, MAX_DESCRIPTORS, "descriptors"),
-    ):
-        if count > most:
-            yield Finding(f"got {count} {words}, expected at most {most}", hint, ("n_max",))
-
-
 def smooth_cutoff_inside(cutoff: float, smooth_cutoff: float) -> Iterator[Finding]:
     if smooth_cutoff >= cutoff:
         message = f"got {smooth_cutoff:g} Å, expected less than the cutoff, {cutoff:g} Å"
@@ -156,6 +149,18 @@ def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Finding]
             "the order is [start, end]",
             ("learning_rate",),
         )
+
+
+def something_is_selected(*values: object) -> Iterator[Finding]:
+    if all(value is None for value in values):
+        yield Finding("selects nothing", f"known keys: {', '.join(SELECT_KEYS)}")
+
+
+def ranges_rise(*ranges: str | None) -> Iterator[Finding]:
+    for key, text in zip(SELECT_RANGES, ranges, strict=True):
+        low, _, high = (text or "").partition(":")
+        if low and high and float(low) > float(high):
+            yield Finding(f'got "{text}", expected the lower end first', "", (key,))
 
 
 def baseline_of_each_species(
@@ -203,13 +208,17 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
         distinct("validation"),
         Rule(("species", "energy_baseline"), baseline_of_each_species),
     ),
+    Select: (
+        Rule(SELECT_KEYS, something_is_selected),
+        Rule(SELECT_RANGES, ranges_rise),
+        *(not_empty(key) for key in ("elements", "without", "formula", "info")),
+    ),
     NEPModel: (
         Rule(("cutoff",), cutoffs_descend),
         Rule(("zbl", "cutoff"), zbl_in_range),
         not_empty("zbl"),
         distinct("invariants"),
         Rule(("l_max", "invariants"), l_max_reaches),
-        Rule(("n_max", "l_max", "invariants"), descriptors_fit),
     ),
     DPModel: (
         Rule(("cutoff", "smooth_cutoff"), smooth_cutoff_inside),
@@ -239,6 +248,28 @@ def export_for_md(export: Export) -> Iterator[Finding]:
             'add "lammps" or "nep5"',
             ("export", "layouts"),
         )
+
+
+def model_for_gpumd(model: Model, layouts: Collection[str]) -> Iterator[Finding]:
+    """What is exported for GPUMD and NEP_CPU must be of a size that they were compiled for."""
+    if isinstance(model, DPModel) or not set(GPUMD_LAYOUTS) & set(layouts):
+        return
+    n_angular = (model.n_max[1] + 1) * (model.l_max + len(model.invariants))
+    n_descriptors = model.n_max[0] + 1 + n_angular
+    sizes: list[tuple[Parts, str, int, int]] = [
+        (("model", key, idx), "", getattr(model, key)[idx], most)
+        for key, limits in GPUMD_FUNCTIONS.items()
+        for idx, most in enumerate(limits)
+    ]
+    sizes += [
+        (("model", "neurons"), "", model.neurons, GPUMD_NEURONS),
+        (("model", "n_max"), " angular descriptors", n_angular, GPUMD_ANGULAR_DESCRIPTORS),
+        (("model", "n_max"), " descriptors", n_descriptors, GPUMD_DESCRIPTORS),
+    ]
+    for at, words, found, most in sizes:
+        if found > most:
+            message = f"got {found}{words}, GPUMD and NEP_CPU read at most {most}"
+            yield Finding(message, 'lower it, or export.layouts = ["lammps"]', at)
 
 
 def use_of_model(model: Model, given: Collection[str]) -> Iterator[Finding]:

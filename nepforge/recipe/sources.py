@@ -1,26 +1,27 @@
 """The user's files that a recipe names, known by their content.
 
-A folder is data in the layout of pwdata or of DeePMD. A leaf folder holds the arrays themselves; it
-is read as a whole. In another folder the leaves lie below it, at any depth. If any is called
-`train` or `valid` all must be: `data.train` takes the `train` leaves and `data.validation` the
-`valid` leaves, never both. Otherwise all of them are read.
+A folder is data in the layout of pwdata or of DeePMD, or the outputs of runs. A leaf folder holds
+the arrays or outputs themselves; it is read as a whole. In another folder the leaves lie below it,
+at any depth, behind symbolic links too. If any is called `train` or `valid` all must be:
+`data.train` takes the `train` leaves and `data.validation` the `valid` leaves, never both.
+Otherwise all of them are read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rfc8785
 from attrs import frozen
 
-from nepforge.recipe.data_formats import (
-    FILE_FORMATS,
-    FOLDER_FORMATS,
-    FolderFormat,
-    file_format,
-)
+from nepforge.errors import DataError
+from nepforge.files.content import require_file
+from nepforge.files.folders import RUNS, files_of, layouts
+from nepforge.recipe.data_formats import FILE_FORMATS, file_format
 from nepforge.recipe.limits import Finding, RefusedError
 
 STRUCTURE_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".cif": "cif", ".vasp": "vasp"}
@@ -47,17 +48,22 @@ def data_source(path: Path, part: str) -> DataSource:
 
     Raises:
         RefusedError: the layout is not one that can be read.
+        OSError: a file cannot be read.
     """
-    if path.is_file():
-        return _data_file(path)
-    found = {layout.name: leaves for layout in FOLDER_FORMATS if (leaves := _leaves(path, layout))}
+    with _refusals():
+        return _data_folder(path, part) if path.is_dir() else _data_file(path)
+
+
+def _data_folder(path: Path, part: str) -> DataSource:
+    found = layouts(path)
     if len(found) != 1:
-        words = "arrays of both" if found else "no data, neither"
-        raise _folder_error(path, f"holds {words} of pwdata and of DeePMD")
+        words = "arrays both of pwdata and of DeePMD"
+        none = "no data, neither arrays of pwdata or DeePMD nor an OUTCAR or vasprun.xml"
+        raise _folder_error(path, f"holds {words if found else none}")
     name, leaves = found.popitem()
-    if path in leaves and leaves != [path]:
+    if path in leaves and leaves != [path] and name != RUNS:
         raise _folder_error(path, "holds arrays itself and in folders below it")
-    taken = part if has_parts(path) else ""
+    taken = part if _are_parts(path, leaves) else ""
     odd = [leaf for leaf in leaves if leaf.name not in PARTS]
     if taken and odd:
         odd_name = odd[0].relative_to(path.parent).as_posix()
@@ -67,10 +73,24 @@ def data_source(path: Path, part: str) -> DataSource:
     return DataSource(path, name, taken, *digest(path, taken))
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What cannot be read is refused as a value of the recipe."""
+    try:
+        yield
+    except DataError as error:
+        raise RefusedError(Finding(error.message, error.hint)) from error
+
+
 def has_parts(path: Path) -> bool:
     """Whether a folder has leaves called train or valid below it."""
-    leaves = [leaf for layout in FOLDER_FORMATS for leaf in _leaves(path, layout)]
-    return path.is_dir() and any(leaf != path and leaf.name in PARTS for leaf in leaves)
+    if not path.is_dir():
+        return False
+    return any(_are_parts(path, leaves) for leaves in layouts(path).values())
+
+
+def _are_parts(path: Path, leaves: list[Path]) -> bool:
+    return any(leaf != path and leaf.name in PARTS for leaf in leaves)
 
 
 def structure_source(path: Path) -> DataSource:
@@ -83,23 +103,22 @@ def structure_source(path: Path) -> DataSource:
         raise RefusedError(Finding(f'"{path.name}" is a folder, expected a structure file'))
     if path.suffix.lower() not in STRUCTURE_FORMATS:
         raise _unknown_format(path, f"a name ending in {', '.join(STRUCTURE_FORMATS)}")
-    return DataSource(path, STRUCTURE_FORMATS[path.suffix.lower()], "", *digest(path, ""))
-
-
-def _leaves(folder: Path, layout: FolderFormat) -> list[Path]:
-    """The folders at or below `folder` that hold arrays in this layout, sorted."""
-    return sorted({file.parent for mark in layout.marks for file in folder.rglob(mark)})
+    with _refusals():
+        return DataSource(path, STRUCTURE_FORMATS[path.suffix.lower()], "", *digest(path, ""))
 
 
 def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
-    """The arrays that are read, as sorted (relative path, file); names in NFC with `/`."""
+    """The files that are read, as sorted (relative path, file); names in NFC with `/`.
+
+    Raises:
+        DataError: A folder cannot be listed, or leads back to one above it.
+    """
     files = [
         file
-        for layout in FOLDER_FORMATS
-        for leaf in _leaves(folder, layout)
+        for layout, leaves in layouts(folder).items()
+        for leaf in leaves
         if not part or leaf.name == part
-        for pattern in layout.files
-        for file in leaf.glob(pattern)
+        for file in files_of(leaf, layout)
     ]
     names = [unicodedata.normalize("NFC", file.relative_to(folder).as_posix()) for file in files]
     return sorted(zip(names, files, strict=True))
@@ -113,7 +132,8 @@ def model_source(path: Path) -> DataSource:
     """
     if path.is_dir():
         raise RefusedError(Finding(f'"{path.name}" is a folder, expected a model file'))
-    return DataSource(path, MODEL, "", *digest(path, ""))
+    with _refusals():
+        return DataSource(path, MODEL, "", *digest(path, ""))
 
 
 def digest(path: Path, part: str) -> tuple[str, int]:
@@ -122,7 +142,7 @@ def digest(path: Path, part: str) -> tuple[str, int]:
     For a folder the sha256 is that of the RFC 8785 form of its listing [[relative path, sha256],
     ...]; the part shows in the relative paths.
     """
-    if path.is_file():
+    if not path.is_dir():
         return _file_sha256(path), path.stat().st_size
     files = listing(path, part)
     content = [[name, _file_sha256(file)] for name, file in files]
@@ -134,7 +154,7 @@ def _folder_error(path: Path, found: str) -> RefusedError:
     return RefusedError(
         Finding(
             f'"{path.name}" {found}',
-            "name a folder of pwdata or DeePMD arrays, or one with such folders below it",
+            "name a folder of pwdata or DeePMD arrays or of runs, or one with such folders in it",
         )
     )
 
@@ -155,5 +175,6 @@ def _unknown_format(path: Path, expected: str) -> RefusedError:
 
 
 def _file_sha256(path: Path) -> str:
+    require_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

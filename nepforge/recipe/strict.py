@@ -25,6 +25,7 @@ from nepforge.recipe.rules import (
     baseline_of_new_model,
     distinct_md_names,
     export_for_md,
+    model_for_gpumd,
     model_for_species,
     optimizer_for_species,
     use_of_model,
@@ -36,6 +37,7 @@ from nepforge.recipe.tables import (
     Export,
     FileName,
     Fraction,
+    InfoValues,
     Model,
     Optimizer,
     Positive,
@@ -75,6 +77,8 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Findin
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
         findings += distinct_md_names(names)
     export, _ = _attempt(document.get("export"), Export)
+    if export is not None and model is not None:
+        findings += model_for_gpumd(model, export.layouts)
     if export is not None and set(given) & set(LAMMPS_TABLES):
         findings += export_for_md(export)
     return (None if findings else recipe), findings
@@ -277,6 +281,14 @@ def _validation(value: Any, _: Any) -> float | tuple[str, ...]:
     raise _refuse(value, Validation)
 
 
+def _info_values(value: Any, kind: Any) -> str | tuple[str, ...]:
+    form: Any = tuple[str, ...] if isinstance(value, list) else str
+    try:
+        return _converter().structure(value, form)  # type: ignore[no-any-return]
+    except RefusedError:
+        raise _refuse(value, kind) from None
+
+
 def _cutoff(value: Any, kind: Any) -> Any:
     if not isinstance(value, list) or not value:
         raise _refuse(value, kind)
@@ -318,6 +330,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(str, _string)
     converter.register_structure_hook_func(_is(FileName), _file_name)
     converter.register_structure_hook_func(_is(Validation), _validation)
+    converter.register_structure_hook_func(_is(InfoValues), _info_values)
     converter.register_structure_hook_func(_is(Structure), _structure)
     converter.register_structure_hook_func(_is(Cutoff), _cutoff)
     converter.register_structure_hook_func(_is(Zbl | None), _zbl)

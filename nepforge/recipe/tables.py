@@ -27,10 +27,11 @@ METRICS = [
     for error in ("rmse", "mae")
 ]
 
-# GPUMD's compile-time sizes, which NEP_CPU shares: nep_format.md section 2.
-MAX_DESCRIPTORS = 103
-MAX_ANGULAR_DESCRIPTORS = 90
-_GPUMD = "GPUMD and NEP_CPU read no more"
+MOST_FUNCTIONS = 100  # n_max and basis_size; far beyond what anybody trained
+MOST_NEURONS = 1000
+
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+RANGE = rf"{_NUMBER}:({_NUMBER})?|:{_NUMBER}"
 
 FileName = NewType("FileName", str)  # relative to the recipe file
 Name = Annotated[
@@ -44,6 +45,7 @@ Symbol = Annotated[str, one_of(SYMBOLS, "that is a chemical symbol from H to Pu"
 Metric = Annotated[str, one_of(METRICS, "like valid_force_rmse")]
 Count = Annotated[int, in_range(at_least=1)]
 Index = Annotated[int, in_range(at_least=0)]
+FunctionCount = Annotated[int, in_range(at_least=0, at_most=MOST_FUNCTIONS)]
 Positive = Annotated[float, in_range(above=0)]
 NonNegative = Annotated[float, in_range(at_least=0)]
 Fraction = Annotated[float, in_range(above=0, below=1)]
@@ -52,11 +54,65 @@ Share = Annotated[float, in_range(at_least=0, at_most=1)]
 Validation = Fraction | tuple[FileName, ...]
 CutoffPair = tuple[Positive, Positive]  # radial, angular, Å
 Cutoff = CutoffPair | tuple[CutoffPair, ...]
+RangeText = Annotated[str, matching(RANGE, 'like "-9.5:-3.0", either end may be left out')]
+SliceText = Annotated[str, matching(r"-?\d+|-?\d*:-?\d*(:\d*[1-9]\d*)?", 'like "100::5"')]
+FormulaText = Annotated[str, matching(r"([A-Z][a-z]?\d*)+", "like HfO2")]
+InfoValues = str | tuple[str, ...]  # texts, or ranges of numbers
 ForceWeights = Mapping[Symbol, NonNegative]  # factor of the force errors of a species, else 1
 ZblRow = tuple[
     NonNegative, Positive, float, float, float, float, float, float, float, float
 ]  # inner, outer in Å, then amplitude and decay of four terms
 Invariant = Literal["222", "1111", "112", "123", "233", "134"]
+
+
+ENERGY_UNITS = ["eV", "meV", "hartree", "Ry", "kcal/mol", "kJ/mol"]
+LENGTH_UNITS = ["angstrom", "bohr", "nm"]
+FORCE_UNITS = [f"{energy}/{length}" for energy in ENERGY_UNITS for length in LENGTH_UNITS]
+STRESS_UNITS = ["GPa", "MPa", "Pa", "kbar", "bar", *(f"{unit}^3" for unit in FORCE_UNITS)]
+EnergyUnit = Annotated[str, one_of(ENERGY_UNITS, f"that is {', '.join(ENERGY_UNITS)}")]
+ForceUnit = Annotated[str, one_of(FORCE_UNITS, "that is a force like hartree/bohr")]
+StressUnit = Annotated[
+    str, one_of(STRESS_UNITS, "that is GPa, MPa, Pa, kbar, bar, or like Ry/bohr^3")
+]
+KeyName = Annotated[str, matching(r"\S(.*\S)?", "that is a name")]
+StressSign = Literal["compression-positive", "tension-positive"]
+
+
+@frozen(kw_only=True)
+class Labels:
+    """[data.labels]: where extended XYZ has the labels, and how they are to be read."""
+
+    energy: KeyName | None = None  # key of the comment line
+    forces: KeyName | None = None  # column
+    virial: KeyName | None = None  # key of the comment line
+    stress: KeyName | None = None  # key of the comment line
+    atomic_energy: KeyName | None = None  # column
+    energy_unit: EnergyUnit | None = None  # of atomic energies too
+    force_unit: ForceUnit | None = None
+    virial_unit: EnergyUnit | None = None
+    stress_unit: StressUnit | None = None
+    force_sign: Literal["force", "gradient"] | None = None
+    virial_sign: StressSign | None = None
+    stress_sign: StressSign | None = None
+
+
+@frozen(kw_only=True)
+class Select:
+    """[data.select]: which frames are used; all conditions must hold."""
+
+    slice: Annotated[str, matching(r"-?\d+|-?\d*:-?\d*(:\d*[1-9]\d*)?", 'like "100::5"')] | None = (
+        None
+    )
+    every: Count | None = None  # of each file
+    energy: RangeText | None = None  # eV/atom
+    force: RangeText | None = None  # eV/Å, of the largest
+    distance: RangeText | None = None  # Å, of the shortest
+    elements: tuple[Symbol, ...] | None = None  # all of them are there
+    without: tuple[Symbol, ...] | None = None  # none of them is there
+    formula: tuple[FormulaText, ...] | None = None  # one of them, in any multiple
+    info: Mapping[str, InfoValues] | None = None  # key -> one of its values
+    farthest: Count | None = None  # frames, drawn by farthest-point sampling
+    random: Count | None = None  # frames, drawn by seed
 
 
 @frozen(kw_only=True)
@@ -68,6 +124,8 @@ class Data:
     validation: Validation  # share of the train frames, or files
     group_by: str | None = None  # info key of the frames
     energy_baseline: Mapping[Symbol, float] | None = None  # eV of one atom; fitted when not given
+    select: Select | None = None
+    labels: Labels | None = None  # names, units and signs in extended XYZ
     unconverged: Literal["leave-out", "keep"] | None = None  # leave-out when not given
 
 
@@ -89,17 +147,11 @@ class NEPModel:
 
     kind: Literal["nep"]
     cutoff: Cutoff  # of all species, or of each
-    n_max: tuple[
-        Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
-        Annotated[int, in_range(at_least=0, at_most=8, source=_GPUMD)],
-    ]  # radial, angular: n_max + 1 functions
-    basis_size: tuple[
-        Annotated[int, in_range(at_least=0, at_most=16, source=_GPUMD)],
-        Annotated[int, in_range(at_least=0, at_most=12, source=_GPUMD)],
-    ]  # radial, angular: basis_size + 1 functions
-    l_max: Annotated[int, in_range(at_least=1, at_most=8, source=_GPUMD)]
+    n_max: tuple[FunctionCount, FunctionCount]  # radial, angular: n_max + 1 functions
+    basis_size: tuple[FunctionCount, FunctionCount]  # radial, angular: basis_size + 1 functions
+    l_max: Annotated[int, in_range(at_least=1, at_most=8)]
     invariants: tuple[Invariant, ...]
-    neurons: Annotated[int, in_range(at_least=1, at_most=120, source=_GPUMD)]
+    neurons: Annotated[int, in_range(at_least=1, at_most=MOST_NEURONS)]
     zbl: Zbl | None = None  # outer cutoff in Å, or a table, or a row for each pair of species
     start_from: FileName | None = None  # a model whose numbers are trained further
 

@@ -9,30 +9,29 @@ from typing import Any
 import attrs
 import numpy as np
 
-from nepforge.data.doctor import DataSet, Finding, examine
+from nepforge.data.doctor import DataSet, examine
 from nepforge.data.frame import Frame, save_frames
 from nepforge.data.frame_list import FRAMES_FILE, write_frame_list
-from nepforge.data.prepare import (
-    Split,
-    composition,
-    energy_baseline,
-    split_by_fraction,
-    split_given,
-)
+from nepforge.data.prepare import Split, composition, energy_baseline
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.names import short_names
+from nepforge.data.readers.options import LabelNames
+from nepforge.data.select import Selected, select, select_by_conditions
 from nepforge.data.unconverged import leave_out_unconverged
-from nepforge.errors import DataError
 from nepforge.events import Message
+from nepforge.stages.checked_split import checked
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
+
+SELECTION = 1  # tells the random draw of [data.select] from that of the split
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write train.npz, valid.npz, frames.txt, report.json.
 
     Raises:
-        DataError: A file cannot be read, the doctor finds errors, or a set would be empty.
+        DataError: A file cannot be read, or the doctor finds errors.
+        UnfitDataError: The data do not hold what the recipe asks of them.
     """
     data = table["data"]
     notices: list[str] = []
@@ -43,20 +42,23 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         train, of_train = leave_out_unconverged(train)
         valid, of_valid = leave_out_unconverged(valid)
         left_out = [*of_train, *of_valid]
-    findings = examine(
-        DataSet(train, valid, tuple(data["species"]), notices=tuple(notices), left_out=left_out)
-    )
-    _tell(findings, ctx)
-    if data["files"]["validation"]:
-        split = split_given(train, valid)
-    else:
-        rng = np.random.default_rng(table["seed"])
-        split = split_by_fraction(train, data["validation"], rng)
+    selection: dict[str, Any] = {}
+    if "select" in data:
+        chosen, of_validation = _select(train, valid, table, ctx)
+        train, valid = chosen.frames, of_validation.frames
+        selection = {"train": chosen.left_out, "validation": of_validation.left_out}
+    species = tuple(data["species"])
+    found = examine(DataSet(train, valid, species, notices=tuple(notices), left_out=left_out))
+    split, findings = checked(table, inputs, train, valid, found)
+    for finding in findings:
+        ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
     write_frame_list(ctx.out / FRAMES_FILE, split)
     report = _report(split, data["species"], data.get("energy_baseline"))
     report["findings"] = [attrs.asdict(finding) for finding in findings]
+    if selection:
+        report["left_out_by_selection"] = selection
     write_json(ctx.out / "report.json", report)
     write_metrics(ctx.out, _metrics(split))
 
@@ -68,7 +70,8 @@ def _read(
     notice: Callable[[str], None],
 ) -> list[Frame]:
     """The frames of data.train or data.validation."""
-    labels = short_names(inputs.values())
+    named = [file["name"] for files in data["files"].values() for file in files]
+    file_names = short_names(inputs[name] for name in named)
     frames = []
     for file in data["files"][name]:
         path = inputs[file["name"]]
@@ -78,23 +81,28 @@ def _read(
             file["part"],
             group_by=data["group_by"] or "",
             species=tuple(data["species"]),
-            label=labels[path],
+            label=file_names[path],
             notice=notice,
+            labels=LabelNames(**data.get("labels", {})),
         )
     return frames
 
 
-def _tell(findings: Sequence[Finding], ctx: StageContext) -> None:
-    """Say what was found; errors end the stage, all of them in one message."""
-    errors = [finding for finding in findings if finding.level == "error"]
-    for finding in findings:
-        if finding.level != "error":
-            ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))
-    if errors:
-        raise DataError(
-            "\n".join(f"{finding.code}: {finding.text}" for finding in errors),
-            hint="correct the files or take the frames out; `nepforge data check FILES` lists all",
-        )
+def _select(
+    train: Sequence[Frame], valid: Sequence[Frame], table: Mapping[str, Any], ctx: StageContext
+) -> tuple[Selected, Selected]:
+    """What [data.select] leaves. Places and draws are of the training frames: validation frames
+    are left out by what they are alone."""
+    from nepforge.descriptors import frame_descriptors  # noqa: PLC0415 (torch)
+
+    keys = table["data"]["select"]
+    rng = np.random.default_rng([table["seed"], SELECTION])
+    of_train = select(train, keys, rng, frame_descriptors)
+    of_valid = select_by_conditions(valid, keys)
+    for name, selected in (("train", of_train), ("validation", of_valid)):
+        if selected.frames:
+            ctx.emit(Message("info", f"data.{name}: selected {selected.text()}", ctx.stage))
+    return of_train, of_valid
 
 
 def _report(

@@ -31,7 +31,8 @@ SETS = {"train": "train", "valid": "validation"}
 class SetPrediction:
     """Labels (nan where missing) and predictions of a set, frames in order.
 
-    Energies and virials per atom in eV, forces in eV/Å.
+    Energies and virials per atom in eV, forces in eV/Å, atomic energies in eV where the set has
+    such labels.
     """
 
     errors: ErrorSums
@@ -72,7 +73,8 @@ def predict_set(trained: TrainedPotential, frames: Sequence[Frame]) -> SetPredic
     """Evaluate a model on frames."""
     frame_set = FrameSet.build(frames, trained.model)
     errors = ErrorSums()
-    names = ("energy", "forces", "virial")
+    has_atomic = any(frame.atomic_energy is not None for frame in frames)
+    names = ("energy", "forces", "virial", *(["atomic_energy"] if has_atomic else []))
     reference: dict[str, list[FloatArray]] = {name: [] for name in names}
     prediction: dict[str, list[FloatArray]] = {name: [] for name in names}
     for _, batch in frame_set.batches():
@@ -82,6 +84,8 @@ def predict_set(trained: TrainedPotential, frames: Sequence[Frame]) -> SetPredic
             target["energy"].append((source.energy / batch.n_atoms).numpy())
             target["forces"].append(batch.to_source_order(source.forces).numpy())
             target["virial"].append((source.virial / batch.n_atoms[:, None, None]).numpy())
+            if has_atomic:
+                target["atomic_energy"].append(batch.to_source_order(source.atomic_energy).numpy())
     return SetPrediction(
         errors,
         {name: np.concatenate(parts) for name, parts in reference.items()},
@@ -118,10 +122,12 @@ def _plot(folder: Path, found: Mapping[str, SetPrediction]) -> None:
         ("energy", "Energy", "eV/atom"),
         ("forces", "Force component", "eV/Å"),
         ("virial", "Virial", "eV/atom"),
+        ("atomic_energy", "Atomic energy", "eV"),
     ):
         sets = [
             ParitySet(SETS[key], result.reference[name].ravel(), result.prediction[name].ravel())
             for key, result in found.items()
+            if name in result.reference
         ]
         if any(np.isfinite(entry.reference).any() for entry in sets):
             parity(folder / f"parity_{name}.png", sets, quantity=quantity, unit=unit)

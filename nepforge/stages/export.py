@@ -6,48 +6,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nepforge.data.frame import Frame, load_frames
+from nepforge.data.frame import IntArray, load_frames
 from nepforge.data.neighbors import find_neighbors
 from nepforge.data.prepare import composition
 from nepforge.events import Message
 from nepforge.formats.checkpoint_file import read_checkpoint
-from nepforge.formats.nep_header import NeighborCounts
+from nepforge.formats.neighbor_counts import count_neighbors
 from nepforge.formats.nep_txt import LAYOUTS
-from nepforge.models.nep import NEP
 from nepforge.stages.context import StageContext
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write one text file a layout: nep4.txt, nep5.txt, nep_to_lmps.txt."""
     trained = read_checkpoint(inputs["model"])
+    model = trained.model
     frames = load_frames(inputs["frames"])
-    counts = count_neighbors(trained.model, frames)
-    shares = composition(frames, trained.model.species).sum(axis=0)
+    counts = trained.neighbors or count_neighbors(
+        model, (find_neighbors(frame, model.species, model.neighbor_cutoff) for frame in frames)
+    )
+    shares = composition(frames, model.species).sum(axis=0)
     for layout in table["export"]["layouts"]:
         file_name, write = LAYOUTS[layout]
         write(ctx.out / file_name, trained, counts, shares.tolist())
-    if "nep4" in table["export"]["layouts"] and trained.model.n_types > 1:
-        text = ":".join(f"{n:g}" for n in shares / shares.min())
-        ctx.emit(
-            Message(
-                "info",
-                f"nep4.txt has one bias for all elements: its total energies hold for "
-                f"{':'.join(trained.model.species)} = {text}; forces hold always",
-                ctx.stage,
-            )
+    if "nep4" in table["export"]["layouts"] and model.n_types > 1:
+        text = (
+            f"nep4.txt has one bias for all elements: its total energies hold for "
+            f"{ratio_text(model.species, shares)}; forces hold always"
         )
+        ctx.emit(Message("info", text, ctx.stage))
 
 
-def count_neighbors(model: NEP, frames: Sequence[Frame]) -> NeighborCounts:
-    """Largest numbers of neighbours in the radial and the angular cutoff over the frames."""
-    largest = [0, 0]
-    for frame in frames:
-        vectors = np.concatenate(
-            find_neighbors(frame, model.species, model.max_cutoff[0]).vectors, axis=1
-        )
-        distances = np.linalg.norm(vectors, axis=2)
-        for idx, cutoff in enumerate(model.max_cutoff):
-            largest[idx] = max(largest[idx], int((distances < cutoff).sum(axis=1).max()))
-    return NeighborCounts(*largest)
+def ratio_text(species: Sequence[str], counts: IntArray) -> str:
+    """ "Hf:O = 1:2", of the species that have atoms; counts [n_species]."""
+    present = [(symbol, n) for symbol, n in zip(species, counts.tolist(), strict=True) if n]
+    fewest = min(n for _, n in present)
+    names = ":".join(symbol for symbol, _ in present)
+    return f"{names} = {':'.join(f'{n / fewest:g}' for _, n in present)}"

@@ -140,11 +140,11 @@ def first_model(
         return with_numbers(model, parameters, find_scaler(model, frames))
     if not isinstance(model, NEP):
         raise ModelFileError(f"{start.name}: only a NEP model is trained further")
-    parameters, q_scaler = start_from(read_model(start).trained, model, start.name)
-    missed = _energies_missed(model, parameters, q_scaler, frames)
+    first = start_from(read_model(start).trained, model, start.name)
+    missed = _energies_missed(model, first.parameters, first.q_scaler, frames)
     shift = torch.from_numpy(energy_baseline(missed, model.species))
-    model.weights(parameters).bias.sub_(shift)
-    return with_numbers(model, parameters, q_scaler)
+    model.weights(first.parameters).bias.sub_(shift)
+    return first
 
 
 def _energies_missed(

@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ase
 import ase.io
 import numpy as np
 
-from nepforge.data.frame import load_frames
-from nepforge.errors import DataError, StageError
+from nepforge.errors import StageError
 from nepforge.events import Message, StageProgress
 from nepforge.lammps.plugin import find_lammps
 from nepforge.lammps.runner import LammpsResult, ThermoLine, Timing, run_lammps
@@ -35,6 +33,7 @@ from nepforge.lammps.script import (
 )
 from nepforge.plots.curves import MdColumn, md_curves
 from nepforge.stages.context import StageContext
+from nepforge.stages.md_cell import read_structure
 from nepforge.units import BAR_PER_GPA
 
 N_THERMO_LINES = 500  # in a run, about: enough for the plots, cheap to write
@@ -102,38 +101,6 @@ def _settings(table: Mapping[str, Any]) -> MdRun:
         seed=int(table["seed"]),
         precision=md["precision"],
     )
-
-
-def read_structure(structure: Mapping[str, Any], inputs: Mapping[str, Path]) -> ase.Atoms:
-    """The cell of a run, before it is replicated.
-
-    Args:
-        structure: As in the recipe.
-        inputs: "frames", or "structure", a file of the ASE format `structure.format`.
-
-    Raises:
-        StageError: There is no training frame of that index.
-        DataError: The file cannot be read.
-    """
-    if "frames" in inputs:
-        frames = load_frames(inputs["frames"])
-        if structure["index"] >= len(frames):
-            raise StageError(
-                f"structure.index is {structure['index']}, there are {len(frames)} training frames",
-                hint=f"choose an index from 0 to {len(frames) - 1}",
-            )
-        frame = frames[structure["index"]]
-        return ase.Atoms(
-            numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc
-        )
-    path = inputs["structure"]
-    try:
-        return ase.io.read(path, format=structure["format"])
-    except Exception as error:  # each of ASE's readers raises what it stumbles over
-        raise DataError(
-            f"{path}: not readable as {structure['format']}: {error}",
-            hint="`ase info FILE` shows what ASE sees",
-        ) from error
 
 
 class _Watch:

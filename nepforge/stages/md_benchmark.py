@@ -17,9 +17,10 @@ from nepforge.events import Message
 from nepforge.lammps.plugin import find_lammps
 from nepforge.plots.speed import SpeedCurve, speed_against_size
 from nepforge.stages.context import StageContext
-from nepforge.stages.md import read_structure
+from nepforge.stages.machine import n_cores
 from nepforge.stages.md_advice import Measurement, advice, busy_note
-from nepforge.stages.md_measure import Bench, n_cores
+from nepforge.stages.md_cell import read_structure
+from nepforge.stages.md_measure import Bench
 from nepforge.stages.outputs import write_json, write_metrics
 
 

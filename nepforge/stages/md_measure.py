@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -29,6 +28,7 @@ from nepforge.lammps.script import (
     write_data,
 )
 from nepforge.stages.context import StageContext
+from nepforge.stages.machine import n_cores
 from nepforge.stages.md import SECONDS_PER_MINUTE
 from nepforge.stages.md_advice import (
     CPU_STYLE,
@@ -178,11 +178,6 @@ class Bench:
             for name in (SCRIPT_FILE, FINAL_DUMP):
                 (out / name).unlink(missing_ok=True)
         return _measurement(setting, run, result)
-
-
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _reason(error: StageError) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError
 from nepforge.models.potential import Potential
+from nepforge.stages.requirements import LABEL_HINTS
 from nepforge.train.loss import Prefactors
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import (
@@ -22,10 +23,6 @@ from nepforge.train.steppers import (
     SNESStepper,
     Stepper,
 )
-
-HINTS = {
-    "atomic_energy": "; an ei.npy of pwdata that only shares out the energy does not count",
-}
 
 
 def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
@@ -45,7 +42,7 @@ def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
                     f"optimizer.{key}.{name} is {value}, but none of the {len(frames)} training "
                     f"frames has that label",
                     hint=f"set optimizer.{key}.{name} = {none}, or check the names of the labels"
-                    + HINTS.get(name, ""),
+                    + LABEL_HINTS.get(name, ""),
                 )
 
 

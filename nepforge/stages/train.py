@@ -12,10 +12,11 @@ from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
 from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.covariance_file import FILE, write_covariance
+from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
 from nepforge.formats.potential_file import Trained, with_numbers, write_potential
 from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
-from nepforge.plots.curves import loss_curves
+from nepforge.plots.curves import has_values, loss_curves
 from nepforge.stages.context import StageContext
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
 from nepforge.stages.optimizers import STEPPERS, check_labels, observation_weights
@@ -26,6 +27,7 @@ from nepforge.train.steppers import LKFStepper, Stepper
 from nepforge.train.training_set import FrameSet
 
 ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
+ATOMIC = "atomic_energy_rmse"  # a column only where the data have such labels
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
@@ -69,7 +71,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         on_epoch=_epoch_listener(ctx, training),
         stopping=ctx.stopping,
     )
-    kept = with_numbers(model, result.parameters, scaler)
+    kept = with_numbers(model, result.parameters, scaler, _counts(first, train_set))
     write_potential(ctx.out / f"{table['model']['kind']}_model.ckpt", kept)
     _write_covariance(ctx.out, kept, stepper, valid_set)
     result.trace.write(ctx.out / "trace.txt")
@@ -78,6 +80,13 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     seconds = result.history[-1]["seconds"]
     per_frame = seconds / (len(train_set) * len(result.history))
     write_json(ctx.out / "timing.json", {"seconds": seconds, "seconds_per_frame": per_frame})
+
+
+def _counts(first: Trained, train_set: FrameSet) -> NeighborCounts | None:
+    """Largest numbers of neighbours that this training and those before it met."""
+    if not isinstance(first, NEPModel):
+        return None
+    return count_neighbors(first.model, train_set.neighbors).or_more(first.neighbors)
 
 
 def _write_covariance(out: Path, kept: Trained, stepper: Stepper, valid_set: FrameSet) -> None:
@@ -137,9 +146,12 @@ def _epoch_listener(ctx: StageContext, training: Training) -> Any:
 
 def _write_history(folder: Path, result: TrainingResult) -> None:
     """epoch_*.dat (energy and virial per atom in eV, force in eV/Å, time in s) and the curves."""
+    has_atomic = any(name.endswith(ATOMIC) for row in result.history for name in row)
+    errors = (*ERRORS, ATOMIC) if has_atomic else ERRORS
     for prefix in ("train", "valid"):
-        names = [f"{prefix}_{error}" for error in ERRORS]
-        lines = ["# epoch  " + "  ".join(f"{error:>14}" for error in (*ERRORS, "loss", "seconds"))]
+        names = [f"{prefix}_{error}" for error in errors]
+        heads = [f"{error:>14}" for error in (*errors, "loss", "seconds")]
+        lines = [f"# epoch  {'  '.join(heads)}"]
         for row in result.history:
             values = [row.get(name, float("nan")) for name in names]
             numbers = (*values, row["loss"], row["seconds"])
@@ -149,8 +161,10 @@ def _write_history(folder: Path, result: TrainingResult) -> None:
     series = {
         f"{prefix}_{error}": [row.get(f"{prefix}_{error}", float("nan")) for row in result.history]
         for prefix in ("train", "valid")
-        for error in ERRORS
+        for error in errors
     }
+    if not any(has_values(series, error) for error in errors):
+        return  # every error is exactly 0: isolated atoms without energies
     loss_curves(
         folder / "loss.png",
         [int(row["epoch"]) for row in result.history],

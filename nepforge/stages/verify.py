@@ -14,6 +14,7 @@ from typing import Any
 import ase
 import numpy as np
 import torch
+from ase.geometry import complete_cell
 
 from nepforge.data.frame import FloatArray, Frame, load_frames
 from nepforge.data.neighbors import type_indices
@@ -42,7 +43,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     for layout in table["export"]["layouts"]:
         readers = {"core": _core(inputs[layout])}
         if layout == "nep4" and find_spec("calorine"):
-            readers["calorine"] = _calorine(inputs[layout])
+            readers["calorine"] = _calorine(inputs[layout], trained.model.neighbor_cutoff)
         for reader, evaluate in readers.items():
             where = f"{inputs[layout].name} read by {reader}"
             force, energy = _differences(trained, frames, evaluate, shifted=layout == "nep4")
@@ -65,17 +66,32 @@ def _core(path: Path) -> Evaluator:
     return evaluate
 
 
-def _calorine(path: Path) -> Evaluator:
+def _calorine(path: Path, cutoff: float) -> Evaluator:
     from calorine.calculators import CPUNEP  # noqa: PLC0415 - optional
 
     def evaluate(frame: Frame) -> tuple[float, FloatArray]:
         atoms = ase.Atoms(
-            numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc
+            numbers=frame.numbers, positions=frame.positions, cell=boxed(frame, cutoff), pbc=True
         )
         atoms.calc = CPUNEP(str(path))
         return float(atoms.get_potential_energy()), atoms.get_forces()
 
     return evaluate
+
+
+def boxed(frame: Frame, cutoff: float) -> FloatArray:
+    """A periodic cell in which the atoms have the neighbours that they have in the frame, [3, 3] Å.
+
+    For a code that knows periodic cells alone: directions that are not periodic get a vector
+    normal to the others, so long that images are beyond the cutoff.
+    """
+    cell = np.where(np.array(frame.pbc)[:, None], frame.cell, 0.0)
+    complete: FloatArray = np.array(complete_cell(cell))
+    for idx in (idx for idx, periodic in enumerate(frame.pbc) if not periodic):
+        normal = complete[idx] / np.linalg.norm(complete[idx])
+        extent = float(np.ptp(frame.positions @ normal))
+        complete[idx] = (extent + 1.01 * cutoff) * normal
+    return complete
 
 
 def _differences(

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from nepforge.ledger.garbage import Garbage
 from nepforge.ledger.outlook import Explanation
 from nepforge.ledger.run_record import flat
@@ -64,6 +66,17 @@ def explanation_text(name: str, explanation: Explanation) -> str:
         old = "the same" if before.get(key) == now.get(key) else _shown(before.get(key))
         rows.append([key, _shown(now.get(key)), old if last is not None else "-"])
     return "\n".join([*lines, "", columns(rows, "  ")])
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """The same for programs; `last_content` is None where there is no last result."""
+    last = explanation.last
+    return {
+        "stage": attrs.asdict(explanation.planned),
+        "reasons": list(explanation.reasons),
+        "content": explanation.content,
+        "last_content": None if last is None else last.content,
+    }
 
 
 def _shown(value: Any) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 import attrs
 
-from nepforge.errors import NepforgeError
+from nepforge.errors import NepforgeError, RecipeError, UnfitDataError
 from nepforge.events import Event
 
 VERSION = 1
@@ -27,17 +27,29 @@ VERSION = 1
 class JsonLines:
     """A listener that writes every event to `stream`."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        clock: Callable[[], float] = monotonic,
+        started: float | None = None,
+    ) -> None:
         self._stream = stream
         self._clock = clock
-        self._started = clock()
+        self._started = clock() if started is None else started
 
     def __call__(self, event: Event) -> None:
         self._write(type(event).__name__, attrs.asdict(event))
 
     def error(self, error: NepforgeError) -> None:
-        """The last line of a command that failed."""
-        fields = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        """The last line of a command that failed; `problems` are those of a recipe, by key."""
+        problems = error.problems if isinstance(error, RecipeError | UnfitDataError) else ()
+        fields = {
+            "error": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+            "problems": [attrs.asdict(problem) for problem in problems],
+        }
         self._write("Error", fields)
 
     def _write(self, name: str, fields: Mapping[str, Any]) -> None:

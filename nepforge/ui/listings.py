@@ -10,6 +10,7 @@ from typing import Any
 
 from nepforge.events import PlannedStage
 from nepforge.ledger.entry import Entry
+from nepforge.ledger.held import HeldLock
 from nepforge.recipe.named_files import NamedFiles
 from nepforge.ui.words import ERROR_KINDS, counted, duration, short
 
@@ -66,6 +67,30 @@ def log_text(entries: Iterable[Entry]) -> str:
 def runs_of(entries: Iterable[Entry]) -> list[Entry]:
     """The entries that are runs."""
     return [entry for entry in entries if entry.type == "run"]
+
+
+def held_text(held: Iterable[HeldLock]) -> str:
+    """Who holds which lock for what, and what killed processes left."""
+    held = list(held)
+    lines = [_held_line(lock) for lock in held]
+    if all(lock.condition != "running" for lock in held):
+        lines.append("no run in progress")
+    return "\n".join(lines)
+
+
+def _held_line(lock: HeldLock) -> str:
+    work = f"stage {lock.stage} of {lock.recipe}" if lock.stage else ""
+    age = "" if lock.seconds is None else duration(lock.seconds)
+    if lock.condition == "running":
+        told = ", ".join(part for part in (work, f"for {age}" if age else "") if part)
+        return f"{lock.holder}: holds {short(lock.name)}" + (f" ({told})" if told else "")
+    held = f"left {work or 'its lock'}, {short(lock.name)}" if work else f"held {short(lock.name)}"
+    if lock.condition == "dead":
+        began = f", begun {age} ago" if age else ""
+        rest = "; the next run takes over" + (" from its last checkpoint" if work else "")
+        return f"{lock.holder}: DEAD (killed), {held}{began}{rest}"
+    silent = f" for {age}" if age else ""
+    return f"{lock.holder}: SILENT{silent}, {held}; the next run takes over"
 
 
 def data_text(files: NamedFiles) -> str:

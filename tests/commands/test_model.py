@@ -15,6 +15,19 @@ from nepforge.inference import infer
 from nepforge.recipe.load import load_recipe
 from tests.nep_files import KINDS, random_structure
 
+DUMP = """ITEM: TIMESTEP
+0
+ITEM: NUMBER OF ATOMS
+2
+ITEM: BOX BOUNDS pp pp pp
+0.0 6.0
+0.0 6.0
+0.0 6.0
+ITEM: ATOMS id type x y z
+1 1 0.0 0.0 0.0
+2 2 1.8 0.0 0.0
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -70,13 +83,25 @@ def test_unconverged_labels_are_not_compared(folder: Path) -> None:
     assert nepforge(*words).exit_code == 0
     text = (folder / "labelled.xyz").read_text()
     marked = folder / "marked.xyz"
-    marked.write_text(text.replace("energy=", "converged=F energy=", 1))
+    marked.write_text(text.replace("energy=", "scf_converged=F energy=", 1))
     answer = nepforge("test", "nep.txt", "marked.xyz", "--json")
     assert json.loads(answer.stdout)["n_frames"] == 1
     assert "marked.xyz:0" in answer.stderr
     answer = nepforge("infer", "nep.txt", "marked.xyz", "--format", "extxyz", "--output", "b.xyz")
     assert answer.exit_code == 0
     assert (folder / "b.xyz").read_text() == text
+
+
+def test_test_finds_labels_under_other_names(folder: Path) -> None:
+    """As `nepforge data` does, with the same options; without them it says what it did not read."""
+    nepforge("infer", "nep.txt", "plain.xyz", "--format", "extxyz", "--output", "labelled.xyz")
+    path = folder / "labelled.xyz"
+    path.write_text(path.read_text().replace(" energy=", " REF_energy="))
+    answer = nepforge("test", "nep.txt", "labelled.xyz", "--energy", "REF_energy", "--json")
+    assert json.loads(answer.stdout)["energy_rmse"] < 1.0e-9
+    answer = nepforge("test", "nep.txt", "labelled.xyz", "--json")
+    assert "energy_rmse" not in json.loads(answer.stdout)
+    assert "--energy REF_energy" in answer.stderr
 
 
 def test_infer_gives_all_numbers_as_json(folder: Path) -> None:
@@ -147,6 +172,43 @@ def test_init_from_nep_in_writes_a_recipe_that_is_read(folder: Path) -> None:
     assert nepforge("init", "sio2", "--from", "nep.in").exit_code == 0
     recipe = load_recipe(folder / "sio2.toml").recipe
     assert (recipe.data.train, recipe.data.validation) == (("train.xyz",), ("test.xyz",))
+
+
+def test_inputs_and_words_of_pwmlff_are_taken(folder: Path) -> None:
+    """nep.json, a format and elements behind the structure, as the manual types them."""
+    content = {"model_type": "NEP", "atom_type": [14, 8], "datasets_path": ["plain.xyz"]}
+    (folder / "nep.json").write_text(json.dumps(content | {"max_neighbor": 100}))
+    answer = nepforge("init", "--from", "nep.json")
+    assert "nep.json:1: max_neighbor: unknown, ignored" in answer.stderr
+    assert load_recipe(folder / "recipe.toml").recipe.data.species == ("Si", "O")
+    direct = nepforge("infer", "nep.txt", "one.vasp").stdout
+    assert nepforge("infer", "nep.txt", "one.vasp", "vasp/poscar").stdout == direct
+    (folder / "0.lammpstrj").write_text(DUMP)
+    typed = nepforge("infer", "nep.txt", "0.lammpstrj", "lammps/dump", "Si", "O")
+    named = nepforge("infer", "nep.txt", "0.lammpstrj", "--species", "Si,O")
+    assert typed.exit_code == 0, typed.output
+    assert typed.stdout == named.stdout
+
+
+def test_a_test_input_of_pwmlff_is_run(folder: Path) -> None:
+    """Into test_result, where PWMLFF writes too."""
+    arguments = ("--format", "extxyz", "--output", "labelled.xyz")
+    assert nepforge("infer", "nep.txt", "plain.xyz", *arguments).exit_code == 0
+    content = {"model_load_file": "nep.txt", "test_data": ["labelled.xyz"], "format": "extxyz"}
+    (folder / "nep_test.json").write_text(json.dumps(content))
+    answer = nepforge("test", "nep_test.json", "--json")
+    assert json.loads(answer.stdout)["force_rmse"] == pytest.approx(0.0, abs=1e-12)
+    assert (folder / "test_result" / "frames.csv").exists()
+    refused = nepforge("test", "nep.txt")
+    assert "nepforge test nep.txt DATA..." in refused.output
+
+
+def test_a_command_of_pwmlff_is_answered_with_ours(folder: Path) -> None:
+    """Usage error, and the line to type."""
+    answer = nepforge("toneplmps", "nep_model.ckpt")
+    assert answer.exit_code == 2
+    assert "next: nepforge convert nep_model.ckpt nep_to_lmps.txt --to lammps" in answer.output
+    assert folder
 
 
 def test_threads_are_an_option(folder: Path) -> None:

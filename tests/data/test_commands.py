@@ -65,7 +65,7 @@ def test_split_makes_parts_that_a_recipe_reads(tmp_path: Path) -> None:
     for layout in ("pwdata", "deepmd"):
         out = tmp_path / layout
         result = nepforge_data("split", SHIPPED, out, "--to", layout, "--ratio", 0.8, "--seed", 3)
-        assert result.output == "wrote 153 frames for training, 38 for validation\n"
+        assert result.stdout == "wrote 153 frames for training, 38 for validation\n"
         sets = load_sets([out])
         assert (len(sets.train), len(sets.valid)) == (153, 38)
         with pytest.raises(DataError, match="do not belong in one set"):
@@ -137,3 +137,42 @@ def test_files_are_named_apart(random_frame: Callable[..., Frame], tmp_path: Pat
     assert [frame.source for frame in frames] == ["a/x.xyz:0", "b/x.xyz:0"]
     with pytest.raises(DataMissingError):
         load([tmp_path / "c"])
+
+
+def test_labels_under_other_names_are_read_by_option(tmp_path: Path) -> None:
+    """Every command has the options; without them what is not read is said."""
+    path = tmp_path / "mace.xyz"
+    path.write_text(
+        "1\nREF_energy=-0.5 Properties=species:S:1:pos:R:3:REF_forces:R:3 config_type=atom\n"
+        "H 0 0 0 0 0 1\n"
+    )
+    options = ("--energy", "REF_energy", "--energy-unit", "hartree", "--forces", "REF_forces")
+    result = nepforge_data("show", path, "--json")
+    assert "--energy REF_energy" in result.stderr
+    result = nepforge_data("show", path, *options, "--json")
+    (summary,) = json.loads(result.stdout)["files"]
+    assert summary["energy"] == pytest.approx([-13.605693] * 2)
+    assert nepforge_data("check", path, *options).exit_code == 0
+    for words in (("convert",), ("merge",)):
+        out = tmp_path / f"{words[0]}.xyz"
+        assert nepforge_data(*words, path, out, *options).stderr == ""
+        (frame,) = load([out])
+        assert (frame.energy, frame.info) == (pytest.approx(-13.605693), {"config_type": "atom"})
+    for words, status in ((("--energy", "E"), 1), (("--energy-unit", "eVs"), 2)):
+        assert nepforge_data("show", path, *words).exit_code == status
+
+
+def test_what_a_conversion_cannot_keep_is_said(tmp_path: Path) -> None:
+    """Once for both parts of a split; extended XYZ keeps everything."""
+    path = tmp_path / "w.xyz"
+    frame = '1\nenergy={0} weight=5 config_type="a b" Properties=species:S:1:pos:R:3:q:R:1\n'
+    path.write_text("".join(f"{frame.format(i)}H 0 0 {i} 0.5\n" for i in range(5)))
+    result = nepforge_data("split", path, tmp_path / "set", "--to", "deepmd")
+    assert result.stderr.count("notice") == 1
+    assert "weight" in result.stderr
+    assert "config_type, column q" in result.stderr
+    result = nepforge_data("split", path, tmp_path / "xyz", "--to", "extxyz")
+    assert result.stderr == ""
+    for found in load([tmp_path / "xyz" / "train.xyz"]):
+        assert (found.weight, found.info["config_type"]) == (5.0, "a b")
+        assert found.columns["q"].tolist() == [0.5]

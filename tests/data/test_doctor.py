@@ -8,13 +8,16 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase import Atoms
+from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
+from ase.units import Bohr, Hartree, Rydberg, kJ, mol
 
 from nepforge.data.doctor import DataSet, Finding, examine
 from nepforge.data.doctor.consistency import find_wrong_forces, find_wrong_virials
 from nepforge.data.doctor.copies import find_copies
 from nepforge.data.doctor.labels import find_energy_zeros
+from nepforge.data.doctor.pair_potential import fit_pair_potential
 from nepforge.data.frame import Frame
 from nepforge.data.readers import read_frames
 from nepforge.data.readers.atoms import frame_from_atoms
@@ -200,6 +203,123 @@ def test_energies_with_kinetic_energy_are_noticed(trajectory: list[Frame]) -> No
     unclear = found("energy-unclear", conserved)
     assert unclear is not None
     assert unclear.level == "warning"
+
+
+LENGTHS = {  # factors of positions and cell -> what the finding says
+    (1.0 / Bohr, 1.0 / Bohr): "positions and cell are in bohr",
+    (Bohr, Bohr): "positions and cell are in Å and were taken for bohr",
+    (1.0 / Bohr, 1.0): "positions are in bohr, the cell is in Å",
+    (1.0, 1.0 / Bohr): "the cell is in bohr, the positions are in Å",
+    (Bohr, 1.0): "positions are in Å and were taken for bohr, the cell was not",
+    (1.0, Bohr): "the cell is in Å and was taken for bohr, the positions were not",
+}
+
+
+@pytest.mark.parametrize("factors", LENGTHS)
+def test_lengths_in_bohr_are_errors(metal: list[Frame], factors: tuple[float, float]) -> None:
+    """Positions, cell or both, in either direction, of a metal and of an oxide."""
+    positions, cell = factors
+    for frames in (metal, read_frames(SHIPPED, "extxyz")[::10]):
+        wrong = [
+            attrs.evolve(f, positions=positions * f.positions, cell=cell * f.cell) for f in frames
+        ]
+        error = found("length-unit", wrong)
+        assert error is not None
+        assert (error.level, LENGTHS[factors] in error.text) == ("error", True), error.text
+
+
+def test_noble_gases_boxes_and_far_atoms_are_in_angstrom() -> None:
+    """Crystals of argon, a molecule in a box that a smaller one would fit, a stretched dimer."""
+    rng = np.random.default_rng(0)
+    argon = [bulk("Ar", cubic=True) for _ in range(6)]
+    water = []
+    for _ in range(6):
+        atoms = molecule("CH3CH2OH", cell=[9.0, 9.0, 9.0], pbc=True)
+        atoms.center()
+        atoms.rattle(0.05, rng=rng)
+        water.append(atoms)
+    dimers = [Atoms("Cu2", [[0, 0, 0], [d, 0, 0]]) for d in np.linspace(1.9, 4.5, 12)]
+    for images in (argon, water, dimers):
+        frames = [frame_from_atoms(atoms, f"a.xyz:{idx}") for idx, atoms in enumerate(images)]
+        assert found("length-unit", frames) is None
+
+
+ENERGY_UNITS = {"hartree": 1.0 / Hartree, "rydberg": 1.0 / Rydberg, "kJ/mol": mol / kJ}
+
+
+@pytest.mark.parametrize("unit", ENERGY_UNITS)
+def test_energies_of_other_units_are_errors_without_a_trajectory(
+    metal: list[Frame], unit: str
+) -> None:
+    """A pair potential fitted to the forces predicts how energies differ."""
+    for frames in (metal, read_frames(SHIPPED, "extxyz")):
+        scaled = [attrs.evolve(f, energy=ENERGY_UNITS[unit] * (f.energy or 0.0)) for f in frames]
+        error = found("energy-unit", scaled)
+        assert error is not None
+        assert (error.level, unit in error.text) == ("error", True), error.text
+
+
+def test_forces_of_another_unit_are_errors_without_a_trajectory(metal: list[Frame]) -> None:
+    """Hartree/bohr beside energies in eV."""
+    assert all(frame.forces is not None for frame in metal)
+    scaled = [attrs.evolve(f, forces=f.forces * (Bohr / Hartree)) for f in metal]  # type: ignore[operator]
+    error = found("energy-unit", scaled)
+    assert error is not None
+    assert "the forces in hartree/bohr" in error.text
+
+
+def test_energies_and_virials_per_atom_are_errors(metal: list[Frame]) -> None:
+    """By the forces where all frames are of one size, by the number of atoms where they differ."""
+    per_atom = [attrs.evolve(f, energy=f.energy / f.n_atoms) for f in metal]  # type: ignore[operator]
+    error = found("energy-unit", per_atom)
+    assert error is not None
+    assert "the energies given per atom" in error.text
+    virials = [attrs.evolve(f, virial=f.virial / f.n_atoms) for f in metal]  # type: ignore[operator]
+    error = found("virial-unit", virials)
+    assert error is not None
+    assert "the virials given per atom" in error.text
+    rng = np.random.default_rng(1)
+    sizes = [
+        Frame(
+            np.tile([72, 8, 8], n),
+            rng.uniform(0.0, 9.0, (3 * n, 3)),
+            9.0 * np.eye(3),
+            energy=float(-9.0 + rng.normal(0.0, 0.1)) * 3 * n,
+            source=f"sizes.xyz:{n}",
+        )
+        for n in range(1, 15)
+    ]
+    assert found("energy-per-atom", sizes) is None
+    error = found(
+        "energy-per-atom",
+        [attrs.evolve(f, energy=f.energy / f.n_atoms) for f in sizes],  # type: ignore[operator]
+    )
+    assert error is not None
+    assert error.level == "error"
+
+
+def test_a_pair_potential_knows_its_own_energies() -> None:
+    """Energy, forces and virial that it predicts are one potential: against finite differences."""
+    rng = np.random.default_rng(2)
+    atoms = bulk("Cu", cubic=True).repeat(2)
+    atoms.rattle(0.1, rng=rng)
+    frame = Frame(atoms.numbers, atoms.positions, atoms.cell.array, forces=rng.normal(size=(32, 3)))
+    potential = fit_pair_potential([frame])
+    strain = rng.normal(0.0, 1.0, (3, 3))
+    energies = []
+    for sign in (1.0, -1.0):
+        deformation = np.eye(3) + sign * 1e-4 * strain
+        energies.append(
+            potential.energy(
+                attrs.evolve(
+                    frame,
+                    positions=frame.positions @ deformation,
+                    cell=frame.cell @ deformation,
+                )
+            )
+        )
+    slope = (energies[0] - energies[1]) / 2e-4
+    assert slope == pytest.approx(-float(np.sum(potential.virial(frame) * strain)), rel=1e-3)
 
 
 def test_net_forces_and_outliers_are_found(metal: list[Frame]) -> None:

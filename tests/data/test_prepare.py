@@ -120,3 +120,23 @@ def test_the_traps_of_the_reference_data_are_found(shared: Path) -> None:
     )
     assert len(split.removed) == 18
     assert len(split.valid) == 210
+
+
+def test_the_draw_leaves_every_species_to_training(random_frame: MakeFrame) -> None:
+    """The only frame with an element stays in training, whatever the seed; the share is kept."""
+    frames = [random_frame(seed) for seed in range(10)]
+    numbers = frames[4].numbers.copy()
+    numbers[0] = 14
+    frames[4] = attrs.evolve(frames[4], numbers=numbers)
+    for seed in range(20):
+        split = split_by_fraction(frames, 0.5, np.random.default_rng(seed))
+        assert frames[4].source in {frame.source for frame in split.train}
+        assert len(split.valid) == 5
+
+
+def test_the_draw_is_that_of_before_where_no_species_is_rare(random_frame: MakeFrame) -> None:
+    """Frames in the order of the permutation, until there are enough."""
+    frames = [random_frame(seed) for seed in range(10)]
+    split = split_by_fraction(frames, 0.3, np.random.default_rng(3))
+    drawn = np.random.default_rng(3).permutation(10)[:3]
+    assert [f.source for f in split.valid] == [frames[idx].source for idx in sorted(drawn)]

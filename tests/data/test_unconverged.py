@@ -54,9 +54,9 @@ def test_marks_survive_extended_xyz(random_frame: MakeFrame, tmp_path: Path) -> 
     """As an info key that ASE reads too; only false is written."""
     path = tmp_path / "a.xyz"
     write_frames(path, "extxyz", [random_frame(0), evolve(random_frame(1), converged=False)])
-    assert path.read_text().count("converged=F") == 1
+    assert path.read_text().count("scf_converged=F") == 1
     assert unconverged(read_frames(path, "extxyz")) == [False, True]
-    assert [atoms.info.get("converged") for atoms in ase.io.read(path, ":")] == [None, False]
+    assert [atoms.info.get("scf_converged") for atoms in ase.io.read(path, ":")] == [None, False]
 
 
 def test_nothing_left_is_an_error(random_frame: MakeFrame) -> None:
@@ -107,7 +107,7 @@ def test_what_a_format_cannot_hold_is_said(outcar: Path, tmp_path: Path) -> None
     result = nepforge_data(
         "convert", "--unconverged", "keep", outcar, tmp_path / "a", "--to", "deepmd"
     )
-    assert "deepmd does not say that 1 of the 3 frames did not converge" in result.stderr
+    assert "OUTCAR:1: not written: scf_converged; deepmd has no place for it" in result.stderr
 
 
 def test_check_examines_what_is_left(outcar: Path) -> None:

@@ -77,8 +77,8 @@ def test_one_cutoff_for_all_fits_the_same_cutoff_of_each(tmp_path: Path) -> None
     """Two ways to write one model are no difference."""
     trained = read(MANY["plain"], tmp_path).trained
     wanted = attrs.evolve(trained.model, cutoff=((4.5, 3.5),) * 4)
-    parameters, _ = start_from(trained, wanted, "nep.txt")
-    assert len(parameters) == trained.model.n_parameters
+    found = start_from(trained, wanted, "nep.txt")
+    assert len(found.parameters) == trained.model.n_parameters
 
 
 @pytest.mark.parametrize(

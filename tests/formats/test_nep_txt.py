@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ase
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,8 @@ import torch
 from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
-from nepforge.formats.nep_header import NeighborCounts, invariant_flags
+from nepforge.formats.neighbor_counts import NeighborCounts
+from nepforge.formats.nep_header import invariant_flags
 from nepforge.formats.nep_txt import LAYOUTS
 from nepforge.models.invariants import INVARIANTS
 from nepforge.models.nep import NEP
@@ -119,6 +121,19 @@ def test_checkpoint_keeps_every_bit(trained: NEPModel, tmp_path: Path) -> None:
     assert found.model == trained.model
     assert torch.equal(found.parameters, trained.parameters)
     assert torch.equal(found.q_scaler, trained.q_scaler)
+
+
+@pytest.mark.parametrize("name", ["parameters", "q_scaler"])
+def test_a_checkpoint_with_a_number_that_is_not_finite_is_refused(
+    trained: NEPModel, name: str, tmp_path: Path
+) -> None:
+    """Every prediction of it would be nan."""
+    damaged = getattr(trained, name).clone()
+    damaged[3] = float("nan")
+    path = tmp_path / "nep_model.ckpt"
+    write_checkpoint(path, attrs.evolve(trained, **{name: damaged}))
+    with pytest.raises(ModelFileError, match=f"{name}: found a number that is not finite"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "absent"])

@@ -1,6 +1,7 @@
 // Runs the kernels of the GPU on the CPU for a model file: jittered grids of atoms without images,
-// with lanes upwards and downwards. Ends with status 1 when the two differ by more than rounding or
-// the forces do not add up to zero. The sanitizers that it is compiled with watch every access.
+// with lanes upwards and downwards, with lists of the device and with given ones. Ends with status
+// 1 when two of them differ by more than rounding or the forces do not add up to zero. The
+// sanitizers that it is compiled with watch every access.
 #include <cmath>
 #include <cstdio>
 #include <random>
@@ -31,12 +32,31 @@ Atoms make_atoms(int n_atoms, int n_species, std::mt19937& random) {
   return atoms;
 }
 
+/// Lists of all pairs of atoms that take part.
+void give_lists(NepDevice& device, const DeviceAtoms& atoms) {
+  std::vector<std::size_t> first = {0};
+  std::vector<int> neighbors;
+  for (int center = 0; center < atoms.n_centers; ++center) {
+    for (int atom = 0; atom < atoms.n_atoms; ++atom) {
+      const bool both = atoms.species[center] >= 0 && atoms.species[atom] >= 0;
+      if (both && atom != center) neighbors.push_back(atom);
+    }
+    first.push_back(neighbors.size());
+  }
+  device.set_atoms(atoms, first, neighbors);
+}
+
 /// Forces, energies and virials, one after another. The first half of the atoms are centers.
-std::vector<double> evaluate(NepDevice& device, Atoms atoms) {
+std::vector<double> evaluate(NepDevice& device, Atoms atoms, bool given = false) {
   constexpr double skin = 1.0, step = 0.1;  // Å
   const int n_atoms = static_cast<int>(atoms.species.size());
   const int n_centers = (n_atoms + 1) / 2;
-  device.set_atoms(n_atoms, n_centers, atoms.positions.data(), atoms.species.data(), skin);
+  const DeviceAtoms all = {n_atoms, n_centers, atoms.positions.data(), atoms.species.data()};
+  if (given) {
+    give_lists(device, all);
+  } else {
+    device.set_atoms(all, skin);
+  }
   for (double& position : atoms.positions) position += step * std::sin(position);
   std::vector<double> forces(3 * n_atoms), energies(n_centers), virials(9 * n_atoms);
   DeviceResults results;
@@ -66,14 +86,16 @@ int main(int, char** arguments) {
       const Atoms atoms = make_atoms(n_atoms, model.n_species(), random);
       const std::vector<double> first = evaluate(*upwards, atoms);
       const std::vector<double> second = evaluate(*downwards, atoms);
+      const std::vector<double> third = evaluate(*upwards, atoms, true);
       double largest = 1.0, difference = 0.0;
       for (std::size_t idx = 0; idx < first.size(); ++idx) {
         largest = std::max(largest, std::abs(first[idx]));
         difference = std::max(difference, std::abs(first[idx] - second[idx]));
+        difference = std::max(difference, std::abs(first[idx] - third[idx]));
       }
       const double tolerance = precision == Precision::full ? 1e-11 : 1e-5;
       if (!(difference <= tolerance * largest)) {
-        std::printf("%d atoms: the order of the lanes changes a result by %.1e\n", n_atoms,
+        std::printf("%d atoms: the order of lanes or lists changes a result by %.1e\n", n_atoms,
                     difference);
         return 1;
       }

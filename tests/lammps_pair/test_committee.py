@@ -87,6 +87,24 @@ def test_the_manual_style_takes_a_committee(tmp_path: Path) -> None:
     np.testing.assert_array_equal(deviations(tmp_path), expected)
 
 
+def test_a_committee_works_inside_a_hybrid(tmp_path: Path) -> None:
+    """Also when pair_coeff names the models, which pair_style hybrid does not know at first."""
+    standard(tmp_path)
+    write_models(tmp_path)
+    script = DYNAMICS.format(steps=4)
+    run(tmp_path, script.replace("nep.txt", COMMITTEE))
+    expected = deviations(tmp_path)
+    files, options = COMMITTEE.split(" out_freq")
+    hybrid = f"""
+pair_style hybrid/overlay nepforge out_freq{options} zero 5.0
+pair_coeff * * nepforge {files} Si O
+pair_coeff * * zero
+"""
+    output = run(tmp_path, script.replace(PAIR.format(species="Si O"), hybrid), ranks=2)
+    assert output.status == 0, output.text
+    np.testing.assert_allclose(deviations(tmp_path), expected, rtol=1.0e-6)
+
+
 def test_a_model_that_lacks_a_species_is_refused(tmp_path: Path) -> None:
     """All models must know the species of pair_coeff."""
     standard(tmp_path)

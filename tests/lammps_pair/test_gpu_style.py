@@ -175,7 +175,6 @@ def test_check_gpu_says_that_there_is_nothing_to_check(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "exclude": ("run 0", "neigh_modify exclude type 1 1\nrun 0", "found neigh_modify exclude"),
     "committee": ("nep.txt", "nep.txt nep.txt out_freq 1 out_file x", "found 2 models, expected o"),
     "respa": ("run 0", "run_style respa 2 2 pair 1\nrun 0", "found run_style respa"),
     "coincident": ("run 0", "set atom 7 x 1.0 y 1.0 z 1.0\nset atom 8 x 1.0 y 1.0 z 1.0\nrun 0",

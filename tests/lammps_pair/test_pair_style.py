@@ -198,7 +198,7 @@ REFUSED = {
     "keyword": (SCRIPT.replace("p.txt", "p.txt precision mixed a b"), "found 'a' after the key"),
     "no value": (SCRIPT.replace("p.txt", "p.txt precision"), "nothing follows the keyword prec"),
     "no second": (SCRIPT.replace("p.txt", "p.txt out_freq 5"), "compare several models, found one"),
-    "no output": (SCRIPT.replace("p.txt", "p.txt nep.txt"), "found 2 models, expected 'out_freq N"),
+    "no output": (SCRIPT.replace("p.txt", "p.txt nep.txt"), "found 2 models"),
     "no folder": (SCRIPT.replace("p.txt", "p.txt nep.txt out_freq 1 out_file no/no"),
                   "out_file no/no cannot be written"),
     "respa": (SCRIPT + "run_style respa 2 2 pair 1\nrun 0\n", "found run_style respa"),

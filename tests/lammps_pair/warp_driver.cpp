@@ -161,7 +161,7 @@ std::vector<double> evaluate(NepDevice& device, int n_species) {
     }
     species.push_back(idx % (n_species + 1) - 1);
   }
-  device.set_atoms(n_atoms, n_centers, positions.data(), species.data(), 1.0);
+  device.set_atoms({n_atoms, n_centers, positions.data(), species.data()}, 1.0);
   DeviceResults to;
   to.forces = results.data();
   to.atomic_virials = results.data() + 3 * n_atoms;

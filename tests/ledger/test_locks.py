@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from nepforge.ledger import locks, mounts
 from nepforge.ledger.held import held_locks
 from nepforge.ledger.locks import hold
 from nepforge.ledger.mounts import NETWORK_FILE_SYSTEMS, SHARED_MARK, file_system
+from nepforge.ledger.work import noted
+from nepforge.ui.listings import held_text
 
 HOLD = """
 import socket, sys, time
@@ -194,3 +197,40 @@ def test_file_system_without_locks_is_told(
     (lock.parent / SHARED_MARK).touch()
     with hold(lock), pytest.raises(LockTimeoutError), hold(lock, timeout=0.0):
         pytest.fail("two hold it")
+
+
+def test_work_of_a_killed_process_is_told_as_dead(lock: Path, other: Holder) -> None:
+    """Recipe, stage and age; as running while it lives, gone once somebody builds again."""
+    process = other()
+    with noted(lock, "hfo2", "train"):
+        (held,) = held_locks(lock.parent)
+        assert (held.condition, held.recipe, held.stage) == ("running", "hfo2", "train")
+        left = lock.with_suffix(".work").read_text().replace(f" {os.getpid()},", f" {process.pid},")
+    lock.with_suffix(".work").write_text(left)
+    process.kill()
+    process.wait()
+    (held,) = held_locks(lock.parent)
+    assert (held.condition, held.stage) == ("dead", "train")
+    assert held.seconds is not None
+    text = held_text([held])
+    assert (
+        f"process {process.pid} on {socket.gethostname()}: DEAD (killed), left stage train" in text
+    )
+    assert text.endswith("no run in progress")
+    with noted(lock.with_name("b.lock"), "hfo2", "data"):
+        assert not lock.with_suffix(".work").exists()
+
+
+@pytest.mark.parametrize("kind", ["lease"], indirect=True)
+def test_a_machine_that_does_not_renew_its_lease_is_silent(
+    lock: Path, other: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is dead cannot be known from here; how long it has been silent can."""
+    monkeypatch.setattr(locks, "LEASE_SECONDS", LEASE)
+    process = other("elsewhere", LEASE)
+    assert held_locks(lock.parent)[0].condition == "running"
+    process.kill()
+    os.utime(lock.with_suffix(".lease"), (time.time() - 125.0, time.time() - 125.0))
+    (held,) = held_locks(lock.parent)
+    assert held.condition == "silent"
+    assert f"process {process.pid} on elsewhere: SILENT for 2:05" in held_text([held])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import attrs
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -177,3 +178,20 @@ def test_impossible_sizes_are_refused(changes: dict[str, object], message: str) 
     """A model that no formula describes cannot be made."""
     with pytest.raises(ValueError, match=message):
         attrs.evolve(NEP_MODELS["reference"], **changes)
+
+
+def test_a_component_that_varies_by_rounding_alone_gets_the_scaler_one() -> None:
+    """Odd l vanish on sites with inversion symmetry; 1 / 1e-31 would ruin every other structure."""
+    model = NEP(SPECIES, (5.0, 5.0), (2, 2), (3, 3), 4, (), 5)
+    frames = [
+        Frame(
+            numbers=np.array([8]),
+            positions=np.zeros((1, 3)),
+            cell=(1.0 + strain) * np.array([[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]]),
+        )
+        for strain in (-0.03, -0.01, 0.0, 0.02)
+    ]
+    scaler = model.find_scaler([batch_of(frames, model)])
+    odd = [model.n_radial + idx for l in (1, 3) for idx in range(3 * (l - 1), 3 * l)]
+    assert (scaler[odd] == 1.0).all()
+    assert scaler.max() < 1.0e4

@@ -35,7 +35,7 @@ def test_a_quantity_without_values_gets_no_row(tmp_path: Path) -> None:
 
 def test_no_finite_error_is_refused(tmp_path: Path) -> None:
     """An empty figure would look like a result."""
-    with pytest.raises(ValueError, match="no finite error"):
+    with pytest.raises(ValueError, match="no finite error above 0"):
         loss_curves(tmp_path / "none.png", [1], [1.0], {"train_force_rmse": [np.nan]})
 
 
@@ -53,3 +53,10 @@ def test_the_mean_has_the_digits_that_its_spread_allows() -> None:
     values = np.array([-9.5134, -9.5114])
     assert _mean_text(MdColumn("Energy", "eV", values)) == "mean −9.5124 ± 0.0010 eV"
     assert _mean_text(MdColumn("Volume", "Å³", np.array([10.0, 10.0]))) == "mean 10.000 ± 0.000 Å³"
+
+
+def test_atomic_energies_alone_are_drawn(tmp_path: Path) -> None:
+    """The fourth kind of label has its row."""
+    path = tmp_path / "loss.png"
+    loss_curves(path, [1, 2], [1.0, 2.0], {"valid_atomic_energy_rmse": [0.2, 0.1]})
+    assert path.stat().st_size > 1000

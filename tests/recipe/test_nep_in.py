@@ -65,6 +65,46 @@ def test_zbl_in_either_order(lines: str, expected: object, tmp_path: Path) -> No
     assert recipe_of(tmp_path, f"type 1 Si\n{lines}\n").model.zbl == expected
 
 
+ROW = "0.5 1.5 0.1 1.0 0.2 2.0 0.3 3.0 0.4 4.0"
+
+
+def test_keywords_that_say_nothing_are_taken(tmp_path: Path) -> None:
+    """Of newer GPUMD, at the values that change nothing."""
+    lines = "loss_mode 0\nlambda_d 0.0\ntrain_mode 0\nseed 7\nimport_q_scaler 0\ncheckpoint 9"
+    assert recipe_of(tmp_path, f"type 1 Si\n{lines}\n").data.species == ("Si",)
+
+
+@pytest.mark.parametrize("zbl", ["zbl 2", "zbl 0", "zbl 0 0", "zbl 2\nuse_typewise_cutoff_zbl"])
+def test_zbl_in_beside_nep_in_is_the_flexible_zbl(zbl: str, tmp_path: Path) -> None:
+    """As GPUMD takes it: the number behind zbl is not used."""
+    (tmp_path / "zbl.in").write_text(f"{ROW}\n" * 3)
+    recipe = recipe_of(tmp_path, f"type 2 Te Pb\n{zbl}\n")
+    assert recipe.model.zbl == (tuple(map(float, ROW.split())),) * 3
+    assert recipe_of(tmp_path, "type 2 Te Pb\n").model.zbl is None  # without a line zbl
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (f"{ROW}\n", "found 1 lines, expected 3 for 2 species"),
+        (f"{ROW}\n{ROW}\n1 2\n", r"zbl\.in:3: row: got '1 2', expected 10"),
+        (f"{ROW}\n{ROW}\n{ROW} 3\n", r"zbl\.in:3: row: got"),
+    ],
+)
+def test_a_damaged_zbl_in_is_refused(table: str, words: str, tmp_path: Path) -> None:
+    """With its line."""
+    (tmp_path / "zbl.in").write_text(table)
+    with pytest.raises(DataError, match=words):
+        recipe_of(tmp_path, "type 2 Te Pb\nzbl 2\n")
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    """What editors of Windows leave."""
+    (tmp_path / "nep.in").write_bytes(b"\xef\xbb\xbftype 1 Si\r\ncutoff 6 5\r\n")
+    text = recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], [])
+    assert "cutoff = [6.0, 5.0]" in text
+
+
 def test_a_cutoff_for_each_species_is_taken(tmp_path: Path) -> None:
     """In the order of `type`."""
     cutoff = recipe_of(tmp_path, "type 2 Te Pb\ncutoff 8 4 6 5\n").model.cutoff
@@ -83,22 +123,27 @@ def test_every_line_is_accounted_for_in_a_comment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("version 2", r"nep\.in:2: version: expected 3 or 4"),
+        ("version 2", r"nep\.in:2: version: expected 3, 4 or 5"),
         ("model_type 1", "asks for dipoles"),
         ("charge_mode 2", "asks for charges"),
+        ("train_mode 1", "asks for dipoles or polarizabilities"),
+        ("loss_mode 1", "asks for errors divided by standard deviations"),
+        ("lambda_d 0.5", "asks for energy differences"),
+        ("use_typewise_cutoff 2.5 2", r"cutoffs made of covalent radii .GPUMD 3.9.5 to 4.6."),
         ("prediction 1", "asks for predictions"),
         ("neuron 30 20", "two hidden layers"),
         ("cutoff 8 4 6", "expected pairs"),
         ("cutoff 8 nan", "expected 2 or more numbers"),
         ("n_max 4", "expected 2 integers"),
         ("l_max 4 2.0", "expected 1 to 7 integers"),
-        ("zbl 0", "a flexible ZBL is in a file"),
+        ("l_max 4 3", "expected flags from 0 to 2"),
+        ("l_max 4 -1", "expected flags from 0 to 2"),
+        ("zbl 0", "a flexible ZBL is in zbl.in, which does not lie beside"),
         ("use_typewise_cutoff_zbl", "without a line zbl"),
         ("type 3 Te Pb", "expected a count and as many species"),
         ("type 1 Xx", "Xx is no chemical symbol"),
         ("fine_tune", "expected a model file"),
         ("neurons 30", "unknown keyword 'neurons'"),
-        ("use_typewise_cutoff 2.5 2.0", "unknown keyword"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_with_its_line(

@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 import pytest
 
+from nepforge.files.content import SUFFIXES
 from nepforge.recipe.canonical import to_json
-from nepforge.recipe.data_formats import COMPRESSIONS, FILE_FORMATS
+from nepforge.recipe.data_formats import FILE_FORMATS
 from nepforge.recipe.describe import describe, key_name
 from nepforge.recipe.sources import STRUCTURE_FORMATS
 from nepforge.recipe.tables import (
@@ -19,12 +20,14 @@ from nepforge.recipe.tables import (
     Data,
     DPModel,
     Export,
+    Labels,
     LKFOptimizer,
     Md,
     MdBenchmark,
     NEPModel,
     Prefactors,
     Recipe,
+    Select,
     SNESOptimizer,
     StructureFromData,
     StructureFromFile,
@@ -37,6 +40,8 @@ REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(enco
 HEADINGS = {
     "Top level": Recipe,
     "`[data]`": Data,
+    "`[data.select]`": Select,
+    "`[data.labels]`": Labels,
     '`[model]`, `kind = "nep"`': NEPModel,
     '`[model]`, `kind = "dp"`': DPModel,
     "`zbl = { outer = 2.0, ... }`": ZblRange,
@@ -87,7 +92,7 @@ def test_the_reference_names_every_format_with_its_file_names() -> None:
     rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
     found = {row[1].strip(" `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
     assert list(found.items()) == [(known.name, known.names) for known in FILE_FORMATS]
-    for suffix in COMPRESSIONS:
+    for suffix in SUFFIXES:
         assert f"`{suffix}`" in section
 
 

@@ -35,7 +35,7 @@ class Bench:
         write_frames(path, "extxyz", frames)
         self.inputs[name] = path
 
-    def run(self, **more: str) -> dict[str, Any]:
+    def run(self, **more: Any) -> dict[str, Any]:
         """Run the stage with more keys of the table; its report."""
         (self.folder / "out").mkdir(exist_ok=True)
         files: dict[str, list[dict[str, str]]] = {"train": [], "validation": []}
@@ -99,6 +99,23 @@ def test_files_of_one_name_are_told_apart(bench: Bench, random_frame: MakeFrame)
         "train.0/a.xyz",
         "train.1/a.xyz",
     }
+
+
+def test_labels_are_read_under_the_names_of_the_recipe(
+    bench: Bench, random_frame: MakeFrame
+) -> None:
+    """As the doctor and the training see them; what stays unread is a warning."""
+    frames = [random_frame(seed) for seed in range(8)]
+    bench.give("train.0", frames)
+    path = bench.inputs["train.0"]
+    path.write_text(path.read_text().replace(" energy=", " dft_energy=").replace("virial=", "W="))
+    bench.run(labels={"energy": "dft_energy", "energy_unit": "meV"})
+    found = load_frames(bench.folder / "out" / "train.npz")
+    by_source = {f"a.xyz:{idx}": frame for idx, frame in enumerate(frames)}
+    for frame in found:
+        assert frame.energy == pytest.approx(1.0e-3 * (by_source[frame.source].energy or 0.0))
+    bench.run()
+    assert any("--energy dft_energy" in text for text in bench.said("warning"))
 
 
 def test_unconverged_frames_are_left_out(bench: Bench, random_frame: MakeFrame) -> None:

@@ -15,7 +15,7 @@ from nepforge.data.frame import Frame, save_frames
 from nepforge.data.prepare import energy_baseline
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
-from nepforge.formats.nep_header import NeighborCounts
+from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep5
 from nepforge.models.zbl import ZBL
 from nepforge.stages import train
@@ -24,6 +24,7 @@ from nepforge.stages.evaluate import predict_set
 from nepforge.stages.first_model import first_baseline, first_model, nep_from_table
 from nepforge.train.training_set import FrameSet
 from tests.conftest import random_model
+from tests.formats.test_neighbor_counts import most_neighbors
 from tests.stages.test_line import MODEL, SPECIES, TRAIN_TABLE
 
 MakeFrame = Callable[..., Frame]
@@ -140,6 +141,22 @@ def test_a_perfect_start_is_kept(layout: str, random_frame: MakeFrame, tmp_path:
     assert errors["x_energy_rmse"] < 1e-8
     assert errors["x_force_rmse"] < 1e-8
     assert torch.equal(result.q_scaler, trained.q_scaler)
+
+
+@pytest.mark.parametrize("said", [NeighborCounts(9999, 1), NeighborCounts(1, 9999), None])
+def test_a_model_trained_further_records_the_most_that_it_ever_met(
+    said: NeighborCounts | None, random_frame: MakeFrame, tmp_path: Path
+) -> None:
+    """In the training of its start or in its own."""
+    trained = attrs.evolve(teacher(TYPE_WISE), neighbors=said)
+    path = tmp_path / "nep_model.ckpt"
+    write_checkpoint(path, trained)
+    frames = [random_frame(seed) for seed in range(2)]
+    result = run_training(
+        tmp_path, frames, {**TYPE_WISE, "start_from": "start_from"}, {"start_from": path}
+    )
+    own = NeighborCounts(*(most_neighbors(frames, cutoff) for cutoff in (4.5, 4.0)))
+    assert result.neighbors == own.or_more(said)
 
 
 def test_a_first_model_of_other_sizes_is_refused(random_frame: MakeFrame, tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ import pytest
 from nepforge.data.frame import Frame, load_frames, save_frames
 from nepforge.errors import DataError, InterruptedRunError, StageError
 from nepforge.events import EpochFinished, Event, Message
-from nepforge.formats.checkpoint_file import read_checkpoint
+from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
+from nepforge.model_files import inspect
 from nepforge.models.nep import NEP
 from nepforge.stages import data, evaluate, export, train, verify
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
 from tests.conftest import random_model
+from tests.formats.test_neighbor_counts import most_neighbors
 
 MakeFrame = Callable[..., Frame]
 SPECIES = ["Hf", "O"]
@@ -319,6 +321,26 @@ def test_exported_files_pass_the_check(bench: Bench) -> None:
     assert max(metrics.values()) < 1e-9
 
 
+def test_checkpoint_and_exports_say_the_neighbours_of_the_training_data(bench: Bench) -> None:
+    """Those that ASE finds, in every file of the run."""
+    inputs = run_export(bench)
+    frames = load_frames(bench.frames()["train"])
+    expected = [most_neighbors(frames, cutoff) for cutoff in (4.5, 4.0)]
+    for name in ("model", "nep4", "nep5", "lammps"):
+        assert inspect(inputs[name])["neighbors"] == expected
+
+
+def test_an_old_checkpoint_is_exported_with_the_counts_of_its_data(bench: Bench) -> None:
+    """It holds none itself."""
+    inputs = run_export(bench)
+    expected = inputs["nep4"].read_bytes()
+    old = attrs.evolve(read_checkpoint(inputs["model"]), neighbors=None)
+    write_checkpoint(inputs["model"], old)
+    sources = {"model": inputs["model"], "frames": bench.frames()["train"]}
+    export.run(EXPORT_TABLE, sources, bench.context("export"))
+    assert inputs["nep4"].read_bytes() == expected
+
+
 @pytest.mark.parametrize("layout", ["nep4", "nep5", "lammps"])
 def test_a_file_with_one_wrong_number_fails_the_run(bench: Bench, layout: str) -> None:
     """A changed coefficient, or a changed bias of an element, is caught before any MD."""
@@ -364,3 +386,89 @@ def test_data_stage_refuses_an_element_that_the_recipe_lacks(tmp_path: Path) -> 
     source = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"
     with pytest.raises(DataError, match=r"Hf.*hfo2_gpaw\.xyz:\d+"):
         data.run(data_table(species=["O"]), {"train.0": source}, Bench(tmp_path).context("data"))
+
+
+def isolated_atom(number: int = 8) -> Frame:
+    """A single atom in a box, which no cutoff reaches across."""
+    return Frame(
+        numbers=np.array([number]),
+        positions=np.zeros((1, 3)),
+        cell=30.0 * np.eye(3),
+        energy=-2.0,
+        forces=np.zeros((1, 3)),
+        virial=np.zeros((3, 3)),
+        source=f"atom:{number}",
+    )
+
+
+@pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
+@pytest.mark.parametrize("model", [MODEL, DP_MODEL], ids=lambda table: table["kind"])
+def test_batches_without_any_neighbour_are_trained_on_and_evaluated(
+    bench: Bench,
+    optimizer: dict[str, Any],
+    model: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch may hold nothing but an isolated atom, of training and of validation."""
+    for module, figure in ((train, "loss_curves"), (evaluate, "parity"), (evaluate, "calibration")):
+        monkeypatch.setattr(module, figure, lambda *_arguments, **_options: None)
+    for name, path in bench.frames().items():
+        frames = [*load_frames(path)[:2], isolated_atom()]
+        save_frames(bench.file("data", f"{name}.npz"), frames)
+    run_train(bench, optimizer={**optimizer, "batch_size": 1, "epochs": 1}, model=model)
+    checkpoint = bench.file("train", f"{model['kind']}_model.ckpt")
+    inputs = {"model": checkpoint, **bench.frames()}
+    if bench.file("train", "covariance.npz").exists():
+        inputs["covariance"] = bench.file("train", "covariance.npz")
+    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    assert np.isfinite(bench.metrics("evaluate")["valid_force_rmse"])
+
+
+def test_export_and_check_take_molecules_and_slabs(bench: Bench) -> None:
+    """Calorine knows periodic cells alone; a molecule has none."""
+    for name, path in bench.frames().items():
+        molecule, slab, *frames = load_frames(path)
+        others = [
+            attrs.evolve(molecule, cell=np.zeros((3, 3)), pbc=(False, False, False), virial=None),
+            attrs.evolve(slab, pbc=(True, True, False), virial=None),
+        ]
+        save_frames(bench.file("data", f"{name}.npz"), [*others, *frames])
+    verify.run(EXPORT_TABLE, run_export(bench), bench.context("verify"))
+    assert max(bench.metrics("verify").values()) < 1e-9
+
+
+def test_a_species_without_atoms_has_no_share_of_the_common_bias(bench: Bench) -> None:
+    """The text names the species that are there, without inf and nan."""
+    run_train(bench, data={"species": [*SPECIES, "Si"]})
+    inputs = {"model": bench.file("train", "nep_model.ckpt"), "frames": bench.frames()["train"]}
+    export.run(EXPORT_TABLE, inputs, bench.context("export"))
+    (text,) = [e.text for e in bench.events if isinstance(e, Message) and "one bias" in e.text]
+    assert "for Hf:O = " in text
+    assert "inf" not in text
+
+
+@pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
+def test_atomic_energies_alone_can_be_trained_on(bench: Bench, optimizer: dict[str, Any]) -> None:
+    """Model, curves and parity plot of the only labels that there are."""
+    for name, path in bench.frames().items():
+        alone = [
+            attrs.evolve(f, energy=None, forces=None, virial=None, atomic_energy=f.positions[:, 0])
+            for f in load_frames(path)
+        ]
+        save_frames(bench.file("data", f"{name}.npz"), alone)
+    weights = {"energy": 0.0, "force": 0.0, "virial": 0.0, "atomic_energy": 1.0}
+    table = {**optimizer, "weights": weights}
+    if "prefactors" in table:
+        none = [0.0, 0.0]
+        table["prefactors"] = {
+            **dict.fromkeys(("energy", "force", "virial"), none),
+            "atomic_energy": [1.0, 1.0],
+        }
+    run_train(bench, optimizer=table)
+    assert np.loadtxt(bench.file("train", "epoch_valid.dat")).shape == (3, 7)
+    inputs = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
+    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    assert set(bench.metrics("evaluate")) == {
+        f"{part}_atomic_energy_{error}" for part in ("train", "valid") for error in ("rmse", "mae")
+    }
+    assert bench.file("evaluate", "parity_atomic_energy.png").stat().st_size > 1000

@@ -180,7 +180,7 @@ def test_a_stopped_run_is_an_interruption(
     ("changes", "error", "words"),
     [
         ({"structure": {"from": "data", "index": 2, "replicate": [1, 1, 1]}}, StageError,
-         "structure.index is 2, there are 2 training frames"),
+         "structure.index: got 2, there are 2 training frames"),
         ({"timeout_minutes": 0.005, "steps": 10_000_000}, StageError, "ran longer than"),
     ],
     ids=["index", "time limit"],

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from nepforge.data.doctor.finding import DataSet, Finding, by_file, finding, has_cell
+from nepforge.data.doctor.labelled_units import energy_words, virial_words
 from nepforge.data.doctor.pair_potential import PairPotential, fit_pair_potential
 from nepforge.data.doctor.structure import composition_of
 from nepforge.data.frame import FloatArray, Frame
-from nepforge.units import EV_PER_A3_IN_GPA
 
 FEWEST_FRAMES = 4  # of a file, to say something about its virials
 MOST_FRAMES = 24  # of a file that are looked at
@@ -19,14 +19,13 @@ ATOMS_LOOKED_AT = 12000  # in all files together
 FEWEST_STEPS = 4  # of a trajectory, to say something about its forces
 LONGEST_STEP = 0.3  # Å that any atom moves between two frames for the trapezoidal rule
 SURE = 0.7  # correlation from which on a contradiction is an error
-LARGEST_RATIO = 15.0  # between labels and what they should be; units differ by more
+VERY_SURE = 0.95
+# Between labels and what a pair potential, or the work of the forces, says: sound sets reach 3 and,
+# where the correlation is high, 1.4 for virials; units differ by more.
+LARGEST_RATIO = 6.0
+LARGEST_SURE_RATIO = 2.5
 ASYMMETRY = 1.0e-3  # relative
 MIXED_SHARE = 0.05  # of the frames with the other sign, to call a file mixed
-UNITS = {
-    EV_PER_A3_IN_GPA: "GPa, not eV/Å³",
-    10.0 * EV_PER_A3_IN_GPA: "kbar, not eV/Å³",
-    1.0 / EV_PER_A3_IN_GPA: "eV/Å³, not GPa",
-}
 
 
 def find_wrong_virials(data: DataSet) -> Iterator[Finding]:
@@ -43,7 +42,7 @@ def find_wrong_virials(data: DataSet) -> Iterator[Finding]:
     groups = _groups([frame for frame in usable if frame.n_atoms > 1])
     few = []
     for name, frames in groups.items():
-        sample = _sample(frames, ATOMS_LOOKED_AT // len(groups))
+        sample = spread_sample(frames, ATOMS_LOOKED_AT // len(groups))
         if len(sample) < FEWEST_FRAMES:
             few += frames
         else:
@@ -81,9 +80,10 @@ def _judge(name: str, frames: Sequence[Frame], sample: Sequence[Frame]) -> Itera
             f"{correlation:.2f}); W = -dU/dstrain = -stress * volume is positive when compressed"
         )
         yield finding("error", "virial-sign", text, frames)
-    elif correlation > SURE and not 1.0 / LARGEST_RATIO < ratio < LARGEST_RATIO:
+    elif correlation > SURE and _is_far(correlation, ratio):
+        words = virial_words(ratio, mean_size(sample))
         text = (
-            f"{name}: virials are {ratio:.3g} times as large as the forces imply{_unit(ratio)}; "
+            f"{name}: virials are {ratio:.3g} times as large as the forces imply{words}; "
             "expected eV"
         )
         yield finding("error", "virial-unit", text, frames)
@@ -102,7 +102,7 @@ def find_wrong_forces(data: DataSet) -> Iterator[Finding]:
     """
     for frames in (data.train, data.valid):
         for name, of_file in by_file(frames).items():
-            steps = [(a, b) for a, b in pairwise(of_file) if _is_step(a, b)]
+            steps = [(a, b) for a, b in pairwise(of_file) if is_step(a, b)]
             if len(steps) >= FEWEST_STEPS:
                 yield from _judge_steps(name, of_file, steps)
 
@@ -112,14 +112,15 @@ def _judge_steps(
 ) -> Iterator[Finding]:
     changes = np.array([_energy_change(a, b) for a, b in steps])
     work = np.array([_work(a, b) for a, b in steps])
-    correlation, ratio = _correlate(work, changes)
+    correlation, ratio = correlate(work, changes)
     if correlation < -SURE:
         text = f"{name}: forces have the wrong sign: energies rise where the forces do work"
         yield finding("error", "force-sign", text, frames)
-    elif correlation > SURE and not 1.0 / LARGEST_RATIO < ratio < LARGEST_RATIO:
+    elif correlation > SURE and _is_far(correlation, ratio):
+        words = energy_words(ratio, mean_size(frames))
         text = (
-            f"{name}: energies change {ratio:.3g} times as much as the forces imply; expected eV "
-            "and eV/Å"
+            f"{name}: energies change {ratio:.3g} times as much as the forces imply{words}; "
+            "expected eV and eV/Å"
         )
         yield finding("error", "force-unit", text, frames)
     elif correlation < 1.0 - SURE:
@@ -130,7 +131,7 @@ def _judge_steps(
         yield finding("warning", "energy-unclear", text, frames)
 
 
-def _is_step(first: Frame, second: Frame) -> bool:
+def is_step(first: Frame, second: Frame) -> bool:
     labelled = all(f.energy is not None and f.forces is not None for f in (first, second))
     alike = labelled and np.array_equal(first.numbers, second.numbers)
     if not alike or first.pbc != second.pbc or not np.allclose(first.cell, second.cell):
@@ -161,7 +162,13 @@ def _moves(first: Frame, second: Frame) -> FloatArray:
     return moves
 
 
-def _sample(frames: Sequence[Frame], n_atoms: int) -> list[Frame]:
+def _is_far(correlation: float, ratio: float) -> bool:
+    """Whether labels differ from what is expected by more than the expectation may be wrong."""
+    largest = LARGEST_SURE_RATIO if correlation > VERY_SURE else LARGEST_RATIO
+    return not 1.0 / largest < ratio < largest
+
+
+def spread_sample(frames: Sequence[Frame], n_atoms: int) -> list[Frame]:
     """Frames spread over the file, as many as `n_atoms` allow, but not too few."""
     n = int(n_atoms / np.mean([frame.n_atoms for frame in frames]))
     n = min(max(n, FEWEST_FRAMES), MOST_FRAMES, len(frames))
@@ -169,16 +176,21 @@ def _sample(frames: Sequence[Frame], n_atoms: int) -> list[Frame]:
     return [frames[idx] for idx in chosen]
 
 
+def mean_size(frames: Sequence[Frame]) -> float:
+    """Mean number of atoms."""
+    return float(np.mean([frame.n_atoms for frame in frames]))
+
+
 def _compare(potential: PairPotential, frames: Sequence[Frame]) -> tuple[float, float]:
     """Correlation and ratio of labelled and predicted virials per atom, less their means."""
     found = np.array([_per_atom(frame.virial, frame) for frame in frames])
     expected = np.array([_per_atom(potential.virial(frame), frame) for frame in frames])
-    return _correlate(
+    return correlate(
         (expected - expected.mean(axis=0)).ravel(), (found - found.mean(axis=0)).ravel()
     )
 
 
-def _correlate(expected: FloatArray, found: FloatArray) -> tuple[float, float]:
+def correlate(expected: FloatArray, found: FloatArray) -> tuple[float, float]:
     """Correlation of two series and the slope found / expected; (nan, nan) where one is constant.
 
     Every comparison with nan is false, so that nothing is said then.
@@ -195,7 +207,7 @@ def _alignments(potential: PairPotential, frames: Sequence[Frame]) -> FloatArray
     cosines = []
     for frame in frames:
         found, expected = _traceless(frame.virial), _traceless(potential.virial(frame))
-        cosines.append(_correlate(expected, found)[0])
+        cosines.append(correlate(expected, found)[0])
     return np.array(cosines)
 
 
@@ -220,11 +232,3 @@ def _per_atom(virial: FloatArray | None, frame: Frame) -> FloatArray:
 def _asymmetry(frame: Frame) -> float:
     virial = np.asarray(frame.virial)
     return float(abs(virial - virial.T).max() / max(abs(virial).max(), 1.0))
-
-
-def _unit(ratio: float) -> str:
-    """ ", as if ..." for a ratio that a unit explains."""
-    for factor, words in UNITS.items():
-        if 0.5 < ratio / factor < 2.0:
-            return f", as if the stress were in {words}"
-    return ""

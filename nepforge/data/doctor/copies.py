@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nepforge.data.copies import group_copies
 from nepforge.data.doctor.finding import DataSet, Finding, file_of, finding
-from nepforge.data.frame import Frame, frame_digest
+from nepforge.data.frame import Frame
 
 SAME_ENERGY = 5.0e-3  # eV/atom; copies of a structure agree better than this
 PARTS = ("train", "valid")
@@ -13,20 +14,24 @@ PARTS = ("train", "valid")
 
 def find_copies(data: DataSet) -> Iterator[Finding]:
     """Duplicates within a set, leaks between the sets, copies whose labels differ."""
-    train, valid = _by_structure(data.train), _by_structure(data.valid)
-    for name, groups in (("training", train), ("validation", valid)):
-        copies = [frame for group in groups.values() for frame in group[1:]]
+    n_train = len(data.train)
+    groups = [group for group in group_copies(data.frames) if len(group) > 1]
+    for name, part in (
+        ("training", range(n_train)),
+        ("validation", range(n_train, len(data.frames))),
+    ):
+        inside = [[idx for idx in group if idx in part] for group in groups]
+        copies = [data.frames[idx] for idx in sorted(i for group in inside for i in group[1:])]
         if copies:
             text = f"{len(copies)} of the {name} frames are copies of others in the set"
             yield finding("warning", "duplicates", text, copies)
-    leaked = [frame for digest, group in valid.items() if digest in train for frame in group]
+    leaks = [idx for group in groups if group[0] < n_train for idx in group if idx >= n_train]
+    leaked = [data.frames[idx] for idx in sorted(leaks)]
     if leaked:
         text = f"{len(leaked)} of {len(data.valid)} validation frames are copies of training frames"
         yield finding("warning", "leak", text, leaked)
-    together = {
-        digest: [*train.get(digest, ()), *valid.get(digest, ())] for digest in train | valid
-    }
-    differing = [frame for group in together.values() if _differ(group) for frame in group]
+    together = [[data.frames[idx] for idx in group] for group in groups]
+    differing = [frame for group in together if _differ(group) for frame in group]
     if differing:
         text = f"copies of one structure whose energies differ by more than {SAME_ENERGY} eV/atom"
         yield finding("warning", "contradiction", text, differing)
@@ -44,13 +49,6 @@ def find_both_halves(data: DataSet) -> Iterator[Finding]:
             yield finding(
                 "warning", "both-halves", text, [f for f in frames if file_of(f) in inside]
             )
-
-
-def _by_structure(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
-    groups: dict[str, list[Frame]] = {}
-    for frame in frames:
-        groups.setdefault(frame_digest(frame), []).append(frame)
-    return groups
 
 
 def _differ(group: Sequence[Frame]) -> bool:

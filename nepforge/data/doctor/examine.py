@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from nepforge.data.doctor.consistency import find_wrong_forces, find_wrong_virials
 from nepforge.data.doctor.copies import find_both_halves, find_copies
+from nepforge.data.doctor.energies import find_energies_per_atom, find_wrong_energies
 from nepforge.data.doctor.finding import DataSet, Finding, finding
 from nepforge.data.doctor.labels import (
     find_atomic_energies,
@@ -15,6 +16,7 @@ from nepforge.data.doctor.labels import (
     find_outliers,
     find_sentinels,
 )
+from nepforge.data.doctor.lengths import find_wrong_lengths
 from nepforge.data.doctor.structure import (
     find_cells,
     find_compositions,
@@ -47,10 +49,13 @@ CHECKS: tuple[Callable[[DataSet], Iterator[Finding]], ...] = (
     find_missing,
     find_sentinels,
     find_cells,
+    find_wrong_lengths,
     find_short_distances,
     find_copies,
     find_both_halves,
     find_wrong_forces,
+    find_energies_per_atom,
+    find_wrong_energies,
     find_wrong_virials,
     find_atomic_energies,
     find_net_forces,

@@ -1,24 +1,28 @@
-"""A pair potential fitted to the forces, and the virials that it predicts.
+"""A pair potential fitted to the forces, and the virials and energies that it predicts.
 
-It needs no trained model and no finite difference: forces and virial come from the same pair
-forces g(r), F_i = -sum_j g(r_ij) e_ij and W = sum_pairs g(r) r e⊗e, so a fit to the labelled forces
-has an opinion on sign and size of the labelled virials. Coarse, but a wrong sign is not subtle.
+It needs no trained model and no finite difference: forces, virial and energy come from the same
+pair forces g(r), F_i = -sum_j g(r_ij) e_ij, W = sum_pairs g(r) r e⊗e and
+U = sum_pairs int_r^cutoff g, so a fit to the labelled forces has an opinion on sign and size of the
+labelled virials and energies. Coarse, but a wrong sign is not subtle, and units differ by much.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations_with_replacement
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from nepforge.data.frame import FloatArray, Frame, IntArray
-from nepforge.data.pairs import find_pairs
+from nepforge.data.pairs import Pairs, find_pairs
 
 CUTOFF = 6.0  # Å
 N_FUNCTIONS = 12  # radial functions for each pair of elements
 SHORTEST_DISTANCE = 1.0e-3  # Å
+GRID = 2401  # points of the table of integrals
 RIDGE = 1.0e-6  # relative to the largest diagonal element
 
 
@@ -33,6 +37,16 @@ class PairPotential:
         """W = -dU/dstrain in eV, [3, 3]."""
         virial: FloatArray = _design(frame, self.elements)[1] @ self.coefficients
         return virial.reshape(3, 3)
+
+    def energy(self, frame: Frame) -> float:
+        """U in eV, up to a constant for each composition."""
+        pairs = find_pairs(frame, CUTOFF)
+        integrals = _pair_energies(pairs.distances)
+        energy = 0.0
+        for kind, chosen in enumerate(_pairs_of_kinds(frame, pairs, self.elements)):
+            columns = slice(kind * N_FUNCTIONS, (kind + 1) * N_FUNCTIONS)
+            energy += float(integrals[chosen].sum(axis=0) @ self.coefficients[columns])
+        return energy
 
 
 def fit_pair_potential(frames: Sequence[Frame]) -> PairPotential:
@@ -55,23 +69,29 @@ def _design(frame: Frame, elements: tuple[int, ...]) -> tuple[FloatArray, FloatA
     pairs = find_pairs(frame, CUTOFF)
     lengths = np.maximum(pairs.distances, SHORTEST_DISTANCE)[:, None]
     unit = pairs.vectors / lengths  # zero for two atoms on one place
-    kinds = {pair: idx for idx, pair in enumerate(combinations_with_replacement(elements, 2))}
-    numbers = np.sort(
-        np.column_stack([frame.numbers[pairs.first], frame.numbers[pairs.second]]), axis=1
-    )
+    kinds = _pairs_of_kinds(frame, pairs, elements)
     n = len(kinds) * N_FUNCTIONS
     forces = np.zeros((frame.n_atoms, 3, n))
     virial = np.zeros((9, n))
     tensor = np.einsum("pa,pb->pab", pairs.vectors, unit).reshape(-1, 9)
     values = _radial(pairs.distances)
-    for pair, kind in kinds.items():
-        chosen = (numbers == pair).all(axis=1)
+    for kind, chosen in enumerate(kinds):
         columns = slice(kind * N_FUNCTIONS, (kind + 1) * N_FUNCTIONS)
         contribution = unit[chosen, :, None] * values[chosen, None, :]  # [n_pairs, 3, functions]
         _add_by_atom(forces[:, :, columns], pairs.first[chosen], -contribution)
         _add_by_atom(forces[:, :, columns], pairs.second[chosen], contribution)
         virial[:, columns] = tensor[chosen].T @ values[chosen]
     return forces.reshape(-1, n), virial
+
+
+def _pairs_of_kinds(
+    frame: Frame, pairs: Pairs, elements: tuple[int, ...]
+) -> list[NDArray[np.bool_]]:
+    """Which of the pairs are of each two elements."""
+    numbers = np.sort(
+        np.column_stack([frame.numbers[pairs.first], frame.numbers[pairs.second]]), axis=1
+    )
+    return [(numbers == kind).all(axis=1) for kind in combinations_with_replacement(elements, 2)]
 
 
 def _add_by_atom(total: FloatArray, atoms: IntArray, values: FloatArray) -> None:
@@ -93,3 +113,20 @@ def _radial(distances: FloatArray) -> FloatArray:
     gaussians = np.exp(-(((distances[:, None] - centers) / width) ** 2))
     taper = 0.5 * (1.0 + np.cos(np.pi * distances / CUTOFF))
     return np.asarray(gaussians * taper[:, None])
+
+
+def _pair_energies(distances: FloatArray) -> FloatArray:
+    """Integrals of the functions from r to the cutoff, [n_pairs, N_FUNCTIONS]."""
+    grid, table = _integrals()
+    columns = [np.interp(distances, grid, column) for column in table.T]
+    return np.stack(columns, axis=1)
+
+
+@cache
+def _integrals() -> tuple[FloatArray, FloatArray]:
+    """A grid of distances and the integrals there, by the trapezoidal rule."""
+    grid = np.linspace(0.0, CUTOFF, GRID)
+    values = _radial(grid)
+    steps = 0.5 * (values[1:] + values[:-1]) * (grid[1] - grid[0])
+    below = np.vstack([np.zeros(N_FUNCTIONS), np.cumsum(steps, axis=0)])
+    return grid, below[-1] - below

@@ -28,7 +28,7 @@ from nepforge.data.readers.cp2k_blocks import (
     Stress,
     items,
 )
-from nepforge.data.readers.lines import Lines
+from nepforge.data.readers.numbered_lines import Lines
 from nepforge.data.readers.options import ReadOptions
 from nepforge.data.readers.text import atomic_number, open_text
 from nepforge.errors import DataError

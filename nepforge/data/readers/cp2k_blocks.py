@@ -10,7 +10,7 @@ from ase.units import Bohr, Hartree
 from attrs import frozen
 
 from nepforge.data.frame import FloatArray
-from nepforge.data.readers.lines import Lines
+from nepforge.data.readers.numbered_lines import Lines
 from nepforge.data.readers.text import atomic_number, to_floats
 from nepforge.errors import DataError
 from nepforge.units import BAR_PER_GPA

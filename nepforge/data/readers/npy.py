@@ -9,8 +9,10 @@ import numpy as np
 from attrs import evolve
 
 from nepforge.data.frame import FloatArray, Frame, IntArray
+from nepforge.data.readers.deepmd_raw import read_raw_system
+from nepforge.data.readers.folders import folders_of
 from nepforge.data.readers.options import ReadOptions
-from nepforge.data.readers.text import atomic_number
+from nepforge.data.readers.text import atomic_number, open_text
 from nepforge.errors import DataError
 
 PWDATA_MISSING_VIRIAL = -1.0e5  # what PWmat's tools write where there is no virial, eV
@@ -22,7 +24,7 @@ def read_pwdata(path: Path, options: ReadOptions) -> list[Frame]:
     With a part, every folder named so below `path` is read; without, `path` itself.
     """
     frames = []
-    for folder, label in _folders(path, "energies.npy", options):
+    for folder, label in folders_of(path, "pwdata", options):
         frames += _read_pwdata_folder(folder, label)
     return frames
 
@@ -35,22 +37,9 @@ def read_deepmd(path: Path, options: ReadOptions) -> list[Frame]:
     its frames and are dropped.
     """
     frames = []
-    for folder, label in _folders(path, "type.raw", options):
-        frames += _read_deepmd_folder(folder, label)
+    for folder, label in folders_of(path, "deepmd", options):
+        frames += _read_deepmd_folder(folder, label, options.species)
     return frames
-
-
-def _folders(path: Path, mark: str, options: ReadOptions) -> list[tuple[Path, str]]:
-    """The folders to read and their names: `path` itself, or those below it of the asked part."""
-    root = options.label or path.name
-    if (path / mark).exists() and not options.part:
-        return [(path, root)]
-    found = sorted(file.parent for file in path.rglob(mark))
-    if options.part:
-        found = [folder for folder in found if folder.name == options.part]
-    elif not found:
-        return [(path, root)]  # reading it says what is missing
-    return [(folder, f"{root}/{folder.relative_to(path).as_posix()}") for folder in found]
 
 
 def _read_pwdata_folder(folder: Path, label: str) -> list[Frame]:
@@ -84,18 +73,23 @@ def _read_pwdata_folder(folder: Path, label: str) -> list[Frame]:
     return frames
 
 
-def _read_deepmd_folder(folder: Path, label: str) -> list[Frame]:
+def _read_deepmd_folder(folder: Path, label: str, species: Sequence[str]) -> list[Frame]:
     types = _read_words(folder / "type.raw")
-    if not (folder / "type_map.raw").exists():
+    named = (folder / "type_map.raw").exists()
+    symbols = _read_words(folder / "type_map.raw") if named else list(species)
+    if not symbols:
         raise DataError(
             f"{folder}: type_map.raw is missing, the types have no elements",
-            hint="write the chemical symbols of types 0, 1, ... into it, one a line",
+            hint="write the chemical symbols of types 0, 1, ... into it, one a line, or name them: "
+            "--species Hf,O (a recipe takes its data.species)",
         )
-    symbols = _read_words(folder / "type_map.raw")
     elements = np.array([atomic_number(symbol, label) for symbol in symbols], dtype=np.int64)
     frames: list[Frame] = []
-    for subset in sorted(set_folder for set_folder in folder.glob("set.*") if set_folder.is_dir()):
+    subsets = sorted(set_folder for set_folder in folder.glob("set.*") if set_folder.is_dir())
+    for subset in subsets:
         frames += _read_deepmd_set(subset, types, elements)
+    if not subsets:
+        frames = read_raw_system(folder, _elements_of(_to_types(types, folder), elements, folder))
     pbc = ((folder / "nopbc").exists() is False,) * 3
     return [evolve(frame, pbc=pbc, source=f"{label}:{idx}") for idx, frame in enumerate(frames)]
 
@@ -105,7 +99,10 @@ def _read_deepmd_set(folder: Path, types: Sequence[str], elements: IntArray) -> 
     coordinates = _load(folder, "coord")
     n_frames = coordinates.shape[0] if coordinates.ndim else 0
     positions = _reshaped(folder, "coord", (n_frames, n, 3))
-    cells = _reshaped(folder, "box", (n_frames, 3, 3))
+    if (folder.parent / "nopbc").exists() and not (folder / "box.npy").exists():
+        cells = np.zeros((n_frames, 3, 3))
+    else:
+        cells = _reshaped(folder, "box", (n_frames, 3, 3))
     energies = _optional(folder, "energy", (n_frames,))
     forces = _optional(folder, "force", (n_frames, n, 3))
     virials = _optional(folder, "virial", (n_frames, 3, 3))
@@ -113,9 +110,7 @@ def _read_deepmd_set(folder: Path, types: Sequence[str], elements: IntArray) -> 
     if (folder / "real_atom_types.npy").exists():
         real_types = _reshaped(folder, "real_atom_types", (n_frames, n))
     else:
-        if not all(word.isascii() and word.isdigit() for word in types):
-            raise DataError(f"{folder.parent / 'type.raw'}: expected types as integers from 0")
-        real_types = np.tile(np.array(types, dtype=np.float64), (n_frames, 1))
+        real_types = np.tile(_to_types(types, folder.parent), (n_frames, 1))
     frames = []
     for idx in range(n_frames):
         real = real_types[idx] >= 0
@@ -131,6 +126,12 @@ def _read_deepmd_set(folder: Path, types: Sequence[str], elements: IntArray) -> 
             )
         )
     return frames
+
+
+def _to_types(words: Sequence[str], folder: Path) -> FloatArray:
+    if not words or not all(word.isascii() and word.isdigit() for word in words):
+        raise DataError(f"{folder / 'type.raw'}: expected types as integers from 0")
+    return np.array(words, dtype=np.float64)
 
 
 def _elements_of(types: FloatArray, elements: IntArray, folder: Path) -> IntArray:
@@ -149,7 +150,8 @@ def _to_numbers(values: FloatArray, label: str) -> IntArray:
 
 
 def _read_words(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").split()
+    with open_text(path) as stream:
+        return stream.read().split()
 
 
 def _load(folder: Path, name: str) -> FloatArray:

@@ -5,11 +5,69 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from attrs import frozen
+import attrs
+from attrs import field, frozen
+
+from nepforge.data.readers.label_units import factor_of_option
+from nepforge.errors import UsageError
+
+COMPRESSION, TENSION = "compression-positive", "tension-positive"
+SIGNS = (COMPRESSION, TENSION)
+FORCE, GRADIENT = "force", "gradient"
 
 
 def no_notice(_text: str) -> None:
     """For callers that want frames alone."""
+
+
+def _unit_of(quantity: str) -> Callable[[object, object, str], None]:
+    def check(_names: object, _attribute: object, unit: str) -> None:
+        if unit:
+            factor_of_option(quantity, unit)
+
+    return check
+
+
+def _one_of(*words: str) -> Callable[[object, object, str], None]:
+    def check(_names: object, _attribute: object, word: str) -> None:
+        if word and word not in words:
+            raise UsageError(f'got "{word}", expected {" or ".join(words)}')
+
+    return check
+
+
+@frozen
+class LabelNames:
+    """Where the labels of extended XYZ are, and how they are to be read; "" for the usual way.
+
+    `energy`, `virial` and `stress` are keys of the comment line, `forces` and `atomic_energy`
+    columns: the exact name, or the only one that differs from it by case. A label with a name is
+    looked for under no other. Units are those of `label_units`; `energy_unit` holds for atomic
+    energies too. A virial is positive when compressed and a stress when pulled, unless the signs
+    say otherwise; `force_sign` "gradient" is for columns that hold dU/dr.
+    """
+
+    energy: str = ""
+    forces: str = ""
+    virial: str = ""
+    stress: str = ""
+    atomic_energy: str = ""
+    energy_unit: str = field(default="", validator=_unit_of("energy"))
+    force_unit: str = field(default="", validator=_unit_of("force"))
+    virial_unit: str = field(default="", validator=_unit_of("virial"))
+    stress_unit: str = field(default="", validator=_unit_of("stress"))
+    force_sign: str = field(default="", validator=_one_of(FORCE, GRADIENT))
+    virial_sign: str = field(default="", validator=_one_of(*SIGNS))
+    stress_sign: str = field(default="", validator=_one_of(*SIGNS))
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is told, by its name in a recipe."""
+        told = attrs.asdict(self)
+        return {name: value for name, value in told.items() if value}
+
+
+USUAL_NAMES = LabelNames()
 
 
 @frozen
@@ -20,7 +78,7 @@ class ReadOptions:
     folder that has both, "" for the folder as it is; `group_by` is the info key that becomes
     `Frame.group`; `species` are the elements of LAMMPS types 1, 2, ... A reader says through
     `notice` what it left out or took for something else than its name says, with the source of the
-    frames concerned.
+    frames concerned. `labels` are the names, units and signs of labels in extended XYZ.
     """
 
     label: str = ""
@@ -28,6 +86,7 @@ class ReadOptions:
     group_by: str = ""
     species: tuple[str, ...] = ()
     notice: Callable[[str], None] = no_notice
+    labels: LabelNames = USUAL_NAMES
 
     def source(self, path: Path, frame_idx: int) -> str:
         """Name of a frame of a file, counted from 0."""

@@ -15,7 +15,7 @@ import numpy as np
 from attrs import define, field
 
 from nepforge.data.frame import FloatArray, Frame
-from nepforge.data.readers.lines import Lines
+from nepforge.data.readers.numbered_lines import Lines
 from nepforge.data.readers.options import ReadOptions
 from nepforge.data.readers.outcar_blocks import (
     Cell,

@@ -16,7 +16,7 @@ import numpy as np
 from attrs import frozen
 
 from nepforge.data.frame import FloatArray
-from nepforge.data.readers.lines import Lines
+from nepforge.data.readers.numbered_lines import Lines
 from nepforge.data.readers.text import to_count, to_floats
 from nepforge.errors import DataError
 

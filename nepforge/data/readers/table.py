@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +14,33 @@ from attrs import evolve
 
 from nepforge.data.frame import Frame
 from nepforge.data.readers.abinit import read_abinit
+from nepforge.data.readers.ase_files import read_ase_json, read_database, read_trajectory
 from nepforge.data.readers.atoms import ase_reader
+from nepforge.data.readers.castep import read_castep
 from nepforge.data.readers.cp2k import read_cp2k
+from nepforge.data.readers.espresso import read_espresso
 from nepforge.data.readers.extxyz import read_extxyz
+from nepforge.data.readers.label_scales import LabelScales
 from nepforge.data.readers.lammps import read_data, read_dump
+from nepforge.data.readers.mtp import read_mtp
 from nepforge.data.readers.npy import read_deepmd, read_pwdata
-from nepforge.data.readers.options import ReadOptions, no_notice
+from nepforge.data.readers.options import (
+    USUAL_NAMES,
+    LabelNames,
+    ReadOptions,
+    no_notice,
+)
 from nepforge.data.readers.outcar import read_outcar
 from nepforge.data.readers.pwmat import read_movement
+from nepforge.data.readers.runs import runs_reader
 from nepforge.data.readers.vasprun import read_vasprun
 from nepforge.errors import DataError, DataMissingError
+from nepforge.files.content import require_file
+from nepforge.files.folders import RUNS
 
 LAST_ELEMENT = 118
+MOST_WEIGHT = 100.0  # GPUMD's range is (0, 100]
+IN_ANY_UNIT = ("pwdata", "deepmd")  # arrays whose unit is a convention that people break
 SAME_SHARE = 1.0e-6  # relative; atomic energies this close to a share of the energy are one
 
 # The names are those of recipe.sources, which tells a format from a file's name and content.
@@ -40,11 +56,16 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "lammps-dump": read_dump,
     "lammps-data": read_data,
     "cp2k": read_cp2k,
-    "espresso": ase_reader("espresso-out"),
+    "espresso": read_espresso,
     "abinit": read_abinit,
-    "castep": ase_reader("castep-castep"),
+    "castep": read_castep,
     "cif": ase_reader("cif"),
+    "mtp": read_mtp,
+    "ase-trajectory": read_trajectory,
+    "ase-database": read_database,
+    "ase-json": read_ase_json,
 }
+READERS[RUNS] = runs_reader(READERS)
 
 
 def read_frames(
@@ -55,37 +76,78 @@ def read_frames(
     species: tuple[str, ...] = (),
     label: str = "",
     notice: Callable[[str], None] = no_notice,
+    labels: LabelNames = USUAL_NAMES,
 ) -> list[Frame]:
     """All frames of a file or folder, labels that are missing as None.
 
     Atomic energies that only share out their sum count as missing ones, see `_only_shares`.
 
     Args:
-        path: File, which may be compressed (.gz, .xz, .bz2), or folder.
+        path: File, which may be compressed, or folder.
         file_format: A key of `READERS`.
         part: "train" or "valid": which half of a folder that has both; "" takes the folder.
         group_by: Name of the info key of extended XYZ that becomes `Frame.group`; "" for none.
         species: Elements of LAMMPS types 1, 2, ...
         label: Name of the file in messages and in `Frame.source`; its own name when empty.
         notice: Told what was left out or read otherwise than its name says; text for people.
+        labels: Names of labels in extended XYZ; units and signs there and in folders of arrays.
 
     Raises:
         DataMissingError: Nothing there.
-        DataError: Damaged file, frames without atoms, values that are not finite.
+        DataError: Damaged file, frames without atoms, values that are not finite, weights outside
+            of GPUMD's range, names or units of labels for a format that has its own, a file that
+            was rewritten meanwhile.
     """
     if not path.exists():
         raise DataMissingError(f"{path}: does not exist")
-    options = ReadOptions(label, part, group_by, species, notice)
+    _check_labels(label or path.name, file_format, labels)
+    options = ReadOptions(label, part, group_by, species, notice, labels)
+    before = path.stat()
     try:
+        require_file(path)
         with np.errstate(all="ignore"):  # what is not finite in the end is refused below
             frames = READERS[file_format](path, options)
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error}", hint="chmod u+r FILE") from error
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}", hint="the file may be cut") from error
+    if path.is_file():
+        _refuse_changed(path, before, options)
     if not frames:
         raise DataError(f"{path}: holds no frame", hint="check that the file is complete")
+    if file_format in IN_ANY_UNIT and labels.given:
+        frames = [LabelScales(labels).applied(frame) for frame in frames]
     for frame in frames:
         _check(frame)
     return [evolve(f, atomic_energy=None) if _only_shares(f) else f for f in frames]
+
+
+def _check_labels(name: str, file_format: str, labels: LabelNames) -> None:
+    """Nothing that is told of labels is passed over."""
+    if file_format == "extxyz":
+        return
+    for key, value in labels.given.items():
+        if file_format not in IN_ANY_UNIT or not key.endswith(("_unit", "_sign")):
+            raise DataError(
+                f'{name}: {key} = "{value}" is asked for, and {file_format} has labels with names '
+                "and units of its own",
+                hint="convert the extended XYZ by itself (nepforge data convert), then read both",
+            )
+
+
+def _refuse_changed(path: Path, before: os.stat_result, options: ReadOptions) -> None:
+    """A file that another program rewrites gives parts of both; one that only grew is said."""
+    now = path.stat()
+    same = (now.st_ino, now.st_size, now.st_mtime_ns)
+    if same == (before.st_ino, before.st_size, before.st_mtime_ns):
+        return
+    if now.st_ino == before.st_ino and now.st_size > before.st_size:
+        name = options.label or path.name
+        options.notice(f"{name}: grew while it was read; what came last may be missing")
+        return
+    raise DataError(
+        f"{path}: changed while it was read", hint="wait until it is written, or read a copy"
+    )
 
 
 def _only_shares(frame: Frame) -> bool:
@@ -110,6 +172,12 @@ def _check(frame: Frame) -> None:
         wrong = frame.numbers[(frame.numbers < 1) | (frame.numbers > LAST_ELEMENT)][0]
         raise DataError(f"{frame.source}: {wrong} is no atomic number")
     _check_finite(frame)
+    if not 0.0 < frame.weight <= MOST_WEIGHT:
+        raise DataError(
+            f"{frame.source}: weight is {frame.weight:g}, expected one above 0 and at most "
+            f"{MOST_WEIGHT:g}, as GPUMD",
+            hint="correct the weight; to leave a frame out, take it out of the file",
+        )
 
 
 def _check_finite(frame: Frame) -> None:

@@ -1,33 +1,19 @@
-"""Text of a file, compressed or not, and numbers out of it."""
+"""Numbers and elements out of words."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import IO, Any, cast
+from collections.abc import Sequence
 
 import numpy as np
 from ase.data import atomic_numbers
 
 from nepforge.data.frame import FloatArray
 from nepforge.errors import DataError
+from nepforge.files.content import open_text
 
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-
+__all__ = ["atomic_number", "open_text", "to_count", "to_floats"]
 
 MOST_DIGITS = 9  # of a number of atoms
-
-
-def open_text(path: Path) -> IO[str]:
-    """A file as text; `.gz`, `.xz` and `.bz2` are decompressed on the way.
-
-    Bytes that are not UTF-8 (a title in another encoding) are replaced: no number has any.
-    """
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    return cast(IO[str], opener(path, "rt", encoding="utf-8", errors="replace"))
 
 
 def to_floats(words: Sequence[str], where: str) -> FloatArray:

@@ -14,13 +14,16 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.writers.losses import Losses
 from nepforge.errors import DataError
 
 PWDATA_MISSING_VIRIAL = -1.0e5  # eV, beside frames that have one
 
 
-def write_pwdata(path: Path, frames: Sequence[Frame], part: str = "") -> None:
+def write_pwdata(path: Path, frames: Sequence[Frame], part: str, losses: Losses) -> None:
     """`path/Hf32O64/` for each composition, or `path/Hf32O64/<part>/`.
+
+    It has structures and labels; weights, info keys and columns of frames are `losses`.
 
     Raises:
         DataError: A frame has no energy or no forces, or is not periodic: pwdata cannot say so.
@@ -33,6 +36,7 @@ def write_pwdata(path: Path, frames: Sequence[Frame], part: str = "") -> None:
             raise _cannot_hold(frame, "pwdata", "is not periodic in three directions")
     for name, group in _by_system(frames, lambda _frame: ()).items():
         _write_pwdata_folder(path / name / part, group)
+    losses.add_all_of(frames)
 
 
 def _write_pwdata_folder(folder: Path, frames: Sequence[Frame]) -> None:
@@ -63,8 +67,10 @@ def _atomic_energy(frame: Frame) -> FloatArray:
     return np.full(frame.n_atoms, np.array(frame.energy, dtype=np.float64) / frame.n_atoms)
 
 
-def write_deepmd(path: Path, frames: Sequence[Frame], part: str = "") -> None:
+def write_deepmd(path: Path, frames: Sequence[Frame], part: str, losses: Losses) -> None:
     """`path/Hf32O64/` for each composition and kind of labels: DeePMD's plain layout, one set.
+
+    It has structures and labels; weights, info keys and columns of frames are `losses`.
 
     Raises:
         DataError: A frame is periodic in some directions only: DeePMD knows all or none.
@@ -74,6 +80,7 @@ def write_deepmd(path: Path, frames: Sequence[Frame], part: str = "") -> None:
             raise _cannot_hold(frame, "DeePMD", "is periodic in some directions only")
     for name, group in _by_system(frames, _deepmd_kind).items():
         _write_deepmd_folder(path / name / part, group)
+    losses.add_all_of(frames)
 
 
 def _deepmd_kind(frame: Frame) -> Hashable:

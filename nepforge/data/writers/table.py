@@ -9,31 +9,42 @@ from pathlib import Path
 
 from nepforge.data.error_bars import ErrorBars
 from nepforge.data.frame import Frame
+from nepforge.data.readers.options import no_notice
 from nepforge.data.writers.extxyz import write_extxyz
+from nepforge.data.writers.losses import Losses, Notice
 from nepforge.data.writers.npy import write_deepmd, write_pwdata
 from nepforge.errors import UsageError
 
-WRITERS: dict[str, Callable[[Path, Sequence[Frame]], None]] = {
-    "extxyz": write_extxyz,
+WRITERS: dict[str, Callable[[Path, Sequence[Frame], Losses], None]] = {
+    "extxyz": lambda path, frames, losses: write_extxyz(path, frames, losses=losses),
+    "pwdata": lambda path, frames, losses: write_pwdata(path, frames, "", losses),
+    "deepmd": lambda path, frames, losses: write_deepmd(path, frames, "", losses),
+}
+_PART_WRITERS: dict[str, Callable[[Path, Sequence[Frame], str, Losses], None]] = {
+    "extxyz": lambda folder, frames, part, losses: write_extxyz(
+        folder / f"{part}.xyz", frames, losses=losses
+    ),
     "pwdata": write_pwdata,
     "deepmd": write_deepmd,
 }
-_PART_WRITERS: dict[str, Callable[[Path, Sequence[Frame], str], None]] = {
-    "extxyz": lambda folder, frames, part: write_extxyz(folder / f"{part}.xyz", frames),
-    "pwdata": write_pwdata,
-    "deepmd": write_deepmd,
-}
+_REASONS = {"extxyz": "extended XYZ keeps these names for labels that it writes itself"}
 
 
-def write_frames(path: Path, file_format: str, frames: Sequence[Frame]) -> None:
+def write_frames(
+    path: Path, file_format: str, frames: Sequence[Frame], notice: Notice = no_notice
+) -> None:
     """Write frames to a new file (extxyz) or a new folder (pwdata, deepmd).
+
+    `notice` is told once what the format cannot hold: weights, info keys, columns.
 
     Raises:
         UsageError: Something is at `path`.
         DataError: The format cannot hold one of the frames.
     """
+    losses = _losses(file_format)
     with _new(path) as scratch:
-        WRITERS[file_format](scratch, frames)
+        WRITERS[file_format](scratch, frames, losses)
+    losses.tell(notice)
 
 
 def write_predictions(path: Path, frames: Sequence[Frame], bars: Sequence[ErrorBars]) -> None:
@@ -43,10 +54,15 @@ def write_predictions(path: Path, frames: Sequence[Frame], bars: Sequence[ErrorB
         UsageError: Something is at `path`.
     """
     with _new(path) as scratch:
-        write_extxyz(scratch, frames, bars)
+        write_extxyz(scratch, frames, bars, losses=_losses("extxyz"))
 
 
-def write_parts(path: Path, file_format: str, parts: Mapping[str, Sequence[Frame]]) -> None:
+def write_parts(
+    path: Path,
+    file_format: str,
+    parts: Mapping[str, Sequence[Frame]],
+    notice: Notice = no_notice,
+) -> None:
     """Write each part ("train", "valid") into a new folder.
 
     extxyz: `path/train.xyz`; pwdata and deepmd: `path/Hf32O64/train/`, which one recipe entry
@@ -56,10 +72,16 @@ def write_parts(path: Path, file_format: str, parts: Mapping[str, Sequence[Frame
         UsageError: Something is at `path`.
         DataError: The format cannot hold one of the frames.
     """
+    losses = _losses(file_format)
     with _new(path) as scratch:
         scratch.mkdir()
         for part, frames in parts.items():
-            _PART_WRITERS[file_format](scratch, frames, part)
+            _PART_WRITERS[file_format](scratch, frames, part, losses)
+    losses.tell(notice)
+
+
+def _losses(file_format: str) -> Losses:
+    return Losses(_REASONS.get(file_format, f"{file_format} has no place for it, extxyz has"))
 
 
 @contextmanager

@@ -1,0 +1,88 @@
+"""Which of the copies of one structure a merged set keeps, and what the others said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nepforge.data.frame import Frame
+
+LABELS = ("energy", "forces", "virial", "atomic_energy")
+SAME_ENERGY = 5.0e-3  # eV/atom; labels of copies agree better than these, or contradict each other
+SAME_FORCE = 2.0e-2  # eV/Å, of the root mean square
+SAME_VIRIAL = 2.0e-2  # eV/atom, of the norm
+MOST_NAMES = 5  # in one notice
+
+
+def kept_copies(groups: Sequence[Sequence[Frame]], notice: Callable[[str], None]) -> list[Frame]:
+    """One frame of each group of copies: the first with the most labels, as it is.
+
+    Where labels of copies contradict each other the first labelled one stays, one that did not
+    converge only when there is no other. Labels are never put
+    together from several frames: nobody knows whether they are of one calculation. `notice` is told
+    of contradictions and of labels that only a copy has which is left out.
+    """
+    contradictions: list[str] = []
+    lost: list[str] = []
+    kept = [_kept(group, contradictions, lost) for group in groups]
+    _say(notice, contradictions, "copies contradict each other, the first one stays")
+    _say(notice, lost, "labels of copies that are left out and that the one that stays has not")
+    return kept
+
+
+def _kept(group: Sequence[Frame], contradictions: list[str], lost: list[str]) -> Frame:
+    labelled = [frame for frame in group if _n_labels(frame)]
+    if not labelled:
+        return group[0]
+    labelled.sort(key=lambda frame: not frame.converged)  # those that did not converge last
+    first = labelled[0]
+    found = [(other, words) for other in labelled[1:] if (words := _contradiction(first, other))]
+    contradictions += [f"{first.source} and {other.source} ({words})" for other, words in found]
+    agreeing = [frame for frame in labelled if all(frame is not other for other, _ in found)]
+    best = max(agreeing, key=_n_labels)  # the first of those with the most
+    for other in labelled:
+        names = [name for name in LABELS if _has(other, name) and not _has(best, name)]
+        if names:
+            lost.append(f"{', '.join(names)} of {other.source} (a copy of {best.source})")
+    return best
+
+
+def _has(frame: Frame, label: str) -> bool:
+    return getattr(frame, label) is not None
+
+
+def _n_labels(frame: Frame) -> int:
+    return sum(_has(frame, label) for label in LABELS)
+
+
+def _contradiction(first: Frame, other: Frame) -> str:
+    """In which numbers two copies contradict each other, "" when they agree.
+
+    Sizes are compared, which do not depend on the order of the atoms.
+    """
+    sizes = (
+        ("energy", lambda frame: frame.energy, SAME_ENERGY * first.n_atoms, "eV"),
+        ("rms force", _rms_force, SAME_FORCE, "eV/Å"),
+        ("norm of the virial", _norm_of_virial, SAME_VIRIAL * first.n_atoms, "eV"),
+        ("weight", lambda frame: frame.weight, 0.0, ""),
+    )
+    for name, size, limit, unit in sizes:
+        a, b = size(first), size(other)
+        if a is not None and b is not None and abs(a - b) > limit:
+            return f"{name} {a:.8g} and {b:.8g} {unit}".rstrip()
+    return ""
+
+
+def _rms_force(frame: Frame) -> float | None:
+    return None if frame.forces is None else float(np.sqrt(np.mean(frame.forces**2)))
+
+
+def _norm_of_virial(frame: Frame) -> float | None:
+    return None if frame.virial is None else float(np.linalg.norm(frame.virial))
+
+
+def _say(notice: Callable[[str], None], found: Sequence[str], words: str) -> None:
+    if found:
+        more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
+        notice(f"{words}: {'; '.join(found[:MOST_NAMES])}{more}")

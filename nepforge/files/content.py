@@ -1,0 +1,133 @@
+"""What a file holds, told by its first bytes: its compression, its text.
+
+Names say nothing here: an archive called `train.xyz` is unpacked, text called `OUTCAR.gz` is read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import IO, Any, cast
+
+from nepforge.errors import DataError
+
+SUFFIXES = (".gz", ".xz", ".bz2", ".lzma", ".zst")  # of compressed files, left away from names
+HEAD_LENGTH = 512  # bytes that tell
+TAR_MARK = slice(257, 262)
+ZERO_SHARE = 0.25  # of the bytes; UTF-16 without a mark has half, text none
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+ARCHIVES = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x9d": "packed by compress (.Z)",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a rar archive",
+    b"\x04\x22\x4d\x18": "packed by lz4",
+}
+
+
+def open_text(path: Path) -> IO[str]:
+    """A file as text, decompressed on the way; any line ends, with or without a UTF-8 mark.
+
+    Bytes that are not UTF-8 (a title in another encoding) are replaced: no number has any.
+
+    Raises:
+        DataError: An archive of several files, an unknown compression, UTF-16.
+        OSError, EOFError, zlib.error: The file cannot be read, or is cut; reading raises them too.
+    """
+    stream = open_bytes(path)
+    try:
+        head = stream.peek(HEAD_LENGTH)[:HEAD_LENGTH]
+        _refuse_other_text(path, head)
+    except BaseException:
+        stream.close()
+        raise
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
+
+
+def open_bytes(path: Path) -> io.BufferedReader:
+    """The bytes of a file, decompressed. Errors as of `open_text`."""
+    require_file(path)
+    file = path.open("rb")
+    try:
+        opener = _opener(path, file.peek(HEAD_LENGTH))
+        if opener is None:
+            return file
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return _whole(cast(io.RawIOBase, opener(path, "rb")))
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether `open_bytes` decompresses."""
+    with path.open("rb") as file:
+        return _opener(path, file.read(HEAD_LENGTH)) is not None
+
+
+def plain_name(name: str) -> str:
+    """A file name without the suffix of a compression."""
+    pure = PurePath(name)
+    return pure.stem if pure.suffix.lower() in SUFFIXES else name
+
+
+def require_file(path: Path) -> None:
+    """Refuse what cannot be read twice and might never end.
+
+    Raises:
+        DataError: A named pipe, a socket, a device.
+        OSError: There is nothing.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    kind = kinds.get(stat.S_IFMT(mode), "a device")
+    raise DataError(
+        f"{path}: is {kind}, expected a file or folder",
+        hint="write it to a file first, or give it as standard input to `nepforge data ... -`",
+    )
+
+
+def _opener(path: Path, head: bytes) -> Callable[..., Any] | None:
+    """What decompresses a file that begins so; None for a plain one."""
+    for mark, words in ARCHIVES.items():
+        if head.startswith(mark):
+            raise DataError(f"{path}: is {words}, expected a plain file", hint="unpack it first")
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.open
+    if head.startswith(b"BZh"):
+        return bz2.open
+    if head.startswith((b"\xfd7zXZ\x00", b"\x5d\x00\x00")):  # the second is .lzma
+        return lzma.open
+    is_skippable = head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F
+    return _open_zstd if head.startswith(b"\x28\xb5\x2f\xfd") or is_skippable else None
+
+
+def _open_zstd(path: Path, _mode: str) -> Any:
+    """By Arrow, which comes with MLflow: Python has no zstd before 3.14."""
+    try:
+        import pyarrow  # noqa: PLC0415 (slow to import, and rarely needed)
+    except ImportError as error:
+        raise DataError(f"{path}: is packed by zstd", hint="pip install pyarrow") from error
+    return pyarrow.CompressedInputStream(pyarrow.OSFile(os.fspath(path)), "zstd")
+
+
+def _whole(stream: io.RawIOBase) -> io.BufferedReader:
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)
+
+
+def _refuse_other_text(path: Path, head: bytes) -> None:
+    if head[TAR_MARK] == b"ustar":
+        raise DataError(f"{path}: is a tar archive, expected one file", hint="unpack it first")
+    if head.startswith(UTF16_MARKS) or head.count(0) > ZERO_SHARE * len(head):
+        raise DataError(
+            f"{path}: is UTF-16 text or a binary file, expected UTF-8 text",
+            hint="iconv -f UTF-16 -t UTF-8 FILE converts it",
+        )
