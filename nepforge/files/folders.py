@@ -26,10 +26,11 @@ class FolderFormat:
     files: tuple[str, ...]  # below the leaf
 
 
-# Output of a DFT code by its usual name, in the order in which one of them is taken
+# Output of a DFT code by its usual name. Of several kinds in one folder the first is taken.
 RUN_FILES = {
     "outcar": ("OUTCAR", "OUTCAR[._-]*", "*[._-]OUTCAR"),
     "vasprun": ("vasprun*.xml", "*[._-]vasprun.xml"),
+    "movement": ("MOVEMENT", "MOVEMENT[._-]*", "*[._-]MOVEMENT"),
     "abacus": ("running_scf.log", "running_md.log", "running_relax.log", "running_cell-relax.log"),
 }
 RUNS = "runs"

@@ -58,7 +58,7 @@ def _data_folder(path: Path, part: str) -> DataSource:
     found = layouts(path)
     if len(found) != 1:
         words = "arrays both of pwdata and of DeePMD"
-        none = "no data, neither arrays of pwdata or DeePMD nor an OUTCAR or vasprun.xml"
+        none = "no data, neither arrays of pwdata or DeePMD nor an OUTCAR, vasprun.xml or MOVEMENT"
         raise _folder_error(path, f"holds {words if found else none}")
     name, leaves = found.popitem()
     if path in leaves and leaves != [path] and name != RUNS:

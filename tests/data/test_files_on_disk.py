@@ -319,6 +319,9 @@ def test_a_tree_of_runs_is_read(tmp_path: Path) -> None:
     assert {frame.energy for frame in found} == {-10.6}
     assert notices == []
     assert len(load([tmp_path / "runs" / "300K" / "1"])) == 1
+    (tmp_path / "runs" / "pwmat").mkdir()
+    (tmp_path / "runs" / "pwmat" / "MOVEMENT").write_bytes((FILES / "MOVEMENT").read_bytes())
+    assert [frame.energy for frame in load([tmp_path / "runs"])][-2:] == [-31.5, -31.4]
 
 
 def test_of_two_outputs_of_one_run_one_is_read(shared: Path, tmp_path: Path) -> None:
@@ -343,7 +346,7 @@ def test_arrays_go_before_the_runs_that_they_were_made_from(
     (tmp_path / "root" / "vasprun.xml").write_bytes((FILES / "vasprun.xml").read_bytes())
     found, notices = said([tmp_path / "root"])
     assert len(found) == 1
-    assert "lie beside the arrays and are not read" in notices[0]
+    assert "lie beside the arrays, not read" in notices[0]
 
 
 def test_runs_below_train_and_valid_are_two_sets(tmp_path: Path) -> None:

@@ -48,5 +48,5 @@ def _tell(
     beside = [folder.path.name for folder in below if runs and folder.holds(runs)]
     if beside:
         options.notice(
-            f"{root}: outputs of runs (OUTCAR, vasprun.xml) lie beside the arrays and are not read"
+            f"{root}: outputs of runs (OUTCAR, MOVEMENT, ...) lie beside the arrays, not read"
         )
