@@ -45,8 +45,8 @@ def diff(
 ) -> None:
     """Compare two runs: recipe, data, environment, training, weights, metrics, MD, speed.
 
-    A and B are beginnings of entry hashes, numbers of entries, or run folders. Speed and environment
-    alone are no difference for --exit-code.
+    A and B are beginnings of entry hashes, numbers of entries, or run folders. Speed and
+    environment alone are no difference for --exit-code.
     """
     from nepforge.diff.compare import compare, run_named
     from nepforge.ledger.workspace import open_workspace

@@ -72,8 +72,9 @@ def reproduce(
 
     ENTRY is the beginning of an entry's hash, or its number; BUNDLE a zip file of `nepforge
     bundle`. Exit status 0 when the files have the same bytes or the metrics are within the
-    tolerances of the recipe, 3 when not, 5 when data files are missing. The verdict is written to the ledger. Nothing is
-    taken from the cache but the record of the original training, to find where two runs part.
+    tolerances of the recipe, 3 when not, 5 when data files are missing. The verdict is written to
+    the ledger. Nothing is taken from the cache but the record of the original training, to find
+    where two runs part.
     """
     from nepforge.ledger.workspace import Workspace, open_workspace
     from nepforge.ui.mode import choose_mode
