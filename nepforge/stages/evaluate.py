@@ -65,8 +65,8 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         np.savez(ctx.out / f"predictions_{name}.npz", **arrays)
     write_metrics(ctx.out, metrics)
     write_json(ctx.out / "groups.json", by_group)
-    sets = [load_frames(inputs[name]) for name in SETS]
-    found_useful = judge(metrics, *sets, trained.model.species)
+    train, valid = (load_frames(inputs[name]) for name in SETS)
+    found_useful = judge(metrics, train, valid, trained.model.species)
     found_useful.write(ctx.out)
     for text in found_useful.warnings:
         ctx.emit(Message("warning", text, ctx.stage))

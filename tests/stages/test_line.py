@@ -153,9 +153,9 @@ def run_train(bench: Bench, **changes: Any) -> None:
     train.run({**TRAIN_TABLE, **changes}, bench.frames(), bench.context("train"))
 
 
-def run_export(bench: Bench) -> dict[str, Path]:
+def run_export(bench: Bench, **changes: Any) -> dict[str, Path]:
     """Train, export, and give what verify gets."""
-    run_train(bench)
+    run_train(bench, **changes)
     model = bench.file("train", "nep_model.ckpt")
     export.run(
         EXPORT_TABLE,
