@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference data (folder `shared` beside the repository) are not here")
     return folder
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP as a terminal has it, for this process and its children: tests may run under nohup."""
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, earlier)
 
 
 @pytest.fixture

@@ -315,6 +315,7 @@ def test_second_signal_stops_at_once() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("hangup")
 def test_a_closed_terminal_never_counts_as_the_second_signal() -> None:
     """Terminals and session managers send SIGHUP more than once, and beside SIGTERM."""
     stop = StopFlag()

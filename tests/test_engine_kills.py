@@ -126,6 +126,7 @@ def test_kill_inside_training_resumes_from_the_checkpoint(tmp_path: Path) -> Non
     assert starts == {"train": True, "report": False}
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
