@@ -109,7 +109,10 @@ def comparison_input(path: Path) -> ComparisonInput:
 
 
 def _kind(given: JsonInput) -> str:
-    entry = given.get("model_type", "model.model_type")
+    tensor = given.get("model.model_type")  # of GPUMD, whose keywords may stand there
+    if tensor is not None and tensor.value != 0:
+        raise tensor.refused("0: dipoles and polarizabilities are not trained here")
+    entry = given.get("model_type")
     if entry is None:
         raise DataError(f"{given.path}: has no model_type", hint='"model_type": "NEP"')
     kind = str(entry.value).upper()

@@ -187,6 +187,7 @@ def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"model_type": "LINEAR"}, 'model_type: got "LINEAR", expected "NEP" or "DP"'),
+        ({"model": {"model_type": 1}}, "dipoles and polarizabilities are not trained"),
         ({"atom_type": ["Xx"]}, 'atom_type: got "Xx", expected chemical symbols'),
         ({"atom_type": [True]}, "atom_type: got true"),
         ({"train_data": []}, "names no data"),
