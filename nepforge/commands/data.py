@@ -325,6 +325,7 @@ def split(
 @species_option
 @part_option
 @prefixed_label_options
+@unconverged_option
 @debug_option
 def select(
     files: Sequence[Path],
@@ -336,6 +337,7 @@ def select(
     species: str,
     part: str | None,
     labels: LabelNames,
+    unconverged: Literal["leave-out", "keep"],
     **conditions: Any,
 ) -> None:
     """Write the frames of all files IN that fulfil every condition into OUT.
@@ -348,7 +350,7 @@ def select(
     if not given:
         raise UsageError("no condition is given", hint="nepforge data select --help lists them")
     keys = {**given, **_lists(given)}
-    reading = _reading(file_format, species, labels, part)
+    reading = _reading(file_format, species, labels, part, unconverged=unconverged)
     selected = select_from_files(
         files, out, to or "", keys, seed=seed, describe=_describe(model), reading=reading
     )

@@ -102,6 +102,15 @@ def test_conversion_leaves_them_out_and_says_so(outcar: Path, tmp_path: Path, co
     assert unconverged(read_frames(tmp_path / "b.xyz", "extxyz")) == [False, True, False]
 
 
+def test_selecting_leaves_them_out_too(outcar: Path, tmp_path: Path) -> None:
+    """Before the conditions, so that none of them is drawn."""
+    result = nepforge_data("select", outcar, tmp_path / "a.xyz", "--slice", ":")
+    assert result.exit_code == 0, result.output
+    assert unconverged(read_frames(tmp_path / "a.xyz", "extxyz")) == [False, False]
+    nepforge_data("select", "--unconverged", "keep", outcar, tmp_path / "b.xyz", "--slice", ":")
+    assert unconverged(read_frames(tmp_path / "b.xyz", "extxyz")) == [False, True, False]
+
+
 def test_what_a_format_cannot_hold_is_said(outcar: Path, tmp_path: Path) -> None:
     """Folders of arrays have no place for the mark."""
     result = nepforge_data(
