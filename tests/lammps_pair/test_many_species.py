@@ -148,9 +148,10 @@ def test_ranks_and_threads_give_the_numbers_of_the_core(way: Way, tmp_path: Path
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 @pytest.mark.parametrize("count", COUNTS)
 def test_every_potential_runs_every_way(way: Way, count: int, tmp_path: Path) -> None:
-    """The whole table."""
-    files = {name: file for name, file in POTENTIALS.items() if len(file.species) == count}
-    run_table(tmp_path, files, way)
+    """The whole table; a part of it on more ranks than there may be cores, which wait spinning."""
+    names = [name for name, file in POTENTIALS.items() if len(file.species) == count]
+    chosen = names[count % 4 :: 4] if way.ranks > 2 else names
+    run_table(tmp_path, {name: POTENTIALS[name] for name in chosen}, way)
 
 
 LOST = """
