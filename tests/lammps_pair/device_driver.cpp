@@ -4,6 +4,7 @@
 // sanitizers that it is compiled with watch every access.
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -46,6 +47,20 @@ void give_lists(NepDevice& device, const DeviceAtoms& atoms) {
   device.set_atoms(atoms, first, neighbors);
 }
 
+/// What is left of the sum of the forces beyond the rounding of the largest of them. They are whole
+/// numbers of 2^-40 eV/Å, which a double holds exactly up to 2^12 eV/Å.
+double sum_of_forces(const std::vector<double>& forces) {
+  constexpr double most_exact = 4096.0;
+  long double total = 0.0L, rounding = 0.0L;
+  for (const double force : forces) {
+    total += force;
+    if (std::abs(force) >= most_exact) {
+      rounding += std::abs(force) * std::numeric_limits<double>::epsilon();
+    }
+  }
+  return std::abs(total) <= rounding ? 0.0 : static_cast<double>(total);
+}
+
 /// Forces, energies and virials, one after another. The first half of the atoms are centers.
 std::vector<double> evaluate(NepDevice& device, Atoms atoms, bool given = false) {
   constexpr double skin = 1.0, step = 0.1;  // Å
@@ -64,8 +79,7 @@ std::vector<double> evaluate(NepDevice& device, Atoms atoms, bool given = false)
   results.atomic_energies = energies.data();
   results.atomic_virials = virials.data();
   device.evaluate(atoms.positions.data(), results);
-  double total = 0.0;
-  for (const double force : forces) total += force;
+  const double total = sum_of_forces(forces);
   if (total != 0.0) std::printf("forces add up to %.1e\n", total);
   forces.push_back(total);
   forces.insert(forces.end(), energies.begin(), energies.end());
