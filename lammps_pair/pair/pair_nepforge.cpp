@@ -45,6 +45,11 @@ void PairPwmlff::settings(int narg, char** arg) {
     error->all(FLERR,
                "Pair style pwmlff: expected 'N MODEL...', the number of models and their files");
   }
+  const std::size_t n_found = NepforgeSettings(lmp, narg - 1, arg + 1).models.size();
+  if (n_found != static_cast<std::size_t>(n_models)) {
+    error->all(FLERR, "Pair style pwmlff: found {} models before the keywords, the number says {}",
+               n_found, n_models);
+  }
   PairNepforge::settings(narg - 1, arg + 1);
 }
 

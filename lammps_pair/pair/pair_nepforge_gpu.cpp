@@ -111,7 +111,9 @@ void PairNepforgeGpu::init_style() {
                "Pair style nepforge/gpu: found no model, expected pair_style and pair_coeff");
   }
   check_run(lmp);
-  takes_list_ = pairs_are_restricted(lmp, this);
+  // reduce/multi leaves out ghost atoms that a list of the device needs: LAMMPS itself refuses it
+  // to styles that ask for a full list.
+  takes_list_ = pairs_are_restricted(lmp, this) || comm->mode != Comm::SINGLE;
   if (takes_list_) neighbor->add_request(this, NeighConst::REQ_FULL);
   prepared_ = true;
 }

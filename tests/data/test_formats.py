@@ -130,6 +130,8 @@ def test_a_data_file_takes_its_elements_from_masses_or_species(tmp_path: Path) -
     assert frame.numbers.tolist() == [14, 1]
     (frame,) = read("masses.data", species=("O", "Hf"))
     assert frame.numbers.tolist() == [72, 8]
+    with pytest.raises(DataError, match="has type 2, species name 1 types"):
+        read("masses.data", species=("O",))
     text = (FILES / "masses.data").read_text()
     for name, changed in (
         ("heavy.data", text.replace("28.085", "500.0")),

@@ -122,6 +122,17 @@ def test_it_works_inside_a_hybrid(species: str, tmp_path: Path) -> None:
     compare(tmp_path, HOST, PREAMBLE + HYBRID.format(species=species) + REPORT.format(steps=0))
 
 
+def test_ghost_atoms_by_collection_suffice(tmp_path: Path) -> None:
+    """With cutoffs by type the list of LAMMPS is taken, which has too few for reduce/multi."""
+    standard(tmp_path, "type-wise cutoffs")
+    script = simple().replace("neighbor 0.5 bin", "neighbor 0.5 multi\ncomm_modify mode multi")
+    compare(tmp_path, HOST, script)
+    fewer = script.replace("mode multi", "mode multi reduce/multi")
+    output = run(tmp_path, fewer.replace("nepforge nep", f"{HOST} nep"))
+    assert output.status != 0
+    assert "multi/reduce communication with a full neighbor list" in output.text
+
+
 def test_two_ranks_give_the_result_of_one(tmp_path: Path) -> None:
     """Forces, energies and stresses after ten steps."""
     standard(tmp_path)

@@ -194,6 +194,13 @@ REFUSED = {
     "one NULL": (PREAMBLE + PAIR.format(species="Si NULL") + "run 0\n", "pair coeffs are not set"),
     "pair_write": (SCRIPT + "pair_write 1 1 10 r 1 2 f x\n", "does not support pair_write"),
     "pwmlff": (SCRIPT.replace("nepforge nep", "pwmlff 2 nep"), "expected 'N MODEL...'"),
+    "pwmlff, more models": (
+        SCRIPT.replace("nepforge nep", "pwmlff 1 nep.txt nep"), "found 2 models before the keywords"
+    ),
+    "pwmlff, fewer models": (
+        SCRIPT.replace("nepforge nep.txt", "pwmlff 3 nep.txt nep.txt out_freq 1 out_file d"),
+        "found 2 models before the keywords, the number says 3",
+    ),
     "precision": (SCRIPT.replace("p.txt", "p.txt precision half"), "expected double or mixed"),
     "keyword": (SCRIPT.replace("p.txt", "p.txt precision mixed a b"), "found 'a' after the key"),
     "no value": (SCRIPT.replace("p.txt", "p.txt precision"), "nothing follows the keyword prec"),

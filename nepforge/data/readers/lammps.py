@@ -167,9 +167,7 @@ class _Snapshot:
             named = {str(idx + 1): symbol for idx, symbol in enumerate(species)}
             unnamed = sorted(set(types) - named.keys())
             if unnamed:
-                raise DataError(
-                    f"{self.source}: has type {unnamed[0]}, species name {len(species)} types"
-                )
+                raise _unnamed_type(self.source, unnamed[0], len(species))
             symbols = tuple(named[word] for word in types)
         else:
             raise _unknown_elements(self.source)
@@ -204,12 +202,30 @@ def _unknown_elements(source: str) -> DataError:
     )
 
 
+def _unnamed_type(source: str, kind: int | str, n_species: int) -> DataError:
+    return DataError(
+        f"{source}: has type {kind}, species name {n_species} types",
+        hint="name the elements of all types in order: --species Hf,O (a recipe: data.species)",
+    )
+
+
+class _NumberOfType(dict[int, int]):
+    """Atomic number of each LAMMPS type, for ASE, which only looks types up."""
+
+    def __init__(self, species: Sequence[str], source: str) -> None:
+        super().__init__(
+            {idx + 1: atomic_number(symbol, source) for idx, symbol in enumerate(species)}
+        )
+        self.source = source
+
+    def __missing__(self, kind: int) -> int:
+        raise _unnamed_type(self.source, int(kind), len(self))
+
+
 def read_data(path: Path, options: ReadOptions) -> list[Frame]:
     """A data file in metal units: elements from `options.species`, type labels or masses."""
     source = options.source(path, 0)
-    z_of_type = {
-        idx + 1: atomic_number(symbol, source) for idx, symbol in enumerate(options.species)
-    }
+    z_of_type = _NumberOfType(options.species, source)
     with open_text(path) as stream, reading_with_ase(source):
         atoms = ase.io.read(stream, format="lammps-data", Z_of_type=z_of_type or None)
     with open_text(path) as stream:
