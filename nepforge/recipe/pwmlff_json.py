@@ -342,6 +342,8 @@ def _account_for_rest(given: JsonInput, settings: Settings) -> list[str]:
         last = key.rpartition(".")[2]
         if key in given.asked:
             settings.comments.append(f"{key} {shown}: used")
+        elif key in TRAIN_KEYS:
+            settings.comments.append(f"{key} {shown}: ignored, init was given a file of data")
         elif last in IGNORED:
             settings.comments.append(f"{key} {shown}: ignored, {IGNORED[last]}")
         elif last in known:

@@ -259,6 +259,16 @@ def test_a_byte_order_mark_is_no_reason_to_stop(tmp_path: Path) -> None:
     assert 'species = ["O", "Hf"]' in recipe_from_json(path, STARTER, "x").text
 
 
+def test_data_of_the_command_line_stand_for_those_of_the_input(tmp_path: Path) -> None:
+    """Whose key is not called unknown."""
+    path = tmp_path / "nep.json"
+    path.write_text(json.dumps({**FIRST, "raw_files": ["a.xyz"]}))
+    done = recipe_from_json(path, STARTER, "x", Path("b.xyz"))
+    assert 'train = ["b.xyz"]' in done.text
+    assert "raw_files" in done.text
+    assert done.warnings == ()
+
+
 def test_a_test_input_names_model_data_and_format(tmp_path: Path) -> None:
     """Relative to the input; folders and files together are told by their content."""
     path = tmp_path / "nep_test.json"
