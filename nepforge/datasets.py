@@ -31,7 +31,7 @@ from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
 from nepforge.recipe.limits import RefusedError
 from nepforge.recipe.pwmlff_names import reader_name
-from nepforge.recipe.sources import PARTS, data_source, has_parts
+from nepforge.recipe.sources import OF_FOLDERS, PARTS, data_source, has_parts
 from nepforge.units import EV_PER_A3_IN_GPA
 
 TRAIN, VALID = PARTS
@@ -130,9 +130,9 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
             hint="--part train or --part valid",
         )
     if reading.file_format:
-        return _known(reader_name(reading.file_format), READERS), reading.part if has_parts(
-            path
-        ) else ""
+        name = _known(reader_name(reading.file_format), READERS)
+        _require_its_shape(path, name)
+        return name, reading.part if has_parts(path) else ""
     try:
         source = data_source(path, reading.part)
     except RefusedError as error:
@@ -144,6 +144,17 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}", hint="look at its rights") from error
     return source.format, source.part
+
+
+def _require_its_shape(path: Path, file_format: str) -> None:
+    """A format that is named is one of files or one of folders."""
+    is_of_folders = file_format in OF_FOLDERS
+    if path.is_file() if is_of_folders else path.is_dir():
+        shapes = ("file", "folders") if is_of_folders else ("folder", "files")
+        raise DataError(
+            f"{path}: is a {shapes[0]}, {file_format} is a format of {shapes[1]}",
+            hint="leave the format out: name and content tell it",
+        )
 
 
 def _known(name: str, table: Collection[str]) -> str:

@@ -65,13 +65,13 @@ def parse(text: str, path: Path) -> dict[str, Any]:
 
 
 def _explained(message: str, text: str, path: Path) -> list[Problem]:
-    """Keys that are given twice, the kind of file that it is, or the place that tomllib names."""
+    """The kind of file that it is, keys that are given twice, or the place that tomllib names."""
+    kind = text_kind(text, path)
+    if kind is not None:  # first: every frame of extended XYZ has a `Lattice = ...`
+        return [Problem("", f"this file is {kind[0]}, no recipe", kind[1])]
     twice = [_repeat(at, first, again) for at, first, again in repeats(text)]
     if twice:
         return twice
-    kind = text_kind(text, path)
-    if kind is not None:
-        return [Problem("", f"this file is {kind[0]}, no recipe", kind[1])]
     found = _PLACE.search(message)
     line, column = (int(found[1]), int(found[2])) if found else _end(text)
     words = _PLACE.sub("", message).removesuffix(_AT_END)

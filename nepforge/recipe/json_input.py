@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,11 @@ class JsonInput:
 
 
 def is_json(path: Path) -> bool:
-    """Whether a file begins as a JSON object does."""
+    """Whether a file begins as a JSON object does, or is called like one."""
     try:
-        return (
-            path.is_file() and path.read_bytes()[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+        return path.is_file() and (
+            path.suffix.lower() == ".json"
+            or path.read_bytes()[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
         )
     except OSError:
         return False
@@ -107,24 +109,46 @@ def read_json(path: Path) -> JsonInput:
 
     Raises:
         UsageError: The file cannot be read.
-        DataError: It is not JSON; names the line.
+        DataError: It is not JSON in UTF-8, or says a key twice; names the line.
     """
+    text = _text(path)
+    lines = text.splitlines()
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=partial(_each_once, path, lines))
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}",
             hint="JSON has no comments, and no comma after the last element",
         ) from error
+    except (ValueError, RecursionError) as error:  # of Python's limits on digits and on depth
+        raise DataError(f"{path}: a number is too long, or brackets are too deep") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: found a JSON {type(content).__name__}, expected an object")
-    lines = text.splitlines()
     entries = {key: Entry(path, _line(lines, key), key, value) for key, value in _flat(content)}
     return JsonInput(path, entries)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}:{line}: not UTF-8 text", hint="save it as UTF-8") from error
+
+
+def _each_once(path: Path, lines: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of pairs, of which none may silently replace another."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            pattern = re.compile(rf'"{re.escape(key)}"\s*:')
+            at = [str(idx) for idx, line in enumerate(lines, 1) if pattern.search(line)]
+            text = f"{path}{f':{at[-1]}' if at else ''}: {key}: twice in one object"
+            raise DataError(f"{text}; lines with it: {', '.join(dict.fromkeys(at))}")
+        found[key] = value
+    return found
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

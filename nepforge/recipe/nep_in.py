@@ -15,6 +15,7 @@ from attrs import define
 
 from nepforge.errors import DataError, UsageError
 from nepforge.recipe.limits import did_you_mean
+from nepforge.recipe.other_files import text_kind
 from nepforge.recipe.starter import Settings, filled
 from nepforge.recipe.tables import SYMBOLS
 
@@ -151,8 +152,16 @@ def _take(line: _Line, settings: Settings) -> None:
         settings.comments.append(f"{shown}: ignored, {IGNORED[line.keyword]}")
     else:
         known = [*USED, *IGNORED]
-        hint = did_you_mean(line.keyword, known) or "remove the line if GPUMD does not need it"
+        hint = did_you_mean(line.keyword, known) or _advice(line.path)
         raise DataError(f"{line.path}:{line.number}: unknown keyword {line.keyword!r}", hint=hint)
+
+
+def _advice(path: Path) -> str:
+    """What to do with an unknown line: it may be the file that is of another kind."""
+    kind = text_kind(path.read_bytes().decode("utf-8-sig", errors="replace"), path)
+    if kind is not None and "nep.in" not in kind[0]:
+        return f"this file is {kind[0]}; {kind[1]}"
+    return "remove the line if GPUMD does not need it"
 
 
 def _type(line: _Line, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from attrs import frozen
 from nepforge.errors import DataError
 from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
+from nepforge.recipe.nep_in import LARGEST_FLAG, NEWER_INVARIANTS
 from nepforge.recipe.pwmlff_names import FORMATS, IGNORED, OTHERS
 from nepforge.recipe.rules import GPUMD_LAYOUTS, model_for_gpumd
 from nepforge.recipe.sources import has_parts
@@ -102,10 +103,13 @@ def comparison_input(path: Path) -> ComparisonInput:
         raise DataError(
             f"{path}: has no {missing}", hint="nepforge test MODEL DATA... needs no JSON file"
         )
+    models = model.files()
+    if len(models) != 1:
+        raise model.refused("the file of one model")
     named = given.get("format") if given.get("test_data") or given.get("raw_files") else None
     mixed = named is not None and given.get("datasets_path") is not None
     chosen = "" if named is None or mixed else FORMATS[_format(named)]
-    return ComparisonInput(Path(model.files()[0]), tuple(map(Path, files)), chosen)
+    return ComparisonInput(Path(models[0]), tuple(map(Path, files)), chosen)
 
 
 def _kind(given: JsonInput) -> str:
@@ -122,11 +126,11 @@ def _kind(given: JsonInput) -> str:
 
 
 def _format(entry: Entry) -> str:
-    if entry.value not in FORMATS:
+    if not isinstance(entry.value, str) or entry.value not in FORMATS:
         raise entry.refused(
             f"one of {', '.join(FORMATS)}", "convert the files to extended XYZ and name those"
         )
-    return str(entry.value)
+    return entry.value
 
 
 def _data(given: JsonInput, settings: Settings, train: Path | None) -> None:
@@ -185,11 +189,8 @@ def _nep(given: JsonInput, settings: Settings) -> None:
         entry = given.get(f"model.descriptor.{key}", f"model.{key}")
         if entry is not None:
             values[key] = json.dumps([element.count() for element in entry.pair()])
-    l_max = given.get("model.descriptor.l_max", "model.l_max")
-    orders = [4, 2, 1] if l_max is None else [entry.count() for entry in l_max.each()]
-    flags = dict(zip(("222", "1111"), orders[1:], strict=False))
-    values["l_max"] = str(orders[0])
-    values["invariants"] = json.dumps([name for name, flag in flags.items() if flag])
+    l_max, invariants = _l_max(given)
+    values["l_max"], values["invariants"] = str(l_max), json.dumps(invariants)
     values["neurons"] = str(_neurons(given))
     zbl = given.get("model.descriptor.zbl", "model.zbl")
     if zbl is not None and zbl.value is not None:
@@ -197,6 +198,17 @@ def _nep(given: JsonInput, settings: Settings) -> None:
     if _beyond_gpumd(values):
         values["layouts"] = '["lammps"]'
         settings.comments.append("layouts: GPUMD and NEP_CPU read no model of this size")
+
+
+def _l_max(given: JsonInput) -> tuple[int, list[str]]:
+    """The angular resolution, and the invariants whose flags behind it are not 0 as in nep.in."""
+    entry = given.get("model.descriptor.l_max", "model.l_max")
+    if entry is None:
+        return 4, ["222", "1111"]
+    l_max, *flags = [order.count() for order in entry.each()] or [0]
+    if len(flags) > len(NEWER_INVARIANTS) or any(flag > LARGEST_FLAG for flag in flags):
+        raise entry.refused(f"L and flags of invariants from 0 to {LARGEST_FLAG}, like [4, 2, 1]")
+    return l_max, [name for name, flag in zip(NEWER_INVARIANTS, flags, strict=False) if flag]
 
 
 def _beyond_gpumd(values: Mapping[str, str]) -> bool:
@@ -330,6 +342,8 @@ def _account_for_rest(given: JsonInput, settings: Settings) -> list[str]:
         last = key.rpartition(".")[2]
         if key in given.asked:
             settings.comments.append(f"{key} {shown}: used")
+        elif key in TRAIN_KEYS:
+            settings.comments.append(f"{key} {shown}: ignored, init was given a file of data")
         elif last in IGNORED:
             settings.comments.append(f"{key} {shown}: ignored, {IGNORED[last]}")
         elif last in known:

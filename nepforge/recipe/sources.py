@@ -20,13 +20,14 @@ from attrs import frozen
 
 from nepforge.errors import DataError
 from nepforge.files.content import require_file
-from nepforge.files.folders import RUNS, files_of, layouts
+from nepforge.files.folders import FOLDER_FORMATS, RUNS, files_of, layouts
 from nepforge.recipe.data_formats import FILE_FORMATS, file_format
 from nepforge.recipe.limits import Finding, RefusedError
 
 STRUCTURE_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".cif": "cif", ".vasp": "vasp"}
 MODEL = "model"  # format of the file of model.start_from
 PARTS = ("train", "valid")  # names of leaf folders
+OF_FOLDERS = tuple(known.name for known in FOLDER_FORMATS)  # the other formats are of files
 
 
 @frozen

@@ -51,6 +51,23 @@ def test_convert_keeps_every_frame(
         assert plain != shuffled
 
 
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ("pwdata", "is a file, pwdata is a format of folders"),
+        ("extxyz", "is a folder, extxyz is a format of files"),
+        ("pwmat/movement", "is a folder, movement is a format of files"),
+    ],
+)
+def test_a_named_format_is_of_files_or_of_folders(
+    two_files: tuple[Path, Path], tmp_path: Path, layout: str, words: str
+) -> None:
+    """The other one is refused before it is opened."""
+    path = two_files[0] if layout == "pwdata" else tmp_path
+    with pytest.raises(DataError, match=words):
+        load([path], Reading(file_format=layout))
+
+
 def test_merge_leaves_copies_out(two_files: tuple[Path, Path], tmp_path: Path) -> None:
     """Each structure once, the first one of its copies."""
     result = nepforge_data("merge", *two_files, tmp_path / "all.xyz")

@@ -155,6 +155,14 @@ def test_what_cannot_be_trained_is_refused_with_its_line(
         recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], [])
 
 
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    """Instead of the advice to take its first line out."""
+    (tmp_path / "a.xyz").write_text('1\nLattice="5 0 0 0 5 0 0 0 5"\nSi 0 0 0\n')
+    with pytest.raises(DataError, match="unknown keyword '1'") as caught:
+        recipe_from_nep_in(tmp_path / "a.xyz", STARTER, "x", ["train.xyz"], [])
+    assert caught.value.hint.startswith("this file is structures (extxyz); ")
+
+
 def test_a_file_without_species_or_no_file_is_refused(tmp_path: Path) -> None:
     """`type` is the one line without which nothing can be trained."""
     (tmp_path / "nep.in").write_text("cutoff 8 4\n")

@@ -47,6 +47,12 @@ OTHERS: list[tuple[str, bytes, str, str]] = [
     ("nep.txt", b"nep4 2 Hf O\ncutoff 6 5 80 40\n", "a NEP model", "start_from"),
     ("nep.txt", b"nep4_zbl 1 Si\nzbl 1 2\n", "a NEP model", "start_from"),
     ("a.xyz", b"3\ncomment\nO 0 0 0\nH 0 0 1\nH 0 1 0\n", "structures", "data show"),
+    (
+        "two.xyz",
+        2 * b'1\nLattice="5 0 0" Properties=species:S:1:pos:R:3\nO 0 0 0\n',
+        "extxyz",
+        "show",
+    ),
     ("POSCAR", b"Si\n1.0\n5 0 0\n0 5 0\n0 0 5\nSi\n1\nDirect\n0 0 0\n", "poscar", "data show"),
     ("OUTCAR", b" vasp.5.4.4 build\n", "outcar", "data show"),
     ("in.run", b"units metal\natom_style atomic\npair_style x\n", "LAMMPS", "[[md]]"),

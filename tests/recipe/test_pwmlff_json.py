@@ -141,12 +141,15 @@ def test_a_deep_potential_is_translated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("l_max", "expected"),
-    [([4, 2, 0], ("222",)), ([4, 0, 0], ()), ([3, 0, 1], ("1111",)), (4, ()), ([4], ())],
+    [
+        *[([4, 2, 0], ("222",)), ([4, 0, 0], ()), ([3, 0, 1], ("1111",)), (4, ()), ([4], ())],
+        ([4, 1, 0, 1, 0, 1], ("222", "112", "233")),
+    ],
 )
 def test_l_max_names_the_invariants(
     l_max: object, expected: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Second and third number switch the four- and five-body terms on."""
+    """Numbers behind the first switch the many-body terms on, in the order of nep.in."""
     model = {"descriptor": {"l_max": l_max, "cutoff": 5.0, "zbl": 2.0}}
     content = {**FIRST, "train_data": ["train.xyz"], "model": model}
     recipe, _, _ = translated(tmp_path, content)
@@ -199,6 +202,9 @@ def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
         ({"optimizer": {"train_force": 1}}, "expected true or false"),
         ({"model": {"fitting_net": {"network_size": [50, 50, 1]}}}, "one hidden layer"),
         ({"model": {"descriptor": {"cutoff": [6, 5, 4]}}}, "one value or two"),
+        ({"model": {"descriptor": {"l_max": [4, 3, 1]}}}, "flags of invariants from 0 to 2"),
+        ({"model": {"descriptor": {"l_max": [4, 2, 1, 1, 1, 1, 1, 1]}}}, "flags of invariants"),
+        ({"format": ["extxyz"]}, 'format: got ["extxyz"], expected one of'),
     ],
 )
 def test_what_cannot_be_trained_is_refused_with_its_line(
@@ -221,12 +227,46 @@ def test_what_is_not_json_is_said_with_line_and_column(tmp_path: Path) -> None:
         recipe_from_json(tmp_path / "absent.json", STARTER, "x")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"optimizer": {\n"epochs": 3,\n"epochs": 30}}', ":3: epochs: twice in one object"),
+        ('{"train_data":\n["数据.xyz"]}'.encode("gbk"), ":2: not UTF-8 text"),
+        ('{"model_type": "NEP"}'.encode("utf-16"), ":1: not UTF-8 text"),
+        (b"", ":1:1: not JSON"),
+        (b"[1]", "found a JSON list, expected an object"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "a number is too long"),
+        (b'{"a": ' + b"[" * 100_000, "brackets are too deep"),
+    ],
+)
+def test_a_damaged_input_is_refused_by_its_place(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    """Of a key that is written twice, neither counts silently."""
+    path = tmp_path / "nep.json"
+    path.write_bytes(content)
+    assert is_json(path)
+    with pytest.raises(DataError) as caught:
+        recipe_from_json(path, STARTER, "x")
+    assert words in caught.value.message
+
+
 def test_a_byte_order_mark_is_no_reason_to_stop(tmp_path: Path) -> None:
     """As editors on Windows write it."""
     path = tmp_path / "nep.json"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({**FIRST, "train_data": "a.xyz"}).encode())
     assert is_json(path)
     assert 'species = ["O", "Hf"]' in recipe_from_json(path, STARTER, "x").text
+
+
+def test_data_of_the_command_line_stand_for_those_of_the_input(tmp_path: Path) -> None:
+    """Whose key is not called unknown."""
+    path = tmp_path / "nep.json"
+    path.write_text(json.dumps({**FIRST, "raw_files": ["a.xyz"]}))
+    done = recipe_from_json(path, STARTER, "x", Path("b.xyz"))
+    assert 'train = ["b.xyz"]' in done.text
+    assert "raw_files" in done.text
+    assert done.warnings == ()
 
 
 def test_a_test_input_names_model_data_and_format(tmp_path: Path) -> None:
@@ -242,6 +282,9 @@ def test_a_test_input_names_model_data_and_format(tmp_path: Path) -> None:
     assert comparison_input(path).file_format == ""
     path.write_text(json.dumps({"model_load_file": "nep_model.ckpt"}))
     with pytest.raises(DataError, match="has no test_data or"):
+        comparison_input(path)
+    path.write_text(json.dumps({"test_data": "a.xyz", "model_load_file": []}))
+    with pytest.raises(DataError, match="expected the file of one model"):
         comparison_input(path)
 
 
