@@ -283,3 +283,15 @@ def test_pressure_and_stress_of_a_movement_file_agree(shared: Path) -> None:
         ]
     )
     np.testing.assert_allclose(frame.virial, printed * HARTREE / BOHR**3 * 1000.0, rtol=1e-4)
+
+
+def test_masses_of_lammps_data_against_the_order_of_species(tmp_path: Path) -> None:
+    """A wrong order is said, a mass that is nobody's is not."""
+    text = "title\n\n2 atoms\n2 atom types\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nMasses\n\n"
+    atoms = "\n2 1.008\n\nAtoms # atomic\n\n1 1 0 0 0\n2 2 1 1 1\n"
+    for mass, species, n_notices in [(15.999, "OH", 0), (15.999, "HO", 2), (3.5, "OH", 0)]:
+        (tmp_path / "a.data").write_text(f"{text}1 {mass}{atoms}")
+        said: list[str] = []
+        read_frames(tmp_path / "a.data", "lammps-data", species=tuple(species), notice=said.append)
+        assert len(said) == n_notices
+        assert all("look at the order of the species" in words for words in said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,54 @@ def test_a_trajectory_of_ipi_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_text(f"1\n{line}\nH 0 0 0\n")
     with pytest.raises(DataError, match="is of i-PI"):
         read_frames(tmp_path / "a.xyz", "extxyz")
+
+
+CP2K = "2\n i =        0, time =        0.000, E =       -17.2\nH 0 0 0\nH 0 0 0.8\n"
+
+
+@pytest.mark.parametrize("name", ["W-frc-1.xyz", "W-vel-1.xyz", "W-frc-1.xyz.gz"])
+def test_forces_of_cp2k_are_no_positions(tmp_path: Path, name: str) -> None:
+    """They have the layout of positions: the name alone tells."""
+    data = CP2K.encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    with pytest.raises(DataError, match="of CP2K holds forces or velocities"):
+        read_frames(tmp_path / name, "extxyz")
+
+
+def test_an_energy_of_cp2k_is_in_hartree(tmp_path: Path) -> None:
+    """Its name alone does not make it eV."""
+    path = tmp_path / "W-pos-1.xyz"
+    path.write_text(CP2K)
+    (frame,) = read_frames(path, "extxyz")
+    assert frame.energy is None
+    with pytest.raises(DataError, match="E of CP2K is in hartree"):
+        read_frames(path, "extxyz", labels=LabelNames(energy="E"))
+    labels = LabelNames(energy="E", energy_unit="hartree")
+    (frame,) = read_frames(path, "extxyz", labels=labels)
+    assert frame.energy == pytest.approx(-17.2 * HARTREE, ROUGH)
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "unit"),
+    [
+        ("stress", "stress_GPa", "GPa"),
+        ("energy", "dft-energy-Ha", "Ha"),
+        ("energy", "E_kcal_per_mol", "kcal/mol"),
+        ("forces", "forces_hartree_bohr", "hartree/bohr"),
+    ],
+)
+def test_a_name_that_says_a_unit_needs_it_told(label: str, name: str, unit: str) -> None:
+    """Nobody who named `stress_GPa` means eV/Å³."""
+    with pytest.raises(UsageError, match=f'"{name}" of {label} says {unit}, and no unit') as error:
+        LabelNames(**{label: name})
+    option = {"forces": "force"}.get(label, label)
+    assert f"--{option}-unit {unit}" in str(error.value.hint)
+    LabelNames(**{label: name, f"{option}_unit": unit})
+
+
+def test_a_name_that_says_our_unit_is_read() -> None:
+    """And ordinary names are no units."""
+    LabelNames(energy="energy_eV", forces="forces_eV_A", stress="REF_stress", virial="dft_virial")
 
 
 def test_wrong_options_are_refused() -> None:

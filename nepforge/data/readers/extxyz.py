@@ -25,6 +25,7 @@ from nepforge.data.readers.atom_table import (
     LazyColumns,
     read_table,
 )
+from nepforge.data.readers.foreign_xyz import is_of_cp2k, refuse_cp2k, refuse_ipi
 from nepforge.data.readers.label_keys import (
     STRUCTURE_COLUMNS,
     STRUCTURE_KEYS,
@@ -56,7 +57,7 @@ def read_extxyz(path: Path, options: ReadOptions) -> list[Frame]:
         DataError: The file is damaged, a unit is not known or not the one that was asked for, or no
             frame has a label that was asked for by name.
     """
-    reader = _Reader(options)
+    reader = _Reader(options, path.name)
     frames: list[Frame] = []
     with open_text(path) as stream:
         for line in stream:
@@ -79,7 +80,8 @@ class _Layout:
 class _Reader:
     """Reads one file frame by frame and knows at its end what was in none of them."""
 
-    def __init__(self, options: ReadOptions) -> None:
+    def __init__(self, options: ReadOptions, file: str) -> None:
+        self.file = file
         self.group_by = options.group_by
         self.names: LabelNames = options.labels
         self.notice = options.notice
@@ -101,7 +103,9 @@ class _Reader:
                 f"{source}: ends after {found} of {n_atoms} atoms", hint="the file may be cut"
             )
         pairs = parse_comment(comment, source)
-        _refuse_ipi(pairs.get(FREE_TEXT, ""), source)
+        refuse_ipi(pairs.get(FREE_TEXT, ""), source)
+        if is_of_cp2k(pairs):
+            refuse_cp2k(self.file, self.names.given, source)
         items = _by_lower_case(pairs, source)
         table = read_table(lines, items.get("properties", PLAIN_COLUMNS), source)
         layout = self._layout(pairs, table, source)
@@ -216,15 +220,6 @@ class _Reader:
                 f"{file}: looks like a label and is not read: {', '.join(options)}; in a recipe "
                 f'[data.labels] {label} = "{name}"'
             )
-
-
-def _refuse_ipi(text: str, source: str) -> None:
-    """i-PI writes its cell and units into a line without pairs: nothing of it would be read."""
-    if "CELL(" in text or "CELL{" in text:
-        raise DataError(
-            f"{source}: is of i-PI, whose cell and units are not read: {text[:60]}",
-            hint="write extended XYZ: Lattice=... and Å",
-        )
 
 
 def _by_lower_case(pairs: Mapping[str, str], source: str) -> dict[str, str]:

@@ -83,6 +83,16 @@ def factor_of_option(quantity: str, name: str) -> float:
     return factor
 
 
+def unit_in_name(quantity: str, name: str) -> str | None:
+    """The unit other than ours that a name ends with: GPa of "stress_GPa", eV/bohr of "F_eV_bohr".
+
+    None where the name says no unit, or ours.
+    """
+    words = re.split(r"[-_. ]+", name)
+    ends = ["/".join(w for w in words[i:] if w != "per") for i in range(1, len(words))]
+    return next((end for end in ends if unit_factor(quantity, end) not in (None, 1.0)), None)
+
+
 def _spelling(unit: str) -> str:
     """One spelling of a unit: "Ha/a0" and "Hartree/Bohr" are "hartree/bohr"."""
     words = []

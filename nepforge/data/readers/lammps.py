@@ -236,4 +236,18 @@ def read_data(path: Path, options: ReadOptions) -> list[Frame]:
         far = abs(atoms.get_masses() - expected).max() > MASS_TOLERANCE
         if "Masses" not in words or far:
             raise _unknown_elements(source)
+    elif options.species and "Masses" in words:
+        _compare_masses(atoms, options, source)
     return [frame_from_atoms(atoms, source)]
+
+
+def _compare_masses(atoms: ase.Atoms, options: ReadOptions, source: str) -> None:
+    """Say that an atom has the mass of another one of the species: their order may be wrong."""
+    known = {name: atomic_masses[atomic_number(name, source)] for name in options.species}
+    for symbol, mass in {(a.symbol, float(a.mass)) for a in atoms}:
+        fits = [name for name, own in known.items() if abs(own - mass) <= MASS_TOLERANCE]
+        if fits and symbol not in fits:
+            options.notice(
+                f"{source}: what is {symbol} by --species {','.join(options.species)} has the mass "
+                f"of {fits[0]} ({mass:g}): look at the order of the species"
+            )

@@ -8,12 +8,19 @@ from pathlib import Path
 import attrs
 from attrs import field, frozen
 
-from nepforge.data.readers.label_units import factor_of_option
+from nepforge.data.readers.label_units import factor_of_option, unit_in_name
 from nepforge.errors import UsageError
 
 COMPRESSION, TENSION = "compression-positive", "tension-positive"
 SIGNS = (COMPRESSION, TENSION)
 FORCE, GRADIENT = "force", "gradient"
+_QUANTITIES = {  # label -> what its unit is called
+    "energy": "energy",
+    "forces": "force",
+    "virial": "virial",
+    "stress": "stress",
+    "atomic_energy": "energy",
+}
 
 
 def no_notice(_text: str) -> None:
@@ -59,6 +66,18 @@ class LabelNames:
     force_sign: str = field(default="", validator=_one_of(FORCE, GRADIENT))
     virial_sign: str = field(default="", validator=_one_of(*SIGNS))
     stress_sign: str = field(default="", validator=_one_of(*SIGNS))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a name that says a unit, such as "stress_GPa", when no unit is told."""
+        told = self.given
+        for label, quantity in _QUANTITIES.items():
+            unit = unit_in_name(quantity, told.get(label, ""))
+            if unit and f"{quantity}_unit" not in told:
+                raise UsageError(
+                    f'the name "{told[label]}" of {label} says {unit}, and no unit is told',
+                    hint=f"--{quantity}-unit {unit}, in a recipe [data.labels] {quantity}_unit = "
+                    f'"{unit}"; the name of another unit where the file has that one',
+                )
 
     @property
     def given(self) -> dict[str, str]:

@@ -32,6 +32,7 @@ from nepforge.data.readers.options import (
     no_notice,
 )
 from nepforge.data.readers.outcar import read_outcar
+from nepforge.data.readers.poscar import read_poscar
 from nepforge.data.readers.pwmat import read_movement
 from nepforge.data.readers.runs import runs_reader
 from nepforge.data.readers.vasprun import read_vasprun
@@ -53,7 +54,7 @@ READERS: dict[str, Callable[[Path, ReadOptions], list[Frame]]] = {
     "atom.config": read_movement,
     "outcar": read_outcar,
     "vasprun": read_vasprun,
-    "poscar": ase_reader("vasp"),
+    "poscar": read_poscar,
     "lammps-dump": read_dump,
     "lammps-data": read_data,
     "cp2k": read_cp2k,
