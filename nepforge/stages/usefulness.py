@@ -51,7 +51,7 @@ class Comparison:
     def text(self) -> str:
         name = self.label.replace("_", " ")
         return (
-            f"validation {name} RMSE {self.rmse:.4g} {self.unit} is not below "
+            f"validation {name} RMSE {self.rmse:.4g} {self.unit} is not clearly below "
             f"{self.guess:.4g} {self.unit}, {GUESSES[self.label]}"
         )
 
