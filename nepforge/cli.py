@@ -1,4 +1,4 @@
-"""The commands: parse, call one function; `cli_errors` turns errors into an exit status.
+"""The commands: parse, call one function; `commands.errors` turns errors into an exit status.
 
 Imports inside the commands keep `nepforge --help` and `nepforge check` fast.
 """
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import nepforge
-from nepforge.cli_errors import Commands, debug_option
 from nepforge.commands.bundle import bundle
 from nepforge.commands.cache import cache
 from nepforge.commands.data import data
 from nepforge.commands.diff import diff
 from nepforge.commands.doctor import doctor
+from nepforge.commands.errors import Commands, debug_option
 from nepforge.commands.ledger import ledger
 from nepforge.commands.matrix import run_matrix
 from nepforge.commands.md import deviation
@@ -40,7 +40,7 @@ from nepforge.errors import NepforgeError, UsageError
 
 if TYPE_CHECKING:
     from nepforge.events import Event, Listener, RunFinished
-    from nepforge.ledger.mirror import MlflowMirror
+    from nepforge.mlflow_mirror.mirror import MlflowMirror
     from nepforge.plan.stage import Plan
     from nepforge.recipe.load import LoadedRecipe
     from nepforge.ui.mode import Mode
@@ -129,8 +129,8 @@ def run(
 
     Ctrl-C finishes the step in progress and stops; the same command goes on from there.
     """
-    from nepforge.engine import find_workspace
-    from nepforge.ledger.mirror import MlflowMirror
+    from nepforge.engine.walk import find_workspace
+    from nepforge.mlflow_mirror.mirror import MlflowMirror
     from nepforge.ui.mode import choose_mode
 
     mode = choose_mode(sys.stderr, os.environ, json_lines=as_json, quiet=quiet, plain=plain)
@@ -166,17 +166,17 @@ def _run(
     store: Path | None,
     remote: str,
 ) -> RunFinished:
-    from nepforge import engine
+    from nepforge.engine import walk
     from nepforge.ui.views import view_of
 
-    stop = engine.StopFlag()
+    stop = walk.StopFlag()
     recorded = _LedgerEntry()
     with view_of(mode, stop) as view, stop.listening():
         listeners: list[Listener] = [view, recorded]
         if mirror is not None:
             listeners.append(mirror)
         try:
-            return engine.run(
+            return walk.run(
                 root, plan, listeners, command=command, stop=stop, store=store, remote=remote
             )
         except NepforgeError:

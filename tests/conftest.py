@@ -12,7 +12,7 @@ import torch
 
 from nepforge.data.frame import Frame
 from nepforge.formats.checkpoint_file import NEPModel
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 
 SPECIES = ("Hf", "O")
 NUMBERS = {"Hf": 72, "O": 8}

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nepforge.engine import StopFlag, run
+from nepforge.engine.walk import StopFlag, run
 from nepforge.errors import InterruptedRunError, NepforgeError
 from nepforge.events import Event, Listener, Message, RunFinished
-from nepforge.ledger.locks import NO_TIME_LIMIT
 from nepforge.plan.kinds import StageKind
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
+from nepforge.shared_disk.locks import NO_TIME_LIMIT
 from nepforge.stages.context import StageContext
 
 KINDS = {

@@ -6,7 +6,7 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
-from nepforge.engine import StopFlag, run
+from nepforge.engine.walk import StopFlag, run
 from nepforge.events import RunFinished
 from nepforge.plan.build import build
 from nepforge.recipe.load import load_recipe

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 
 import nepforge
 from nepforge import cli, errors
-from nepforge.ledger.locks import hold
-from nepforge.ledger.workspace import Workspace
 from nepforge.recipe.load import load_recipe
+from nepforge.shared_disk.locks import hold
+from nepforge.store.workspace import Workspace
 
 HEAVY = ("torch", "mlflow", "matplotlib", "ase", "numpy")
 

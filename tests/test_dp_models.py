@@ -18,9 +18,9 @@ from nepforge.data.frame import Frame
 from nepforge.data.writers import write_frames
 from nepforge.diff.weights import weight_differences
 from nepforge.errors import DataError, ModelFileError
+from nepforge.evaluate.inference import compare, infer
+from nepforge.formats.convert import convert, inspect
 from nepforge.formats.dp_file import DPModel, write_dp
-from nepforge.inference import compare, infer
-from nepforge.model_files import convert, inspect
 from tests.models.potentials import DP_MODELS, dp_sample
 
 EXACT = 1.0e-10

@@ -10,7 +10,7 @@ import pytest
 
 from nepforge.data.frame import Frame
 from nepforge.formats.nep_txt import LAYOUTS, read_nep_text
-from nepforge.native import NativeModel, instruction_sets
+from nepforge.models.nep.native import NativeModel, instruction_sets
 from nepforge.stages.evaluate import predict_set
 
 ENERGY, FORCE, VIRIAL = 1.0e-9, 1.0e-8, 1.0e-8  # eV, eV/Å, eV

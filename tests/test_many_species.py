@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from ase.data import chemical_symbols
 
-from nepforge.calculator import Calculator
 from nepforge.data.batch import make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
+from nepforge.evaluate.calculator import Calculator
 from nepforge.formats.nep_txt import read_nep_text
-from nepforge.native import NativeModel, StructureResult, instruction_sets
+from nepforge.models.nep.native import NativeModel, StructureResult, instruction_sets
 from tests.nep_files import NepFile, Structure
 from tests.potential_table import COUNTS, POTENTIALS, PUBLIC, UNEP
 from tests.structure_table import empty, gathered, structures

@@ -14,9 +14,9 @@ from nepforge.commands import reproduce as reproduce_command
 from nepforge.diff.environment import Drift
 from nepforge.diff.metrics import MetricPair
 from nepforge.diff.trace import Divergence
-from nepforge.ledger.workspace import Workspace
 from nepforge.reproduce.run import Reproduction
 from nepforge.reproduce.verdict import Judgement
+from nepforge.store.workspace import Workspace
 
 sys.path.append(str(Path(__file__).parent))
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from nepforge import cli
 from nepforge.bundle.read import original_from_bundle
 from nepforge.bundle.write import PROOF, Bundle, write_bundle
-from nepforge.engine import StopFlag
+from nepforge.engine.walk import StopFlag
 from nepforge.errors import (
     DataMissingError,
     IntegrityError,
@@ -23,10 +23,7 @@ from nepforge.errors import (
     UsageError,
 )
 from nepforge.events import EpochFinished, Event
-from nepforge.ledger.artifacts import Artifacts
 from nepforge.ledger.entry import Entry
-from nepforge.ledger.locks import hold
-from nepforge.ledger.workspace import Workspace
 from nepforge.reproduce.original import (
     DataFinder,
     Original,
@@ -35,6 +32,9 @@ from nepforge.reproduce.original import (
 )
 from nepforge.reproduce.run import Reproduction, reproduce
 from nepforge.reproduce.verdict import Verdict, judge
+from nepforge.shared_disk.locks import hold
+from nepforge.store.artifacts import Artifacts
+from nepforge.store.workspace import Workspace
 from tests.small_run import copy_workspace, make_workspace, run_recipe
 
 

@@ -25,7 +25,7 @@ from attrs import evolve, frozen
 
 from nepforge.data.frame import Frame
 from nepforge.data.readers import read_frames
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 from nepforge.plots.figure import BLUE, drawing
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import LKFSettings, LKFStepper

@@ -24,8 +24,8 @@ from ase.data import chemical_symbols
 from nepforge.data.prepare import energy_baseline, split_given
 from nepforge.data.readers import read_frames
 from nepforge.errors import NepforgeError
-from nepforge.models.nep import NEP, predict_from_states, type_states
-from nepforge.models.nep_jacobian import direction_rows, energy_rows
+from nepforge.models.nep.jacobian import direction_rows, energy_rows
+from nepforge.models.nep.network import NEP, predict_from_states, type_states
 from nepforge.train.average import TailAverage
 from nepforge.train.observations import ObservationWeights, group_directions
 from nepforge.train.steppers import LKFSettings, LKFStepper

@@ -12,7 +12,7 @@ import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
 from nepforge.errors import UsageError
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 
 MASS_TOLERANCE = 0.05  # amu, between a mass of the data file and that of the element
 MAX_ORDERS = 5040  # of species on types that are tried when nothing names them

@@ -21,9 +21,9 @@ from calorine.calculators import CPUNEP
 from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep4
-from nepforge.models.invariants import INVARIANTS
-from nepforge.models.nep import NEP
-from nepforge.models.zbl import ZBL
+from nepforge.models.nep.invariants import INVARIANTS
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.zbl import ZBL
 
 SEED = 20261123
 N_STRUCTURES = 3  # for each model

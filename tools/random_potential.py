@@ -12,7 +12,7 @@ from ase.data import chemical_symbols
 from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep4
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 
 SEED = 1
 FIRST_ELEMENT = 13

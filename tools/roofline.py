@@ -11,7 +11,7 @@ from ase.neighborlist import neighbor_list
 from attrs import frozen
 
 from nepforge.lammps.script import NEIGHBOR_SKIN
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 
 N_REPEATS = 5  # the best counts
 MATRIX_SIZE = 1536

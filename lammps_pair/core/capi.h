@@ -1,4 +1,4 @@
-/* C interface of the core, used by nepforge/native.py. */
+/* C interface of the core, used by nepforge/models/nep/native.py. */
 #ifndef NEPFORGE_CAPI_H
 #define NEPFORGE_CAPI_H
 

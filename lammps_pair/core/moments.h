@@ -1,6 +1,6 @@
 // Kernels of the trainer: neighbour sums ("moments"), their changes along directions, and forces.
 //
-// Formulas and shapes are those of nepforge/models/moments.py, whose torch code is the reference.
+// Formulas and shapes are those of nepforge/models/nep/moments.py, whose torch code is the reference.
 // All arrays are C-contiguous; N atoms, K padded neighbour columns grouped by type, T types,
 // A harmonics, D directions. Results do not depend on the number of threads.
 #pragma once

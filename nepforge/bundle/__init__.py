@@ -1,1 +1,4 @@
-"""One run as one zip file that others can read, check and repeat without anything else."""
+"""One run as one zip file (an RO-Crate) that others can read, check and repeat.
+
+`write` packs a run, `read` checks and unpacks one; `crate` describes the files in JSON-LD.
+"""

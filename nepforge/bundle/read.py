@@ -9,12 +9,12 @@ from pathlib import Path
 
 from nepforge.bundle.write import ARTIFACTS, PROOF
 from nepforge.errors import IntegrityError, UsageError
-from nepforge.ledger.artifacts import Artifacts
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.log import NUMBER_MARK
 from nepforge.ledger.proof import check_proof, parse_proof
-from nepforge.ledger.workspace import Workspace
 from nepforge.reproduce.original import Original, refuse_unfinished
+from nepforge.store.artifacts import Artifacts
+from nepforge.store.workspace import Workspace
 
 
 def original_from_bundle(

@@ -21,14 +21,14 @@ from typing import Any
 from attrs import frozen
 
 from nepforge.bundle.crate import METADATA, README, Credit, crate
+from nepforge.data.sources import DataSource, listing
 from nepforge.errors import DataMissingError, UsageError
-from nepforge.ledger.artifacts import copy_artifacts
-from nepforge.ledger.cache import file_record
 from nepforge.ledger.proof import prove
-from nepforge.ledger.workspace import Workspace
 from nepforge.recipe.load import LoadedRecipe
-from nepforge.recipe.sources import DataSource, listing
 from nepforge.reproduce.original import DataFinder, Original, inside, load_original
+from nepforge.store.artifacts import copy_artifacts
+from nepforge.store.cache import file_record
+from nepforge.store.workspace import Workspace
 
 NO_CREDIT = Credit()
 PROOF = "ledger/entry.tlog-proof"

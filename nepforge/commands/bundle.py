@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.options import cache_option, here, remote_option, workspace_option
 
 
@@ -50,8 +50,8 @@ def bundle(
     """
     from nepforge.bundle.crate import Credit
     from nepforge.bundle.write import write_bundle
-    from nepforge.ledger.workspace import open_workspace
     from nepforge.reproduce.original import original_from_ledger
+    from nepforge.store.workspace import open_workspace
 
     space = open_workspace(here(workspace), store, remote)
     original = original_from_ledger(space, hash_prefix, data)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.options import cache_option, here, json_option, workspace_option
 from nepforge.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.store.workspace import Workspace
 
 
 @click.group()
@@ -39,8 +39,8 @@ def list_results(workspace: Path | None, store: Path | None, as_json: bool) -> N
 
 
 def _rows(space: Workspace) -> list[dict[str, Any]]:
-    from nepforge.ledger.cache import Published
-    from nepforge.ledger.garbage import reached_by
+    from nepforge.store.cache import Published
+    from nepforge.store.garbage import reached_by
 
     runs = reached_by(space.ledger.entries())
     rows = []
@@ -60,7 +60,7 @@ def _rows(space: Workspace) -> list[dict[str, Any]]:
 @debug_option
 def verify(workspace: Path | None, store: Path | None) -> None:
     """Check every byte of every result; exit status 4 when one was changed."""
-    from nepforge.ledger.garbage import damaged
+    from nepforge.store.garbage import damaged
 
     space = _space(workspace, store)
     found = list(damaged(space))
@@ -101,7 +101,7 @@ def gc(
 
     Ledger and run folders stay as they are. A removed result is computed again when it is needed.
     """
-    from nepforge.ledger.garbage import find_garbage, remove
+    from nepforge.store.garbage import find_garbage, remove
     from nepforge.ui.cache import garbage_text, megabytes
 
     garbage = find_garbage(_space(workspace, store), kept_runs, all_ends=all_ends)
@@ -122,7 +122,7 @@ def gc(
 @debug_option
 def pin(hash_prefix: str, unpinned: bool, workspace: Path | None) -> None:
     """Keep the results of a run, by its hash or number, whatever runs after it."""
-    from nepforge.ledger import garbage
+    from nepforge.store import garbage
 
     space = _space(workspace, None)
     entry = space.ledger.find(hash_prefix)
@@ -131,6 +131,6 @@ def pin(hash_prefix: str, unpinned: bool, workspace: Path | None) -> None:
 
 
 def _space(workspace: Path | None, store: Path | None) -> Workspace:
-    from nepforge.ledger.workspace import open_workspace
+    from nepforge.store.workspace import open_workspace
 
     return open_workspace(here(workspace), store)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
-from nepforge.cli_errors import answer_json, debug_option
+from nepforge.commands.errors import answer_json, debug_option
 from nepforge.commands.label_options import label_options, prefixed_label_options
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from nepforge.data.datasets import Reading, Summary
     from nepforge.data.doctor import Finding
     from nepforge.data.frame import FloatArray, Frame
     from nepforge.data.readers.options import LabelNames
     from nepforge.data.select import Describe
-    from nepforge.datasets import Reading, Summary
 
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written
 SHOWN_COMPOSITIONS = 3
@@ -124,8 +124,8 @@ def check(
     """
     import attrs
 
+    from nepforge.data.datasets import load_sets
     from nepforge.data.doctor import examine
-    from nepforge.datasets import load_sets
 
     reading = _reading(file_format, species, labels, unconverged=unconverged)
     sets = load_sets(files, validation, reading)
@@ -159,7 +159,7 @@ def show(
     """Show a table of files: frames, compositions, ranges of energy, force and pressure."""
     import attrs
 
-    from nepforge.datasets import load, load_sets, summarize
+    from nepforge.data.datasets import load, load_sets, summarize
 
     reading = _reading(file_format, species, labels, part)
     if part:
@@ -206,7 +206,7 @@ def convert(
 
     Info keys and columns go with them; what OUT cannot hold is said.
     """
-    from nepforge.datasets import convert as convert_files
+    from nepforge.data.datasets import convert as convert_files
 
     reading = _reading(file_format, species, labels, part, group_by, unconverged)
     frames = convert_files(
@@ -242,7 +242,7 @@ def merge(
     Of copies (in any order of the atoms) the first one with the most labels stays; where labels of
     copies contradict each other, the first labelled one, and that is said.
     """
-    from nepforge.datasets import convert as convert_files
+    from nepforge.data.datasets import convert as convert_files
 
     reading = _reading(file_format, species, labels, part, group_by, unconverged)
     frames = convert_files(files, out, to or "", reading=reading, drop_copies=True)
@@ -285,7 +285,7 @@ def split(
 
     The draw is random by the seed; copies of one structure stay on one side.
     """
-    from nepforge.datasets import split as split_files
+    from nepforge.data.datasets import split as split_files
 
     reading = _reading(file_format, species, labels, part, group_by, unconverged)
     parts = split_files(files, out, ratio, seed, to, reading=reading)
@@ -344,7 +344,7 @@ def select(
 
     The same keys stand in [data.select] of a recipe.
     """
-    from nepforge.datasets import select as select_from_files
+    from nepforge.data.datasets import select as select_from_files
 
     given = {name: value for name, value in conditions.items() if value not in (None, ())}
     if not given:
@@ -380,7 +380,7 @@ def _describe(model: Path | None) -> Describe:
     """Descriptors of frames; torch is imported where they are asked for."""
 
     def describe(frames: Sequence[Frame]) -> FloatArray:
-        from nepforge.descriptors import frame_descriptors
+        from nepforge.evaluate.descriptors import frame_descriptors
 
         return frame_descriptors(frames, model)
 
@@ -395,7 +395,7 @@ def _reading(
     group_by: str = "",
     unconverged: Literal["leave-out", "keep"] = "keep",
 ) -> Reading:
-    from nepforge.datasets import Reading
+    from nepforge.data.datasets import Reading
     from nepforge.recipe.tables import SYMBOLS
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from nepforge.cli_errors import answer_json, debug_option
+from nepforge.commands.errors import answer_json, debug_option
 from nepforge.commands.options import (
     cache_option,
     here,
@@ -49,7 +49,7 @@ def diff(
     environment alone are no difference for --exit-code.
     """
     from nepforge.diff.compare import compare, run_named
-    from nepforge.ledger.workspace import open_workspace
+    from nepforge.store.workspace import open_workspace
     from nepforge.ui.difference import difference_html, print_difference
     from nepforge.ui.mode import console_for
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from nepforge.cli_errors import answer_json, debug_option
+from nepforge.commands.errors import answer_json, debug_option
 from nepforge.commands.options import here, json_option, workspace_option
 from nepforge.errors import NepforgeError
 
@@ -19,7 +19,7 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
     """Check this installation: versions, LAMMPS plugin, workspace, MLflow."""
     import attrs
 
-    from nepforge.installation import checks
+    from nepforge.commands.installation import checks
 
     found = []
     for look in checks(here(workspace)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.options import here, json_option, workspace_option
 from nepforge.errors import UsageError
 
@@ -169,8 +169,8 @@ def audit(against: str | None, workspace: Path | None, as_json: bool) -> None:
 @debug_option
 def keygen(workspace: Path | None) -> None:
     """Make a key that signs every tree head from now on."""
-    from nepforge.ledger.checkpoint import origin_of
     from nepforge.ledger.signing import make_key
+    from nepforge.ledger.tree_head import origin_of
 
     book = _book(workspace)
     first = next(book.entries(), None)
@@ -183,7 +183,7 @@ def keygen(workspace: Path | None) -> None:
 
 
 def _book(workspace: Path | None) -> Ledger:
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.store.workspace import Workspace
 
     return Workspace(here(workspace)).ledger
 

@@ -16,7 +16,7 @@ from nepforge.errors import StageError
 if TYPE_CHECKING:
     from nepforge.comparison.table import ComparedRun, Comparison
     from nepforge.events import RunFinished
-    from nepforge.ledger.mirror import MlflowMirror
+    from nepforge.mlflow_mirror.mirror import MlflowMirror
     from nepforge.recipe.load import LoadedRecipe
     from nepforge.ui.mode import Mode
 
@@ -45,7 +45,7 @@ def run_matrix(
         StageError: A run failed; the others were run and compared all the same.
     """
     from nepforge.comparison.write import write_comparison
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.store.workspace import Workspace
     from nepforge.ui.json_lines import JsonLines
 
     compared: list[ComparedRun] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.model import from_option, part_option, species_option, threads_option
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
@@ -37,8 +37,8 @@ def deviation(
     """
     import attrs
 
-    from nepforge.datasets import Reading, load
-    from nepforge.deviation import FEWEST_MODELS, deviations
+    from nepforge.data.datasets import Reading, load
+    from nepforge.evaluate.deviation import FEWEST_MODELS, deviations
     from nepforge.ui.listings import columns
 
     *models, structure = files

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.label_options import label_options
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
@@ -17,7 +17,7 @@ from nepforge.errors import UsageError
 if TYPE_CHECKING:
     from nepforge.data.frame import Frame
     from nepforge.data.readers.options import LabelNames
-    from nepforge.inference import Predicted
+    from nepforge.evaluate.inference import Predicted
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
 species_option = click.option(
@@ -81,7 +81,7 @@ def infer(
     may follow: `infer MODEL 0.lammpstrj lammps/dump Hf O`. With --uncertainty each energy and force
     comes with its standard deviation: extxyz has energy_std and forces_std.
     """
-    from nepforge.inference import infer as run_model
+    from nepforge.evaluate.inference import infer as run_model
 
     if output_format == "extxyz" and output is None:
         raise UsageError("extended XYZ goes into a file", hint="--output predicted.xyz")
@@ -120,7 +120,7 @@ def _frames(
     species: str,
     part: str | None,
 ) -> list[Frame]:
-    from nepforge.datasets import Reading, load
+    from nepforge.data.datasets import Reading, load
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
     return load(paths, Reading(part or "", file_format, symbols, notice=say_notice))
@@ -130,7 +130,7 @@ def _labelled_frames(
     paths: Sequence[Path], file_format: str, species: str, part: str | None, labels: LabelNames
 ) -> list[Frame]:
     """As `_frames`, without those whose labels did not converge."""
-    from nepforge.datasets import Reading, load
+    from nepforge.data.datasets import Reading, load
 
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
     given = Reading(part or "", file_format, symbols, "", say_notice, labels, "leave-out")
@@ -221,8 +221,8 @@ def test(
     `nepforge test nep_test.json` takes model and data from an input of PWMLFF or MatPL and writes
     into the folder test_result.
     """
-    from nepforge.inference import compare, write_comparison
-    from nepforge.inference import infer as run_model
+    from nepforge.evaluate.inference import compare, write_comparison
+    from nepforge.evaluate.inference import infer as run_model
 
     if data:
         frames = _labelled_frames(data, file_format, species, part, labels)
@@ -243,7 +243,7 @@ def test(
 
 def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
     """Model and frames that an input of PWMLFF names; folders are read whole."""
-    from nepforge.datasets import Reading, load_sets
+    from nepforge.data.datasets import Reading, load_sets
     from nepforge.recipe.json_input import is_json
     from nepforge.recipe.pwmlff_json import comparison_input
 
@@ -300,7 +300,7 @@ def convert(source: Path, out: Path, to: str | None, counts: str) -> None:
     nep4 is GPUMD's format with one output bias for all species: total energies then hold for one
     composition only. For nep4 and nep5 a nep.in for GPUMD is written beside OUT.
     """
-    from nepforge.model_files import convert as convert_file
+    from nepforge.formats.convert import convert as convert_file
 
     done = convert_file(source, out, to or "", _counts(counts))
     click.echo(f"wrote {', '.join(map(str, done.written))}")
@@ -328,8 +328,8 @@ def _counts(text: str) -> dict[str, float]:
 @debug_option
 def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None:
     """Show kind, species, cutoffs and sizes of MODEL, as a recipe would write them."""
-    from nepforge.model_files import inspect as inspect_file
-    from nepforge.model_files import plot_radial_functions
+    from nepforge.formats.convert import inspect as inspect_file
+    from nepforge.formats.convert import plot_radial_functions
 
     facts = inspect_file(model)
     if as_json:

@@ -31,7 +31,7 @@ remote_option = click.option(
 
 def here(workspace: Path | None) -> Path:
     """The workspace that the current folder belongs to, unless one is given."""
-    from nepforge.ledger.workspace import find_workspace
+    from nepforge.store.workspace import find_workspace
 
     return workspace.resolve() if workspace else find_workspace(Path.cwd() / "recipe.toml")
 

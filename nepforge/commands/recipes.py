@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.options import cache_option, json_option, remote_option, workspace_option
 from nepforge.errors import RecipeError
 
@@ -94,7 +94,7 @@ def _look_at_data(
     plans: Sequence[Plan], *, as_json: bool
 ) -> tuple[list[dict[str, str]], list[dict[str, float]]]:
     """Messages and metrics of the data stages, each that differs once."""
-    from nepforge.engine import check_data
+    from nepforge.engine.walk import check_data
     from nepforge.events import Message
     from nepforge.plan.stage import stage_key
 
@@ -129,7 +129,7 @@ def plan(
     """Show what a run would compute, what is cached or would be fetched, and why."""
     import attrs
 
-    from nepforge.engine import find_workspace, plan_run
+    from nepforge.engine.walk import find_workspace, plan_run
     from nepforge.plan.build import build
     from nepforge.ui.listings import plan_text
 
@@ -163,7 +163,7 @@ def explain(
     as_json: bool,
 ) -> None:
     """Say why a run would compute STAGE or not, with every part of its key."""
-    from nepforge.engine import explain_stage, find_workspace
+    from nepforge.engine.walk import explain_stage, find_workspace
     from nepforge.plan.build import build
     from nepforge.ui.cache import explanation_json, explanation_text
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from nepforge.cli_errors import answer_json, debug_option
+from nepforge.commands.errors import answer_json, debug_option
 from nepforge.commands.options import (
     cache_option,
     here,
@@ -26,9 +26,9 @@ from nepforge.errors import (
 )
 
 if TYPE_CHECKING:
-    from nepforge.ledger.workspace import Workspace
     from nepforge.reproduce.original import Original
     from nepforge.reproduce.run import Reproduction
+    from nepforge.store.workspace import Workspace
     from nepforge.ui.mode import Mode
 
 
@@ -76,7 +76,7 @@ def reproduce(
     the ledger. Nothing is taken from the cache but the record of the original training, to find
     where two runs part.
     """
-    from nepforge.ledger.workspace import Workspace, open_workspace
+    from nepforge.store.workspace import Workspace, open_workspace
     from nepforge.ui.mode import choose_mode
 
     mode = choose_mode(sys.stderr, os.environ, json_lines=False, quiet=as_json, plain=plain)
@@ -101,7 +101,7 @@ def _original(
 
 
 def _reproduce(space: Workspace, original: Original, mode: Mode, command: str) -> Reproduction:
-    from nepforge.engine import StopFlag
+    from nepforge.engine.walk import StopFlag
     from nepforge.reproduce.run import reproduce as repeat
     from nepforge.ui.views import view_of
 

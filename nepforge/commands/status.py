@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from nepforge.cli_errors import debug_option
+from nepforge.commands.errors import debug_option
 from nepforge.commands.options import here, json_option, workspace_option
 
 SHOWN_RUNS = 5
@@ -21,8 +21,8 @@ def status(workspace: Path | None, as_json: bool) -> None:
     """Show what runs at this moment, what was killed, and the last runs."""
     import attrs
 
-    from nepforge.ledger.held import held_locks
-    from nepforge.ledger.workspace import Workspace
+    from nepforge.shared_disk.held import held_locks
+    from nepforge.store.workspace import Workspace
     from nepforge.ui.listings import held_text, log_text, run_row, runs_of
 
     space = Workspace(here(workspace))

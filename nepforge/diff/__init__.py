@@ -1,1 +1,4 @@
-"""Comparing two recorded runs."""
+"""Compares two recorded runs: recipes, software, metrics, training curves, weights, frames.
+
+Begin at `compare`.
+"""

@@ -16,10 +16,10 @@ from nepforge.diff.metrics import MetricPair, metric_pairs, p_value, repeats_of
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
 from nepforge.diff.weights import MODEL_FILES, BlockDifference, weight_differences
 from nepforge.errors import UsageError
-from nepforge.ledger.artifacts import Artifacts, artifacts_of
 from nepforge.ledger.entry import Entry
-from nepforge.ledger.run_record import flat
-from nepforge.ledger.workspace import Workspace, open_workspace
+from nepforge.store.artifacts import Artifacts, artifacts_of
+from nepforge.store.run_record import flat
+from nepforge.store.workspace import Workspace, open_workspace
 
 SUMMARY = "summary.json"
 TIMING = "timing.json"

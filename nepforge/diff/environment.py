@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from nepforge.ledger.run_record import flat
+from nepforge.store.run_record import flat
 
 # numbers: enters the keys of stages, because it chooses other arithmetic. code: nepforge itself;
 # a change of numbers should have raised a stage version. other: recorded, not known to matter.

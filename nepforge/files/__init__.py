@@ -1,1 +1,4 @@
-"""Files and folders on disk, whoever reads them: compression, text, links, layouts of folders."""
+"""Files and folders on disk: compression, text encodings, links, layouts of folders.
+
+`content` opens one file, `folders` finds the data files in a tree.
+"""

@@ -22,8 +22,8 @@ from nepforge.formats.archive import (
     write_archive,
 )
 from nepforge.formats.neighbor_counts import NeighborCounts, neighbor_bounds
-from nepforge.models.nep import NEP
-from nepforge.models.zbl import ZBL
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.zbl import ZBL
 
 FORMAT = "nepforge.nep.v1"
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.archive import Archive, array_of, read_archive, write_archive
-from nepforge.models.dp import DP
+from nepforge.models.dp.network import DP
 
 FORMAT = "nepforge.dp.v1"
 

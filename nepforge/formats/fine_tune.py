@@ -10,8 +10,8 @@ import torch
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel
-from nepforge.models.nep import NEP, CutoffPair
-from nepforge.models.zbl import ZBL
+from nepforge.models.nep.network import NEP, CutoffPair
+from nepforge.models.nep.zbl import ZBL
 
 SIZES = ("n_max", "basis_size", "l_max", "invariants", "neurons")  # fields that must agree
 

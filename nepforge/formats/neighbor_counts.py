@@ -16,7 +16,7 @@ import numpy as np
 from attrs import frozen
 
 from nepforge.data.neighbors import FrameNeighbors
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 
 DENSEST = 0.2  # atoms/Å³: more than diamond (0.176) has
 

@@ -23,10 +23,10 @@ from attrs import define, frozen
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.neighbor_counts import NeighborCounts
-from nepforge.models.angular import L_MAX_LIMIT
-from nepforge.models.invariants import INVARIANTS, smallest_l_max
-from nepforge.models.nep import NEP, CutoffPair
-from nepforge.models.zbl import RADII, ZBL
+from nepforge.models.nep.angular import L_MAX_LIMIT
+from nepforge.models.nep.invariants import INVARIANTS, smallest_l_max
+from nepforge.models.nep.network import NEP, CutoffPair
+from nepforge.models.nep.zbl import RADII, ZBL
 
 FIRST_NEW_INVARIANT = INVARIANTS.index("112")
 FLEXIBLE = ZBL()  # announced by "zbl 0 0": its rows stand at the end of the file

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from nepforge.formats.nep_header import size_records, species_record
-from nepforge.models.nep import NEP
-from nepforge.models.zbl import ZBL
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.zbl import ZBL
 
 SETTINGS_FILE = "nep.in"
 ZBL_FILE = "zbl.in"  # table of a flexible ZBL: a line of ten numbers for each pair of species

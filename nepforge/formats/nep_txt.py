@@ -35,8 +35,8 @@ from nepforge.formats.nep_header import (
     read_header,
 )
 from nepforge.formats.text_file import read_ascii
-from nepforge.models.nep import NEP
-from nepforge.models.zbl import N_ROW
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.zbl import N_ROW
 
 NUMBER = "{:.16e}"  # 17 digits: float64 survives
 

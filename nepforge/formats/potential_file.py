@@ -12,8 +12,8 @@ from nepforge.formats.archive import Archive, read_archive
 from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
 from nepforge.formats.dp_file import DPModel, write_dp
 from nepforge.formats.neighbor_counts import NeighborCounts
-from nepforge.models.dp import DP
-from nepforge.models.nep import NEP
+from nepforge.models.dp.network import DP
+from nepforge.models.nep.network import NEP
 
 Trained = NEPModel | DPModel
 

@@ -1,1 +1,4 @@
+"""Writes LAMMPS input, runs LAMMPS, finds our plugin.
 
+Begin at `runner`.
+"""

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from nepforge.errors import StageError
 from nepforge.lammps.mpi_library import load_mpi_library
-from nepforge.native import built_for_lammps, library_path
+from nepforge.models.nep.native import built_for_lammps, library_path
 
 PLUGIN_FILE = "nepforgeplugin.so"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from attrs import frozen
 
 from nepforge.errors import IntegrityError, UsageError
-from nepforge.ledger.checkpoint import Head, parse_head
 from nepforge.ledger.heads import Tree
 from nepforge.ledger.log import Ledger
+from nepforge.ledger.tree_head import Head, parse_head
 
 _HINT = "restore ledger.jsonl and heads from git"
 

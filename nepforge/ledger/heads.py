@@ -16,10 +16,10 @@ from pathlib import Path
 from attrs import field, frozen
 
 from nepforge.errors import IntegrityError
-from nepforge.ledger.checkpoint import SIGNATURE_MARK, Head, origin_of, parse_head
-from nepforge.ledger.durable import append_bytes
 from nepforge.ledger.entry import Entry, entry_hash
 from nepforge.ledger.merkle import Frontier, leaf_hash
+from nepforge.ledger.tree_head import SIGNATURE_MARK, Head, origin_of, parse_head
+from nepforge.shared_disk.durable import append_bytes
 
 HEADS_FILE = "heads"
 _END_BYTES = 4096  # more than a head with its signatures takes

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 from attrs import frozen
 
 from nepforge.errors import IntegrityError, NepforgeError, UsageError
-from nepforge.ledger.durable import append_bytes, probe_writable, replace_file, sync_folder
 from nepforge.ledger.entry import (
     NO_PREVIOUS,
     Entry,
@@ -28,7 +27,8 @@ from nepforge.ledger.entry import (
     read_header,
 )
 from nepforge.ledger.heads import HEADS_FILE, Heads, Tree
-from nepforge.ledger.locks import hold
+from nepforge.shared_disk.durable import append_bytes, probe_writable, replace_file, sync_folder
+from nepforge.shared_disk.locks import hold
 
 LEDGER_FILE = "ledger.jsonl"
 KEY_FILE = "ledger.key"

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from nepforge.errors import IntegrityError
-from nepforge.ledger.checkpoint import Head, parse_head
 from nepforge.ledger.entry import Entry, decode
 from nepforge.ledger.log import Ledger
 from nepforge.ledger.merkle import inclusion_path, leaf_hash, root_of_path
+from nepforge.ledger.tree_head import Head, parse_head
 
 FIRST_LINE = "c2sp.org/tlog-proof@v1"
 

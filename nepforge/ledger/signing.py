@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from nepforge.errors import IntegrityError, UsageError
-from nepforge.ledger.checkpoint import SIGNATURE_MARK, Head
+from nepforge.ledger.tree_head import SIGNATURE_MARK, Head
 
 ED25519 = b"\x01"  # signature type of the note format
 PRIVATE = "PRIVATE+KEY+"

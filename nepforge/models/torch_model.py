@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from nepforge.arguments import checked_skin, checked_structure, checked_threads
 from nepforge.data.batch import make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
+from nepforge.models.arguments import checked_skin, checked_structure, checked_threads
+from nepforge.models.nep.native import StructureResult
 from nepforge.models.potential import TrainedPotential
-from nepforge.native import StructureResult
 
 
 class TorchModel:

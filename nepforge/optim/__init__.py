@@ -1,1 +1,1 @@
-
+"""Optimizers as pure steps on numbers: the layer-wise Kalman filter (`lkf`) and SNES (`snes`)."""

@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nepforge.data.sources import DataSource, digest
 from nepforge.plan.kinds import KINDS
 from nepforge.plan.needs import needs_of
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
 from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import MD_LAYOUTS
-from nepforge.recipe.sources import DataSource, digest
 from nepforge.recipe.tables import Data, Export, Md, MdBenchmark, Recipe, StructureFromData
 
 LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}

@@ -10,10 +10,10 @@ from typing import Any
 
 from attrs import field, frozen
 
+from nepforge.data.sources import DataSource
 from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import LABELS
-from nepforge.recipe.sources import DataSource
 from nepforge.recipe.tables import Optimizer
 
 MD_KEYS = ("structure", "ranks")

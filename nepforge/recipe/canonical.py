@@ -14,9 +14,9 @@ from typing import Any
 import attrs
 import rfc8785
 
+from nepforge.data.sources import DataSource
 from nepforge.recipe.describe import key_name
 from nepforge.recipe.named_files import NamedFiles
-from nepforge.recipe.sources import DataSource
 from nepforge.recipe.tables import Recipe
 
 HASH_DOMAIN = b"nepforge.recipe.v1\0"

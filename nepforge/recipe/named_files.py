@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from nepforge.data.sources import DataSource, data_source, model_source, structure_source
 from nepforge.errors import DataMissingError
 from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
-from nepforge.recipe.sources import DataSource, data_source, model_source, structure_source
 from nepforge.recipe.tables import MdBenchmark, NEPModel, Recipe, StructureFromFile
 
 Reader = Callable[[Path], DataSource]

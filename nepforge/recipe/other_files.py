@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from nepforge.recipe.data_formats import FILE_FORMATS
+from nepforge.data.known_formats import FILE_FORMATS
 
 Kind = tuple[str, str]  # what it is, what to do
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from attrs import frozen
 
+from nepforge.data.sources import has_parts
 from nepforge.errors import DataError
 from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
 from nepforge.recipe.nep_in import LARGEST_FLAG, NEWER_INVARIANTS
 from nepforge.recipe.pwmlff_names import FORMATS, IGNORED, OTHERS
 from nepforge.recipe.rules import GPUMD_LAYOUTS, model_for_gpumd
-from nepforge.recipe.sources import has_parts
 from nepforge.recipe.starter import Settings, filled
 from nepforge.recipe.tables import SYMBOLS, NEPModel
 

@@ -1,1 +1,4 @@
-"""Run a ledger entry again and judge what comes out."""
+"""Runs a ledger entry again and judges the result.
+
+Begin at `run`; `verdict` compares the repetition with the record.
+"""

@@ -9,14 +9,14 @@ from typing import Any
 from attrs import frozen
 
 from nepforge.errors import DataMissingError, NepforgeError, RecipeError, UsageError
-from nepforge.ledger.artifacts import Artifacts, artifacts_of
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.log import Ledger
-from nepforge.ledger.run_record import flat
-from nepforge.ledger.workspace import Workspace
 from nepforge.recipe.limits import RefusedError
 from nepforge.recipe.load import LoadedRecipe, format_problems, load_recipe
 from nepforge.recipe.named_files import Locate, Reader
+from nepforge.store.artifacts import Artifacts, artifacts_of
+from nepforge.store.run_record import flat
+from nepforge.store.workspace import Workspace
 
 DIGEST = "sha256"  # key of a data file in the resolved recipe
 

@@ -9,20 +9,20 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge import engine
 from nepforge.diff.trace import TRACE_FILE
+from nepforge.engine import walk
 from nepforge.errors import InterruptedRunError, NepforgeError
 from nepforge.events import Listener
 from nepforge.interrupt import StopFlag
-from nepforge.ledger.artifacts import Artifacts, artifacts_of
-from nepforge.ledger.cache import make_removable
 from nepforge.ledger.entry import Entry, without_machine
-from nepforge.ledger.environment import environment
-from nepforge.ledger.locks import hold
-from nepforge.ledger.workspace import Workspace
 from nepforge.plan.build import build
 from nepforge.reproduce.original import DataFinder, Original, load_original
 from nepforge.reproduce.verdict import Judgement, judge, unverifiable
+from nepforge.shared_disk.locks import hold
+from nepforge.store.artifacts import Artifacts, artifacts_of
+from nepforge.store.cache import make_removable
+from nepforge.store.software import environment
+from nepforge.store.workspace import Workspace
 
 SHOWN_DIGITS = 12
 
@@ -84,7 +84,7 @@ def _repeat(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         plan = build(load_original(original, folder, DataFinder(original)))
-        finished = engine.run(folder, plan, listeners, command=command, stop=stop)
+        finished = walk.run(folder, plan, listeners, command=command, stop=stop)
     except InterruptedRunError:
         raise
     except NepforgeError as error:

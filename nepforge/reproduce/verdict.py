@@ -12,8 +12,8 @@ from attrs import frozen
 from nepforge.diff.environment import Drift, drift
 from nepforge.diff.metrics import MetricPair, metric_pairs
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
-from nepforge.ledger.artifacts import Artifacts
-from nepforge.ledger.cache import FileRecord, differing_files
+from nepforge.store.artifacts import Artifacts
+from nepforge.store.cache import FileRecord, differing_files
 
 # reproduced: every recorded file that is not volatile has the recorded bytes; files that a later
 # version adds are nobody's claim. within_tolerance: files differ, every metric with a tolerance is

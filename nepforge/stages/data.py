@@ -93,7 +93,7 @@ def _select(
 ) -> tuple[Selected, Selected]:
     """What [data.select] leaves. Places and draws are of the training frames: validation frames
     are left out by what they are alone."""
-    from nepforge.descriptors import frame_descriptors  # noqa: PLC0415 (torch)
+    from nepforge.evaluate.descriptors import frame_descriptors  # noqa: PLC0415 (torch)
 
     keys = table["data"]["select"]
     rng = np.random.default_rng([table["seed"], SELECTION])

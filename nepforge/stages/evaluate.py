@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from attrs import frozen
 
-from nepforge.calibration import judge_error_bars
 from nepforge.data.frame import FloatArray, Frame, load_frames
+from nepforge.evaluate.calibration import judge_error_bars
+from nepforge.evaluate.calibration_plot import calibration
 from nepforge.events import Message
 from nepforge.formats.covariance_file import read_covariance
 from nepforge.formats.potential_file import read_potential
 from nepforge.models.potential import TrainedPotential
 from nepforge.models.uncertainty import Covariance
-from nepforge.plots.calibration import calibration
 from nepforge.plots.parity import ParitySet, parity
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics

@@ -16,9 +16,9 @@ from nepforge.errors import ModelFileError
 from nepforge.formats.fine_tune import start_from
 from nepforge.formats.model_file import read_model
 from nepforge.formats.potential_file import Trained, with_numbers
-from nepforge.models.dp import DP
-from nepforge.models.nep import NEP, CutoffPair
-from nepforge.models.zbl import ZBL
+from nepforge.models.dp.network import DP
+from nepforge.models.nep.network import NEP, CutoffPair
+from nepforge.models.nep.zbl import ZBL
 from nepforge.train.training_set import FrameSet, find_scaler
 
 

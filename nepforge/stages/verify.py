@@ -22,7 +22,7 @@ from nepforge.data.neighbors import type_indices
 from nepforge.errors import StageError
 from nepforge.events import Message
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
 from nepforge.stages.outputs import write_metrics

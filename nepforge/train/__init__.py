@@ -1,1 +1,4 @@
+"""Training: observations, one stepper per optimizer, the loop, checkpoints.
 
+Begin at `loop`.
+"""

@@ -1,1 +1,4 @@
-"""What a person sees of a run; every view is a listener of events."""
+"""What a person sees of a run; every view is a listener of events.
+
+Begin at `views`.
+"""

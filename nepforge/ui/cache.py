@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from nepforge.ledger.garbage import Garbage
-from nepforge.ledger.outlook import Explanation
-from nepforge.ledger.run_record import flat
+from nepforge.engine.outlook import Explanation
+from nepforge.store.garbage import Garbage
+from nepforge.store.run_record import flat
 from nepforge.ui.listings import columns
 from nepforge.ui.words import counted, duration, short
 

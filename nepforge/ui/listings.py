@@ -10,8 +10,8 @@ from typing import Any
 
 from nepforge.events import PlannedStage
 from nepforge.ledger.entry import Entry
-from nepforge.ledger.held import HeldLock
 from nepforge.recipe.named_files import NamedFiles
+from nepforge.shared_disk.held import HeldLock
 from nepforge.ui.words import ERROR_KINDS, counted, duration, short
 
 FORCE = ERROR_KINDS[1]

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from nepforge.errors import UsageError
-from nepforge.ledger.mirror import ARTIFACTS_FOLDER, STORE_FILE
-from nepforge.ledger.workspace import HIDDEN
+from nepforge.mlflow_mirror.mirror import ARTIFACTS_FOLDER, STORE_FILE
+from nepforge.store.workspace import HIDDEN
 
 
 def server_command(workspace: Path, host: str, port: int) -> list[str]:

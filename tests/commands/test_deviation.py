@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from nepforge.cli import commands
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.nep_files import KINDS, random_structure
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nepforge import cli
-from nepforge.inference import infer
+from nepforge.evaluate.inference import infer
 from nepforge.recipe.load import load_recipe
 from tests.nep_files import KINDS, random_structure
 

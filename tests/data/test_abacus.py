@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from ase.units import Bohr
 
+from nepforge.data.datasets import load
 from nepforge.data.frame import Frame
+from nepforge.data.known_formats import file_format
 from nepforge.data.readers import read_frames
-from nepforge.datasets import load
 from nepforge.errors import DataError
-from nepforge.recipe.data_formats import file_format
 
 FILE = Path(__file__).parent / "files" / "running_relax.log"
 GPA = 1.0 / 160.2176634  # eV/Å³

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nepforge.cli import commands
+from nepforge.data.datasets import Reading, load, load_sets
 from nepforge.data.frame import Frame, frame_digest
 from nepforge.data.writers import write_frames, write_parts
-from nepforge.datasets import Reading, load, load_sets
 from nepforge.errors import DataError, DataMissingError
 
 FILES = Path(__file__).parent / "files"

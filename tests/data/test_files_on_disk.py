@@ -21,13 +21,13 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from click.testing import CliRunner, Result
 
 from nepforge.cli import commands
+from nepforge.data.datasets import Reading, load, load_sets
 from nepforge.data.frame import Frame
 from nepforge.data.readers import read_frames
+from nepforge.data.sources import data_source, digest, structure_source
 from nepforge.data.writers import write_frames
-from nepforge.datasets import Reading, load, load_sets
 from nepforge.errors import DataError
 from nepforge.recipe.limits import RefusedError
-from nepforge.recipe.sources import data_source, digest, structure_source
 
 MakeFrame = Callable[..., Frame]
 FILES = Path(__file__).parent / "files"

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from nepforge.data.frame import Frame
+from nepforge.data.known_formats import FILE_FORMATS, file_format
 from nepforge.data.readers import READERS, read_frames
 from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
 from nepforge.files.folders import FOLDER_FORMATS
-from nepforge.recipe.data_formats import FILE_FORMATS, file_format
 
 FILES = Path(__file__).parent / "files"
 EXACT = 1.0e-10

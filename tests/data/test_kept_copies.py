@@ -8,10 +8,10 @@ from pathlib import Path
 import attrs
 import pytest
 
+from nepforge.data.datasets import Reading, convert
 from nepforge.data.frame import Frame
 from nepforge.data.kept_copies import kept_copies
 from nepforge.data.writers import write_frames
-from nepforge.datasets import Reading, convert
 
 Make = Callable[..., Frame]
 

@@ -17,11 +17,11 @@ from nepforge.data.farthest import farthest_points
 from nepforge.data.frame import Frame, load_frames
 from nepforge.data.select import select, select_by_conditions
 from nepforge.data.writers import write_frames
-from nepforge.descriptors import frame_descriptors
 from nepforge.errors import DataError, UsageError
+from nepforge.evaluate.descriptors import frame_descriptors
 from nepforge.events import Event
 from nepforge.formats.checkpoint_file import write_checkpoint
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 from nepforge.plan.build import build
 from nepforge.recipe.load import load_recipe
 from nepforge.stages import data as data_stage

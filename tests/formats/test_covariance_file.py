@@ -10,7 +10,7 @@ import torch
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import write_checkpoint
 from nepforge.formats.covariance_file import FILE, read_with_covariance, write_covariance
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 from nepforge.models.uncertainty import Covariance
 from tests.conftest import SPECIES, random_model
 from tests.nep_files import KINDS

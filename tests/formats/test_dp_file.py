@@ -10,8 +10,8 @@ from nepforge.formats.archive import Archive, write_archive
 from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
 from nepforge.formats.dp_file import FORMAT, DPModel, read_dp, write_dp
 from nepforge.formats.potential_file import read_potential
-from nepforge.models.dp import DP
-from nepforge.models.nep import NEP
+from nepforge.models.dp.network import DP
+from nepforge.models.nep.network import NEP
 from tests.conftest import SPECIES, random_model
 
 MODEL = DP(SPECIES, 4.5, 0.5, (4, 8), 3, (6, 6), 2)

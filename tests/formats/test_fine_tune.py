@@ -12,8 +12,8 @@ from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
 from nepforge.formats.fine_tune import cut_down, start_from, zbl_words
 from nepforge.formats.nep_txt import NEPText, read_nep_text
-from nepforge.models.zbl import ZBL
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
+from nepforge.models.nep.zbl import ZBL
 from nepforge.stages.evaluate import predict_set
 from tests.nep_files import NepFile, random_structure
 

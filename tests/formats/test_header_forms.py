@@ -10,7 +10,7 @@ import pytest
 
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import read_nep_text
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.broken_nep_files import Edit, line
 from tests.formats.test_nep_reader import assert_same
 from tests.nep_files import NUMBERS, NepFile, random_structure

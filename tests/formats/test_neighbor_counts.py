@@ -14,11 +14,11 @@ from ase.neighborlist import neighbor_list
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
 from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
+from nepforge.formats.convert import convert, inspect
 from nepforge.formats.fine_tune import cut_down, start_from
 from nepforge.formats.model_file import read_model
 from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
 from nepforge.formats.nep_txt import read_nep_text
-from nepforge.model_files import convert, inspect
 from tests.broken_nep_files import line
 from tests.nep_files import KINDS, NepFile
 

@@ -9,14 +9,14 @@ import attrs
 import pytest
 
 from nepforge.errors import RecipeError
+from nepforge.formats.convert import convert
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_header import format_header
 from nepforge.formats.nep_in import settings_files
 from nepforge.formats.nep_txt import read_nep_text
-from nepforge.model_files import convert
-from nepforge.models.invariants import INVARIANTS
-from nepforge.models.nep import NEP
-from nepforge.models.zbl import ZBL
+from nepforge.models.nep.invariants import INVARIANTS
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.zbl import ZBL
 from nepforge.plan.build import build
 from nepforge.recipe.load import load_recipe
 from nepforge.recipe.nep_in import recipe_from_nep_in

@@ -12,7 +12,7 @@ from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
 from nepforge.formats.nep_txt import LAYOUTS, read_nep_text
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from nepforge.stages.evaluate import predict_set
 from tests.broken_nep_files import BROKEN, PLAIN, Edit
 from tests.nep_files import KINDS, NUMBERS, NepFile, random_structure

@@ -15,9 +15,9 @@ from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_ch
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_header import invariant_flags
 from nepforge.formats.nep_txt import LAYOUTS
-from nepforge.models.invariants import INVARIANTS
-from nepforge.models.nep import NEP
-from nepforge.native import NativeModel
+from nepforge.models.nep.invariants import INVARIANTS
+from nepforge.models.nep.native import NativeModel
+from nepforge.models.nep.network import NEP
 from nepforge.stages.evaluate import predict_set
 from tests.conftest import SPECIES, random_model
 

@@ -18,7 +18,7 @@ from nepforge.errors import DataError, ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.model_file import model_text
 from nepforge.formats.nep_txt import read_nep_text, write_lammps
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.nep_files import NepFile
 
 FEW_INPUTS = 400

@@ -13,7 +13,7 @@ import pytest
 
 from nepforge.lammps import mpi_library
 from nepforge.lammps.mpi_library import MPI_LIBRARY, load_mpi_library
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.lammps_pair.running import PAIR, PREAMBLE, standard
 from tests.nep_files import KINDS
 

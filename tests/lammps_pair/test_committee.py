@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.lammps_pair.running import PAIR, PREAMBLE, REPORT, run, simple, standard
 from tests.nep_files import KINDS
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nepforge.data.frame import FloatArray
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.lammps_pair.library import run_commands
 from tests.lammps_pair.running import run
 from tests.nep_files import KINDS

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.lammps_pair.running import PREAMBLE, run, standard
 
 pytestmark = pytest.mark.lammps

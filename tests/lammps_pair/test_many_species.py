@@ -15,7 +15,7 @@ from ase.data import chemical_symbols
 from attrs import frozen
 
 from nepforge.data.frame import FloatArray
-from nepforge.native import NativeModel, NativeResult
+from nepforge.models.nep.native import NativeModel, NativeResult
 from tests.lammps_pair.running import PAIR, PREAMBLE, run, write_data
 from tests.nep_files import NepFile, Structure
 from tests.potential_table import COUNTS, POTENTIALS, SHORT_ANGULAR_CUTOFF

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nepforge.errors import ModelFileError
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.broken_nep_files import BROKEN, PLAIN, Edit
 from tests.nep_files import NepFile
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from nepforge.lammps.plugin import find_lammps
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.lammps_pair.library import run_commands
 from tests.lammps_pair.running import PREAMBLE, run, standard
 from tests.nep_files import KINDS

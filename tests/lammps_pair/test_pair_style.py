@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from nepforge.units import BAR_PER_GPA, EV_PER_A3_IN_GPA
 from tests.lammps_pair.running import (
     PAIR,

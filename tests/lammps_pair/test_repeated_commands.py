@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from nepforge.native import NativeModel
+from nepforge.models.nep.native import NativeModel
 from tests.lammps_pair.library import Answer, run_commands
 from tests.lammps_pair.running import PREAMBLE, standard
 from tests.nep_files import KINDS, Structure

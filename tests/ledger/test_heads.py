@@ -13,11 +13,11 @@ import pytest
 from nepforge.errors import IntegrityError, NepforgeError, UsageError
 from nepforge.ledger import heads as heads_module
 from nepforge.ledger.audit import audit, read_head
-from nepforge.ledger.checkpoint import Head, origin_of, parse_head
 from nepforge.ledger.heads import Tree
 from nepforge.ledger.log import Ledger
 from nepforge.ledger.proof import check_proof, parse_proof, prove
 from nepforge.ledger.signing import make_key, read_public_key
+from nepforge.ledger.tree_head import Head, origin_of, parse_head
 
 VERIFIER = Path(__file__).parents[2] / "tools" / "verify_ledger.py"
 

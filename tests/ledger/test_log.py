@@ -18,7 +18,7 @@ from nepforge.errors import IntegrityError, NepforgeError, UsageError
 from nepforge.ledger.audit import audit
 from nepforge.ledger.entry import NO_PREVIOUS, encode
 from nepforge.ledger.log import Ledger
-from nepforge.ledger.mounts import SHARED_MARK
+from nepforge.shared_disk.mounts import SHARED_MARK
 
 APPEND_MANY = """
 import socket, sys

@@ -9,11 +9,11 @@ from torch import Tensor
 from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.models.dp import DP
-from nepforge.models.invariants import INVARIANTS
-from nepforge.models.nep import NEP
+from nepforge.models.dp.network import DP
+from nepforge.models.nep.invariants import INVARIANTS
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.zbl import ZBL
 from nepforge.models.potential import Potential, Prediction
-from nepforge.models.zbl import ZBL
 from tests.conftest import SPECIES, random_model
 
 NEP_MODELS = {

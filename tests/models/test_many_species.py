@@ -12,10 +12,10 @@ from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
 from nepforge.formats.nep_txt import read_nep_text
-from nepforge.models.moments import Moments, TorchPairKernels
-from nepforge.models.native_moments import NativePairKernels
-from nepforge.models.nep import NEP
-from nepforge.models.radial import radial_basis
+from nepforge.models.nep.moments import Moments, TorchPairKernels
+from nepforge.models.nep.native_moments import NativePairKernels
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.radial import radial_basis
 from tests.models.potentials import SAMPLES, Sample
 from tests.potential_table import POTENTIALS, SHORT_ANGULAR_CUTOFF, UNEP
 from tests.structure_table import structures

@@ -10,11 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
+from nepforge.data.known_formats import FILE_FORMATS
+from nepforge.data.sources import STRUCTURE_FORMATS
 from nepforge.files.content import SUFFIXES
 from nepforge.recipe.canonical import to_json
-from nepforge.recipe.data_formats import FILE_FORMATS
 from nepforge.recipe.describe import describe, key_name
-from nepforge.recipe.sources import STRUCTURE_FORMATS
 from nepforge.recipe.tables import (
     AdamOptimizer,
     Data,

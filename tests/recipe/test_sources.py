@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nepforge.data.sources import data_source, digest, listing
 from nepforge.recipe.limits import RefusedError
-from nepforge.recipe.sources import data_source, digest, listing
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -17,7 +17,7 @@ from nepforge.errors import ModelFileError
 from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep5
-from nepforge.models.zbl import ZBL
+from nepforge.models.nep.zbl import ZBL
 from nepforge.stages import train
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set

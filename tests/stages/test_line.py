@@ -14,8 +14,8 @@ from nepforge.data.frame import Frame, load_frames, save_frames
 from nepforge.errors import DataError, InterruptedRunError, StageError
 from nepforge.events import EpochFinished, Event, Message
 from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
-from nepforge.model_files import inspect
-from nepforge.models.nep import NEP
+from nepforge.formats.convert import inspect
+from nepforge.models.nep.network import NEP
 from nepforge.stages import data, evaluate, export, train, verify
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nepforge.data.frame import Frame
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 from nepforge.models.uncertainty import Covariance, error_bars
 from nepforge.train.calibration import calibrated, residuals
 from nepforge.train.training_set import FrameSet

@@ -9,7 +9,7 @@ import torch
 
 from nepforge.data.frame import Frame
 from nepforge.errors import DivergenceError, InterruptedRunError
-from nepforge.models.nep import NEP, predict
+from nepforge.models.nep.network import NEP, predict
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.loss import Prefactors
 from nepforge.train.observations import ObservationWeights

@@ -10,7 +10,7 @@ import torch
 from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 from nepforge.train.loss import LossGradient, Prefactors, loss_gradient
 from nepforge.train.observations import force_factors
 from tests.conftest import SPECIES, random_model

@@ -10,7 +10,7 @@ import torch
 from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.models.nep import NEP
+from nepforge.models.nep.network import NEP
 from nepforge.train.observations import (
     NotFiniteError,
     Observations,

@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from nepforge import engine
 from nepforge.cli import main
+from nepforge.engine import walk
 from nepforge.errors import InterruptedRunError
 from nepforge.events import (
     EpochFinished,
@@ -37,7 +37,7 @@ def fake_run(
     listeners: Sequence[Listener],
     *,
     command: str,
-    stop: engine.StopFlag,
+    stop: walk.StopFlag,
     store: Path | None,  # noqa: ARG001 - it keeps nothing
     remote: str,  # noqa: ARG001
 ) -> RunFinished:
@@ -69,5 +69,5 @@ def fake_run(
     return finished
 
 
-engine.run = fake_run
+walk.run = fake_run
 main()

@@ -1,0 +1,181 @@
+"""The user's files that a recipe names, known by their content.
+
+A folder is data in the layout of pwdata or of DeePMD, or the outputs of runs. A leaf folder holds
+the arrays or outputs themselves; it is read as a whole. In another folder the leaves lie below it,
+at any depth, behind symbolic links too. If any is called `train` or `valid` all must be:
+`data.train` takes the `train` leaves and `data.validation` the `valid` leaves, never both.
+Otherwise all of them are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rfc8785
+from attrs import frozen
+
+from nepforge.data.known_formats import FILE_FORMATS, file_format
+from nepforge.errors import DataError
+from nepforge.files.content import require_file
+from nepforge.files.folders import FOLDER_FORMATS, RUNS, files_of, layouts
+from nepforge.recipe.limits import Finding, RefusedError
+
+STRUCTURE_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".cif": "cif", ".vasp": "vasp"}
+MODEL = "model"  # format of the file of model.start_from
+PARTS = ("train", "valid")  # names of leaf folders
+OF_FOLDERS = tuple(known.name for known in FOLDER_FORMATS)  # the other formats are of files
+
+
+@frozen
+class DataSource:
+    """A file, or the part of a folder ("train", "valid", "" for all of it) that is read.
+
+    `format` is a name of `data.readers` or, for the cell of an MD run, of ASE.
+    """
+
+    path: Path
+    format: str
+    part: str
+    sha256: str
+    size: int  # bytes
+
+
+def data_source(path: Path, part: str) -> DataSource:
+    """The labelled data at an existing `path`; `part` is what a folder of parts is asked for.
+
+    Raises:
+        RefusedError: the layout is not one that can be read.
+        OSError: a file cannot be read.
+    """
+    with _refusals():
+        return _data_folder(path, part) if path.is_dir() else _data_file(path)
+
+
+def _data_folder(path: Path, part: str) -> DataSource:
+    found = layouts(path)
+    if len(found) != 1:
+        words = "arrays both of pwdata and of DeePMD"
+        none = "no data, neither arrays of pwdata or DeePMD nor an OUTCAR, vasprun.xml or MOVEMENT"
+        raise _folder_error(path, f"holds {words if found else none}")
+    name, leaves = found.popitem()
+    if path in leaves and leaves != [path] and name != RUNS:
+        raise _folder_error(path, "holds arrays itself and in folders below it")
+    taken = part if _are_parts(path, leaves) else ""
+    odd = [leaf for leaf in leaves if leaf.name not in PARTS]
+    if taken and odd:
+        odd_name = odd[0].relative_to(path.parent).as_posix()
+        raise _folder_error(path, f'has data in "{odd_name}", which is not named train or valid')
+    if not listing(path, taken):
+        raise _folder_error(path, f"has no {taken}/ folder below it")
+    return DataSource(path, name, taken, *digest(path, taken))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What cannot be read is refused as a value of the recipe."""
+    try:
+        yield
+    except DataError as error:
+        raise RefusedError(Finding(error.message, error.hint)) from error
+
+
+def has_parts(path: Path) -> bool:
+    """Whether a folder has leaves called train or valid below it."""
+    if not path.is_dir():
+        return False
+    return any(_are_parts(path, leaves) for leaves in layouts(path).values())
+
+
+def _are_parts(path: Path, leaves: list[Path]) -> bool:
+    return any(leaf != path and leaf.name in PARTS for leaf in leaves)
+
+
+def structure_source(path: Path) -> DataSource:
+    """The structure file of an MD run.
+
+    Raises:
+        RefusedError: the suffix names no format that can be read.
+    """
+    if path.is_dir():
+        raise RefusedError(Finding(f'"{path.name}" is a folder, expected a structure file'))
+    if path.suffix.lower() not in STRUCTURE_FORMATS:
+        raise _unknown_format(path, f"a name ending in {', '.join(STRUCTURE_FORMATS)}")
+    with _refusals():
+        return DataSource(path, STRUCTURE_FORMATS[path.suffix.lower()], "", *digest(path, ""))
+
+
+def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
+    """The files that are read, as sorted (relative path, file); names in NFC with `/`.
+
+    Raises:
+        DataError: A folder cannot be listed, or leads back to one above it.
+    """
+    files = [
+        file
+        for layout, leaves in layouts(folder).items()
+        for leaf in leaves
+        if not part or leaf.name == part
+        for file in files_of(leaf, layout)
+    ]
+    names = [unicodedata.normalize("NFC", file.relative_to(folder).as_posix()) for file in files]
+    return sorted(zip(names, files, strict=True))
+
+
+def model_source(path: Path) -> DataSource:
+    """A model that is trained further; its own reader tells the layout.
+
+    Raises:
+        RefusedError: it is a folder.
+    """
+    if path.is_dir():
+        raise RefusedError(Finding(f'"{path.name}" is a folder, expected a model file'))
+    with _refusals():
+        return DataSource(path, MODEL, "", *digest(path, ""))
+
+
+def digest(path: Path, part: str) -> tuple[str, int]:
+    """sha256 and size in bytes of a file, or of the part of a folder that is read.
+
+    For a folder the sha256 is that of the RFC 8785 form of its listing [[relative path, sha256],
+    ...]; the part shows in the relative paths.
+    """
+    if not path.is_dir():
+        return _file_sha256(path), path.stat().st_size
+    files = listing(path, part)
+    content = [[name, _file_sha256(file)] for name, file in files]
+    size = sum(file.stat().st_size for _, file in files)
+    return hashlib.sha256(rfc8785.dumps(content)).hexdigest(), size
+
+
+def _folder_error(path: Path, found: str) -> RefusedError:
+    return RefusedError(
+        Finding(
+            f'"{path.name}" {found}',
+            "name a folder of pwdata or DeePMD arrays or of runs, or one with such folders in it",
+        )
+    )
+
+
+def _data_file(path: Path) -> DataSource:
+    name = file_format(path)
+    if name is None:
+        raise _unknown_format(path, "one of " + ", ".join(known.name for known in FILE_FORMATS))
+    return DataSource(path, name, "", *digest(path, ""))
+
+
+def _unknown_format(path: Path, expected: str) -> RefusedError:
+    return RefusedError(
+        Finding(
+            f'"{path.name}" has no known format, expected {expected}', "convert or rename the file"
+        )
+    )
+
+
+def _file_sha256(path: Path) -> str:
+    require_file(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,5 @@
+"""Uses a finished model: energies, forces, error bars, descriptors.
+
+Begin at `evaluator` (any model file -> something that evaluates structures); `calculator` is the
+ASE interface, `inference` evaluates whole datasets.
+"""

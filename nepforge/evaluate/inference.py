@@ -1,0 +1,263 @@
+"""A model applied to structures: predictions, and errors against their labels.
+
+The functions behind `nepforge infer` and `nepforge test`. They run the C++ core, so every layout of
+a NEP is evaluated by the code that LAMMPS runs; a Deep Potential is evaluated by torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from attrs import evolve, frozen
+
+from nepforge.data.error_bars import ErrorBars
+from nepforge.data.frame import FloatArray, Frame
+from nepforge.errors import DataError
+from nepforge.evaluate.calibration import ErrorBarReport, judge_error_bars
+from nepforge.evaluate.evaluator import evaluator, read_content
+from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
+
+# label -> its name and unit in figures; energies and virials are per atom
+QUANTITIES = {
+    "energy": ("Energy", "eV/atom"),
+    "forces": ("Force component", "eV/Å"),
+    "virial": ("Virial", "eV/atom"),
+    "atomic_energy": ("Atomic energy", "eV"),
+}
+METRIC_NAMES = {
+    "energy": "energy",
+    "forces": "force",
+    "virial": "virial",
+    "atomic_energy": "atomic_energy",
+}
+
+
+@frozen(eq=False)
+class Predicted:
+    """What a model says of one structure; `frame` holds the structure and its labels."""
+
+    frame: Frame
+    energies: FloatArray  # [n_atoms] eV
+    forces: FloatArray  # [n_atoms, 3] eV/Å
+    virial: FloatArray  # [3, 3] eV, W = -dU/dstrain
+    bars: ErrorBars | None = None  # when they were asked for
+
+    @property
+    def energy(self) -> float:
+        """Total, eV."""
+        return float(self.energies.sum())
+
+    @property
+    def stress_gpa(self) -> FloatArray | None:
+        """-W/V in GPa (ASE sign), [3, 3]; None for a cell without volume."""
+        if self.frame.volume == 0.0:
+            return None
+        stress: FloatArray = stress_from_virial(self.virial, self.frame.volume) * EV_PER_A3_IN_GPA
+        return stress
+
+    def as_frame(self) -> Frame:
+        """The structure with the predictions as its labels."""
+        return evolve(
+            self.frame,
+            energy=self.energy,
+            forces=self.forces,
+            virial=self.virial,
+            atomic_energy=self.energies,
+            converged=True,
+        )
+
+
+def infer(
+    model: Path, frames: Sequence[Frame], *, threads: int = 1, uncertainty: bool = False
+) -> list[Predicted]:
+    """Energy, forces and virial of every frame, in order. Labels are neither needed nor used.
+
+    Args:
+        model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout,
+            dp_model.ckpt, or a frozen model of DeePMD-kit (the extra `deepmd`).
+        frames: Structures, as `nepforge.data.datasets.load` reads them.
+        threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
+        uncertainty: Whether error bars are found too: by torch, on as many threads as
+            OMP_NUM_THREADS says; a frame of 96 atoms takes a second at 3000 parameters.
+
+    Raises:
+        ModelFileError: The model is missing, damaged, or of a kind that is not evaluated, or it has
+            no covariance for error bars.
+        DataError: A frame has an element that the model does not know, or atoms at one place.
+    """
+    find_bars = _error_bars_of(model) if uncertainty else None
+    evaluates = evaluator(str(model), read_content(model))
+    predicted = []
+    for frame in frames:
+        try:
+            found = evaluates.evaluate_structure(
+                frame.numbers, frame.positions, frame.cell, frame.pbc, n_threads=threads
+            )
+        except DataError as error:
+            raise DataError(f"{frame.source}: {error.message}", hint=error.hint) from error
+        virial = (found.virial + found.virial.T) / 2
+        bars = None if find_bars is None else find_bars(frame)
+        predicted.append(Predicted(frame, found.energies, found.forces, virial, bars))
+    return predicted
+
+
+def _error_bars_of(model: Path) -> Callable[[Frame], ErrorBars]:
+    from nepforge.formats.covariance_file import read_with_covariance  # noqa: PLC0415 - torch
+    from nepforge.models.uncertainty import error_bars  # noqa: PLC0415
+
+    return partial(error_bars, *read_with_covariance(model))
+
+
+@frozen(eq=False)
+class Comparison:
+    """Labels (nan where missing) and predictions; energies and virials per atom in eV.
+
+    Arrays energy [n], forces [atoms of all, 3], virial [n, 3, 3], atomic_energy [atoms of all].
+    """
+
+    reference: dict[str, FloatArray]
+    prediction: dict[str, FloatArray]
+    rows: list[dict[str, float | int | str]]  # one a frame, in the order of the data
+    error_bars: ErrorBarReport | None  # when the predictions have error bars
+
+    def metrics(self) -> dict[str, float]:
+        """energy_rmse (eV/atom), energy_mae, force_rmse (eV/Å), ... of the labels that exist."""
+        found: dict[str, float] = {"n_frames": len(self.rows)}
+        for label, name in METRIC_NAMES.items():
+            errors = self.prediction[label] - self.reference[label]
+            known = errors[~np.isnan(errors)]
+            if known.size:
+                found[f"{name}_rmse"] = float(np.sqrt(np.mean(known**2)))
+                found[f"{name}_mae"] = float(np.mean(np.abs(known)))
+        return found | (self.error_bars.metrics() if self.error_bars else {})
+
+
+def compare(predicted: Sequence[Predicted]) -> Comparison:
+    """Predictions against the labels of their frames.
+
+    Raises:
+        DataError: No frame has any label.
+    """
+    frames = [entry.frame for entry in predicted]
+    if not any(getattr(frame, label) is not None for frame in frames for label in METRIC_NAMES):
+        raise DataError(
+            "none of the frames has an energy, forces, a virial or atomic energies to compare with",
+            hint="nepforge infer MODEL STRUCTURE... needs no labels",
+        )
+    reference = {
+        "energy": np.array([_energy_label(frame) for frame in frames]),
+        "forces": np.concatenate([_forces_label(frame) for frame in frames]),
+        "virial": np.stack([_virial_label(frame) for frame in frames]),
+        "atomic_energy": np.concatenate([_atomic_energy_label(frame) for frame in frames]),
+    }
+    prediction = {
+        "energy": np.array([entry.energy / entry.frame.n_atoms for entry in predicted]),
+        "forces": np.concatenate([entry.forces for entry in predicted]),
+        "virial": np.stack([entry.virial / entry.frame.n_atoms for entry in predicted]),
+        "atomic_energy": np.concatenate([entry.energies for entry in predicted]),
+    }
+    errors = {label: prediction[label] - reference[label] for label in ("energy", "forces")}
+    rows = [_row(idx, entry) for idx, entry in enumerate(predicted)]
+    return Comparison(reference, prediction, rows, _judge(predicted, errors))
+
+
+def _judge(
+    predicted: Sequence[Predicted], errors: Mapping[str, FloatArray]
+) -> ErrorBarReport | None:
+    bars = [entry.bars for entry in predicted if entry.bars is not None]
+    if not bars:
+        return None
+    energy_std = np.array([bar.energy / len(bar.forces) for bar in bars])
+    forces_std = np.concatenate([bar.forces for bar in bars])
+    return judge_error_bars(errors["energy"], energy_std, errors["forces"], forces_std)
+
+
+def _energy_label(frame: Frame) -> float:
+    return math.nan if frame.energy is None else frame.energy / frame.n_atoms
+
+
+def _forces_label(frame: Frame) -> FloatArray:
+    return np.full((frame.n_atoms, 3), np.nan) if frame.forces is None else frame.forces
+
+
+def _virial_label(frame: Frame) -> FloatArray:
+    return np.full((3, 3), np.nan) if frame.virial is None else frame.virial / frame.n_atoms
+
+
+def _atomic_energy_label(frame: Frame) -> FloatArray:
+    return np.full(frame.n_atoms, np.nan) if frame.atomic_energy is None else frame.atomic_energy
+
+
+def _row(idx: int, entry: Predicted) -> dict[str, float | int | str]:
+    """One line of the table: energies in eV/atom, forces in eV/Å, virial in eV/atom."""
+    frame = entry.frame
+    force_error = entry.forces - _forces_label(frame)
+    virial_error = entry.virial / frame.n_atoms - _virial_label(frame)
+    bars = entry.bars
+    row: dict[str, float | int | str] = {
+        "frame": idx,
+        "source": frame.source,
+        "n_atoms": frame.n_atoms,
+        "energy": _energy_label(frame),
+        "energy_predicted": entry.energy / frame.n_atoms,
+        "energy_error": entry.energy / frame.n_atoms - _energy_label(frame),
+        "force_rmse": float(np.sqrt(np.mean(force_error**2))),
+        "force_largest_error": float(np.sqrt((force_error**2).sum(axis=1)).max()),
+        "virial_rmse": float(np.sqrt(np.mean(virial_error**2))),
+    }
+    if bars is not None:
+        row["energy_std"] = bars.energy / frame.n_atoms
+        row["force_std"] = float(np.sqrt(np.mean(bars.forces**2)))
+    return row
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
+    """Write metrics.json, frames.csv (empty where a label is missing) and parity_*.png.
+
+    With error bars calibration.json and calibration.png too.
+    """
+    from nepforge.plots.parity import ParitySet, parity  # noqa: PLC0415 - matplotlib is slow
+
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = folder / "metrics.json"
+    metrics.write_text(json.dumps(comparison.metrics(), indent=2) + "\n", encoding="utf-8")
+    table = folder / "frames.csv"
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(comparison.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_without_nan(row) for row in comparison.rows)
+    written = [metrics, table]
+    for label, (quantity, unit) in QUANTITIES.items():
+        reference, prediction = comparison.reference[label], comparison.prediction[label]
+        if np.isfinite(reference).any():
+            path = folder / f"parity_{label}.png"
+            sets = [ParitySet("test", reference.ravel(), prediction.ravel())]
+            parity(path, sets, quantity=quantity, unit=unit)
+            written.append(path)
+    if comparison.error_bars is not None:
+        written += _write_calibration(folder, comparison.error_bars)
+    return written
+
+
+def _write_calibration(folder: Path, report: ErrorBarReport) -> list[Path]:
+    from nepforge.evaluate.calibration_plot import calibration  # noqa: PLC0415 - matplotlib is slow
+
+    text, figure = folder / "calibration.json", folder / "calibration.png"
+    text.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    if not report.has_labels:
+        return [text]
+    calibration(figure, report, "test")
+    return [text, figure]
+
+
+def _without_nan(row: Mapping[str, float | int | str]) -> dict[str, float | int | str]:
+    return {
+        name: "" if isinstance(value, float) and math.isnan(value) else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,246 @@
+"""The C++ core that also runs inside LAMMPS, called from Python.
+
+Evaluates NEP text files of every kind that the pair style runs: NEP3, NEP4, NEP5, with or without
+ZBL, and NEP4 files with one output bias for each species.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import ArrayLike, NDArray
+
+from nepforge.errors import DataError, ModelFileError, NepforgeError
+from nepforge.models.arguments import (
+    FloatArray,
+    StructureArrays,
+    checked_skin,
+    checked_structure,
+    checked_threads,
+)
+
+_BAD_MODEL = 1
+_BAD_STRUCTURE = 2
+
+_DOUBLES = ctypes.POINTER(ctypes.c_double)
+_INTEGERS = ctypes.POINTER(ctypes.c_int)
+
+
+@frozen(eq=False)
+class NativeResult:
+    """Per-atom results of one structure.
+
+    The virial W_ab = -sum r_a dU/dr_b is booked on the neighbour; its sum over the atoms is
+    -dU/dstrain.
+    """
+
+    energies: FloatArray  # [n_atoms] eV
+    forces: FloatArray  # [n_atoms, 3] eV/Å
+    virials: FloatArray  # [n_atoms, 3, 3] eV
+
+
+@frozen(eq=False)
+class StructureResult:
+    """Results of one structure with the virial of the whole, W = -dU/dstrain."""
+
+    energies: FloatArray  # [n_atoms] eV
+    forces: FloatArray  # [n_atoms, 3] eV/Å
+    virial: FloatArray  # [3, 3] eV
+
+
+class _Options(ctypes.Structure):
+    """struct nepforge_options."""
+
+    _fields_ = (("n_threads", ctypes.c_int), ("skin", ctypes.c_double))
+
+
+def library_path(name: str) -> Path:
+    """The compiled file `name` of this installation.
+
+    It lies in `_lib` beside this file, or, in an editable installation, where pip put it.
+
+    Raises:
+        NepforgeError: It was not built.
+    """
+    beside = Path(__file__).parent / "_lib" / name
+    if beside.exists():
+        return beside
+    try:
+        installed = Path(str(metadata.distribution("nepforge").locate_file("nepforge/_lib"))) / name
+    except metadata.PackageNotFoundError:
+        installed = beside
+    if installed.exists():
+        return installed
+    raise NepforgeError(
+        f"{name} is missing: the C++ part of nepforge was not built",
+        hint="install nepforge with pip, which needs a C++17 compiler",
+    )
+
+
+@cache
+def _core() -> ctypes.CDLL:
+    core = ctypes.CDLL(str(library_path("libnepforge_core.so")))
+    handle = ctypes.c_void_p
+    core.nepforge_last_error.restype = ctypes.c_char_p
+    core.nepforge_built_for_lammps.restype = ctypes.c_char_p
+    core.nepforge_instruction_sets.restype = ctypes.c_char_p
+    core.nepforge_model_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(handle)]
+    core.nepforge_model_close.argtypes = [handle]
+    core.nepforge_model_close.restype = None
+    core.nepforge_model_n_species.argtypes = [handle]
+    core.nepforge_model_species.argtypes = [handle, ctypes.c_int]
+    core.nepforge_model_species.restype = ctypes.c_char_p
+    core.nepforge_model_cutoff.argtypes = [handle, _DOUBLES]
+    core.nepforge_model_cutoff.restype = None
+    core.nepforge_model_parse.argtypes = [*[ctypes.c_char_p] * 3, ctypes.POINTER(handle)]
+    core.nepforge_evaluate_structure.argtypes = [
+        handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, ctypes.POINTER(_Options),
+        *[_DOUBLES] * 4,
+    ]  # fmt: skip
+    return core
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Names of the instruction sets that this machine can run, the fastest first."""
+    return tuple(_core().nepforge_instruction_sets().decode().split())
+
+
+def built_for_lammps() -> str:
+    """Version of the distribution `lammps` that the pair style was built against."""
+    return str(_core().nepforge_built_for_lammps().decode())
+
+
+def _last_error() -> str:
+    return str(_core().nepforge_last_error().decode(errors="replace"))
+
+
+def _doubles(array: FloatArray | None) -> Any:
+    return None if array is None else array.ctypes.data_as(_DOUBLES)
+
+
+def _integers(array: NDArray[np.intc]) -> Any:
+    return array.ctypes.data_as(_INTEGERS)
+
+
+def _options(n_threads: int, skin: float) -> _Options:
+    return _Options(checked_threads(n_threads), checked_skin(skin))
+
+
+class NativeModel:
+    """A NEP text file, evaluated in double precision. One call at a time for each object.
+
+    Args:
+        path: The model file.
+        instruction_set: One of `instruction_sets()`; empty for the fastest.
+        text: The content of the file when it is known already; `path` then only names it.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
+    """
+
+    def __init__(
+        self, path: Path | str, instruction_set: str = "", text: str | None = None
+    ) -> None:
+        self._handle = ctypes.c_void_p()
+        words = (str(path).encode(), instruction_set.encode(), ctypes.byref(self._handle))
+        if text is None:
+            status = _core().nepforge_model_open(*words)
+        else:
+            status = _core().nepforge_model_parse(text.encode(), *words)
+        if status == _BAD_MODEL:
+            raise ModelFileError(
+                _last_error(), hint="export the model again, or name the file that you meant"
+            )
+        if status:
+            raise NepforgeError(f"{path}: {_last_error()}")
+
+    def __del__(self) -> None:
+        if self._handle:
+            _core().nepforge_model_close(self._handle)
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Chemical symbols in model order."""
+        count = _core().nepforge_model_n_species(self._handle)
+        return tuple(
+            _core().nepforge_model_species(self._handle, idx).decode() for idx in range(count)
+        )
+
+    @property
+    def cutoff(self) -> tuple[float, float]:
+        """Largest radial and angular cutoff of any species in Å."""
+        cutoff = np.empty(2)
+        _core().nepforge_model_cutoff(self._handle, _doubles(cutoff))
+        return float(cutoff[0]), float(cutoff[1])
+
+    def evaluate(
+        self,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        pbc: Sequence[bool] = (True, True, True),
+        *,
+        n_threads: int = 1,
+        skin: float = 0.0,
+    ) -> NativeResult:
+        """Energies, forces and virials of every atom of one structure.
+
+        Arguments and errors are those of `evaluate_structure`.
+        """
+        structure = checked_structure(numbers, positions, cell, pbc)
+        virials = np.empty((len(structure.numbers), 3, 3))
+        result = self._evaluate(structure, _options(n_threads, skin), virials)
+        return NativeResult(result.energies, result.forces, virials)
+
+    def evaluate_structure(
+        self,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        pbc: Sequence[bool] = (True, True, True),
+        *,
+        n_threads: int = 1,
+        skin: float = 0.0,
+    ) -> StructureResult:
+        """Energies, forces and the virial of one structure.
+
+        Args:
+            numbers: Atomic numbers, [n_atoms].
+            positions: Å, [n_atoms, 3]; may lie outside the cell.
+            cell: Å, [3, 3], rows are vectors; rows of directions that are not periodic may be zero.
+            pbc: Which directions are periodic.
+            n_threads: Threads of OpenMP; 0 for as many as it would take (OMP_NUM_THREADS).
+            skin: Å; neighbours are searched so far beyond the cutoff, and the list is used for the
+                next structures too while cell and species stay and no atom has moved by half of it.
+
+        Raises:
+            UsageError: Threads or a skin below 0, beyond reason, or no number.
+            DataError: An element that the model does not know, a position that is not finite, atoms
+                at the same place, or a periodic cell without volume.
+        """
+        structure = checked_structure(numbers, positions, cell, pbc)
+        return self._evaluate(structure, _options(n_threads, skin), None)
+
+    def _evaluate(
+        self, structure: StructureArrays, options: _Options, atomic_virials: FloatArray | None
+    ) -> StructureResult:
+        n_atoms = len(structure.numbers)
+        result = StructureResult(np.empty(n_atoms), np.empty((n_atoms, 3)), np.empty((3, 3)))
+        status = _core().nepforge_evaluate_structure(
+            self._handle, n_atoms, _integers(structure.numbers), _doubles(structure.positions),
+            _doubles(structure.cell), _integers(structure.periodic), ctypes.byref(options),
+            _doubles(result.energies), _doubles(result.forces), _doubles(result.virial),
+            _doubles(atomic_virials),
+        )  # fmt: skip
+        if status == _BAD_STRUCTURE:
+            raise DataError(_last_error())
+        if status:
+            raise NepforgeError(f"the evaluation failed: {_last_error()}")
+        return result
