@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from nepforge.data.sources import DataSource, data_source, model_source, structure_source
-from nepforge.errors import DataMissingError
-from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
+from nepforge.errors import DataError, DataMissingError
+from nepforge.recipe.limits import Finding, did_you_mean
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
 from nepforge.recipe.tables import MdBenchmark, NEPModel, Recipe, StructureFromFile
@@ -104,8 +104,8 @@ class _Search:
             if path.exists():
                 return read(path)
             self.missing.append(Finding(f'"{name}" does not exist', _near(path, name), at))
-        except RefusedError as error:
-            self.findings.extend(evolve(finding, at=at) for finding in error.findings)
+        except DataError as error:
+            self.findings.append(Finding(error.message, error.hint, at))
         except OSError as error:
             self.findings.append(Finding(f'"{name}" cannot be read: {error.strerror}', "", at))
         return None

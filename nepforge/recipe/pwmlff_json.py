@@ -14,12 +14,13 @@ from pathlib import Path
 
 from attrs import frozen
 
+from nepforge.data.formats.table import BY_PWMLFF_NAME
 from nepforge.data.sources import has_parts
 from nepforge.errors import DataError
 from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
 from nepforge.recipe.nep_in import LARGEST_FLAG, NEWER_INVARIANTS
-from nepforge.recipe.pwmlff_names import FORMATS, IGNORED, OTHERS
+from nepforge.recipe.pwmlff_names import IGNORED, OTHERS
 from nepforge.recipe.rules import GPUMD_LAYOUTS, model_for_gpumd
 from nepforge.recipe.starter import Settings, filled
 from nepforge.recipe.tables import SYMBOLS, NEPModel
@@ -108,7 +109,7 @@ def comparison_input(path: Path) -> ComparisonInput:
         raise model.refused("the file of one model")
     named = given.get("format") if given.get("test_data") or given.get("raw_files") else None
     mixed = named is not None and given.get("datasets_path") is not None
-    chosen = "" if named is None or mixed else FORMATS[_format(named)]
+    chosen = "" if named is None or mixed else BY_PWMLFF_NAME[_format(named)]
     return ComparisonInput(Path(models[0]), tuple(map(Path, files)), chosen)
 
 
@@ -126,9 +127,10 @@ def _kind(given: JsonInput) -> str:
 
 
 def _format(entry: Entry) -> str:
-    if not isinstance(entry.value, str) or entry.value not in FORMATS:
+    if not isinstance(entry.value, str) or entry.value not in BY_PWMLFF_NAME:
         raise entry.refused(
-            f"one of {', '.join(FORMATS)}", "convert the files to extended XYZ and name those"
+            f"one of {', '.join(BY_PWMLFF_NAME)}",
+            "convert the files to extended XYZ and name those",
         )
     return entry.value
 

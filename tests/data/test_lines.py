@@ -7,7 +7,7 @@ from io import StringIO
 import numpy as np
 import pytest
 
-from nepforge.data.readers.lines import LONGEST_LINE, BlockError, Lines, fixed, number
+from nepforge.data.formats.text.lines import LONGEST_LINE, BlockError, Lines, fixed, number
 
 
 def test_an_unfinished_line_is_not_given_out() -> None:

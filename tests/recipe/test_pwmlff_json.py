@@ -13,7 +13,7 @@ from nepforge.errors import DataError, UsageError
 from nepforge.recipe.json_input import is_json
 from nepforge.recipe.load import load_recipe
 from nepforge.recipe.pwmlff_json import comparison_input, recipe_from_json
-from nepforge.recipe.pwmlff_names import FORMATS, IGNORED, OTHERS, nepforge_command
+from nepforge.recipe.pwmlff_names import IGNORED, OTHERS, nepforge_command
 from nepforge.recipe.tables import AdamOptimizer, DPModel, LKFOptimizer, NEPModel, Recipe
 
 STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
@@ -291,13 +291,6 @@ def test_a_test_input_names_model_data_and_format(tmp_path: Path) -> None:
 def test_no_setting_stands_in_two_tables() -> None:
     """Ignored for a reason of its own, or used elsewhere."""
     assert not set(IGNORED) & set(OTHERS)
-
-
-def test_every_format_has_a_reader() -> None:
-    """The names are those of the readers' table."""
-    from nepforge.data.readers import READERS  # noqa: PLC0415
-
-    assert set(FORMATS.values()) <= set(READERS)
 
 
 @pytest.mark.parametrize(
