@@ -18,9 +18,10 @@ from attrs import define, evolve, field
 
 from nepforge.data.formats.abinit.echo import Echo
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.lines import BlockError, Lines, fixed, marks, number, scan
-from nepforge.data.formats.text.steps import Step, Steps, Structure
-from nepforge.data.formats.text.words import open_text
+from nepforge.data.formats.text.lines import BlockError, Lines
+from nepforge.data.formats.text.marks import marks
+from nepforge.data.formats.text.numbers import fixed, number
+from nepforge.data.formats.text.steps import Step, Steps, Structure, read_steps
 from nepforge.data.frame import FloatArray, Frame
 
 HINT = "expected the main output (.abo, .out) of a ground-state, relaxation or MD run"
@@ -61,10 +62,7 @@ _PRIMITIVE = re.compile(r"\s*R\(\d\)=(?P<numbers>.*)G\(\d\)=")
 
 def read_abinit(path: Path, options: ReadOptions) -> list[Frame]:
     """Every calculation whose structure, energy, forces and stress were printed in full."""
-    steps = Steps(path, options)
-    with open_text(path) as stream:
-        _Output(Lines(stream), steps).read()
-    return steps.finish(HINT)
+    return read_steps(path, options, _MARKS, _Output, HINT)
 
 
 @define
@@ -101,9 +99,8 @@ class _Output:
         self._unconverged = False
         self._is_done = False
 
-    def read(self) -> None:
-        """Everything of the file."""
-        scan(self._lines, _MARKS, self)
+    def end(self) -> None:
+        """The file has ended: close what is open, say what is missing."""
         self._finish()
         if not self._is_done:
             self._steps.say('has no "Calculation completed": its last step may be cut off')

@@ -25,9 +25,10 @@ from nepforge.data.formats.castep.blocks import (
 from nepforge.data.formats.castep.step import CastepStep
 from nepforge.data.formats.castep.units import ENERGIES, LENGTHS, PRESSURES, factor
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.lines import BlockError, Lines, fixed, marks, number, scan
-from nepforge.data.formats.text.steps import Steps, Structure
-from nepforge.data.formats.text.words import open_text
+from nepforge.data.formats.text.lines import BlockError, Lines
+from nepforge.data.formats.text.marks import marks
+from nepforge.data.formats.text.numbers import fixed, number
+from nepforge.data.formats.text.steps import Steps, Structure, read_steps
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.errors import DataError
 from nepforge.units import EV_PER_A3_IN_GPA
@@ -66,10 +67,7 @@ _CELL_UNIT = re.compile(r"Real Lattice\s*\((?P<unit>[^)]*)\)")
 
 def read_castep(path: Path, options: ReadOptions) -> list[Frame]:
     """Every step whose structure, energy, forces and stress were printed in full."""
-    steps = Steps(path, options)
-    with open_text(path) as stream:
-        _Output(Lines(stream), steps).read()
-    return steps.finish(HINT)
+    return read_steps(path, options, _MARKS, _Output, HINT)
 
 
 class _Output:
@@ -96,9 +94,8 @@ class _Output:
         self._is_after_md = False
         self._is_done = False
 
-    def read(self) -> None:
-        """Everything of the file."""
-        scan(self._lines, _MARKS, self)
+    def end(self) -> None:
+        """The file has ended: close what is open, say what is missing."""
         self._close(is_end=True)
         self._say()
 

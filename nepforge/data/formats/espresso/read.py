@@ -17,9 +17,10 @@ from attrs import define, evolve, field
 
 from nepforge.data.formats.espresso.species import element
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.lines import BlockError, Lines, fixed, marks, number, scan
-from nepforge.data.formats.text.steps import Step, Steps, Structure
-from nepforge.data.formats.text.words import open_text
+from nepforge.data.formats.text.lines import BlockError, Lines
+from nepforge.data.formats.text.marks import marks
+from nepforge.data.formats.text.numbers import fixed, number
+from nepforge.data.formats.text.steps import Step, Steps, Structure, read_steps
 from nepforge.data.frame import FloatArray, Frame
 
 HINT = "expected the output of a pw.x run: scf, relax, vc-relax, md or vc-md"
@@ -64,10 +65,7 @@ _FORCE = re.compile(r"\s*atom\s*\S+\s+type\s+(?P<type>\d+)\s+force\s*=(?P<number
 
 def read_espresso(path: Path, options: ReadOptions) -> list[Frame]:
     """Every step whose structure, energy, forces and stress were printed in full."""
-    steps = Steps(path, options)
-    with open_text(path) as stream:
-        _Output(Lines(stream), steps).read()
-    return steps.finish(HINT)
+    return read_steps(path, options, _MARKS, _Output, HINT)
 
 
 @define
@@ -100,9 +98,8 @@ class _Output:
         self._step: _Scf | None = None
         self._is_done = False
 
-    def read(self) -> None:
-        """Everything of the file."""
-        scan(self._lines, _MARKS, self)
+    def end(self) -> None:
+        """The file has ended: close what is open, say what is missing."""
         self._close(is_end=True)
         if not self._is_done:
             self._steps.say('has no "JOB DONE.": what its last step lacks may be cut off')
@@ -177,7 +174,7 @@ class _Output:
         for line in self._lines:
             match = _SPECIES.match(line)
             if match is None:
-                self._lines.give_back(line)
+                self._lines.put_back()
                 return
             where = self._steps.where(self._lines.number)
             self._run.species[match["label"]] = element(match["label"], match["element"], where)
