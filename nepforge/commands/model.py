@@ -244,8 +244,8 @@ def test(
 def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
     """Model and frames that an input of PWMLFF names; folders are read whole."""
     from nepforge.data.datasets import Reading, load_sets
+    from nepforge.recipe.from_nep_json import comparison_input
     from nepforge.recipe.json_input import is_json
-    from nepforge.recipe.pwmlff_json import comparison_input
 
     if not is_json(path):
         raise UsageError(f"{path}: compared with nothing", hint=f"nepforge test {path} DATA...")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nepforge.errors import DataError, UsageError
+from nepforge.recipe.from_nep_in import IGNORED, USED, data_beside, recipe_from_nep_in
 from nepforge.recipe.load import load_recipe
-from nepforge.recipe.nep_in import IGNORED, USED, data_beside, recipe_from_nep_in
 from nepforge.recipe.tables import Recipe, ZblRange
 
 STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")

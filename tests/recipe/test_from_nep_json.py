@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nepforge.errors import DataError, UsageError
+from nepforge.recipe.from_nep_json import comparison_input, recipe_from_json
 from nepforge.recipe.json_input import is_json
 from nepforge.recipe.load import load_recipe
-from nepforge.recipe.pwmlff_json import comparison_input, recipe_from_json
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS, nepforge_command
 from nepforge.recipe.tables import AdamOptimizer, DPModel, LKFOptimizer, NEPModel, Recipe
 

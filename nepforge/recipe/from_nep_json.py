@@ -2,7 +2,7 @@
 
 Keys and defaults are those of the manuals of PWMLFF 2024.5 (`datasets_path`, `raw_files`) and
 MatPL 2025.3 (`train_data`, `valid_data`). A key with another meaning here (weights of observations,
-p0_weight) is ignored and said so, as GPUMD's are in `nep_in`.
+p0_weight) is ignored and said so, as GPUMD's are in `from_nep_in`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from attrs import frozen
 from nepforge.data.formats.table import BY_PWMLFF_NAME
 from nepforge.data.sources import has_parts
 from nepforge.errors import DataError
+from nepforge.recipe.from_nep_in import LARGEST_FLAG, NEWER_INVARIANTS
 from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
-from nepforge.recipe.nep_in import LARGEST_FLAG, NEWER_INVARIANTS
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS
 from nepforge.recipe.rules import GPUMD_LAYOUTS, model_for_gpumd
 from nepforge.recipe.starter import Settings, filled
