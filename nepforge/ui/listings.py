@@ -11,6 +11,7 @@ from typing import Any
 from nepforge.events import PlannedStage
 from nepforge.ledger.entry import Entry
 from nepforge.recipe.named_files import NamedFiles
+from nepforge.recipe.positions import dotted
 from nepforge.shared_disk.held import HeldLock
 from nepforge.ui.words import ERROR_KINDS, counted, duration, short
 
@@ -94,12 +95,12 @@ def _held_line(lock: HeldLock) -> str:
 
 
 def data_text(files: NamedFiles) -> str:
-    """The data files of a recipe: what for, format, size, digest."""
+    """The files of a recipe: the key that names each, format, size, digest."""
     rows = [
-        [use, source.path.name, source.format, _size(source.size), short(source.sha256)]
-        for use, source in files.by_use
+        [dotted(at), source.path.name, source.format, _size(source.size), short(source.sha256)]
+        for at, source in files.at.items()
     ]
-    return columns([["for", "file", "format", "size", "sha256"], *rows], "  ")
+    return columns([["key", "file", "format", "size", "sha256"], *rows], "  ")
 
 
 def _size(n_bytes: int) -> str:
