@@ -10,7 +10,8 @@ import re
 import numpy as np
 from ase.units import Bohr
 
-from nepforge.data.formats.text.lines import Lines, number
+from nepforge.data.formats.text.lines import Lines
+from nepforge.data.formats.text.numbers import number
 from nepforge.data.frame import FloatArray, IntArray
 
 _VARIABLE = re.compile(r"^[-P]?\s+(?P<name>[A-Za-z]\w*)\s+(?P<values>.*\S)\s*$")

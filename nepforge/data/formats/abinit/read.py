@@ -14,45 +14,18 @@ from pathlib import Path
 
 import numpy as np
 from ase.units import Bohr, Hartree
-from attrs import define, evolve, field
+from attrs import evolve
 
+from nepforge.data.formats.abinit.datasets import AbinitStep, Dataset, add_frames, merge_end
 from nepforge.data.formats.abinit.echo import Echo
+from nepforge.data.formats.abinit.marks import MARKS
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.lines import BlockError, Lines, fixed, marks, number, scan
-from nepforge.data.formats.text.steps import Step, Steps, Structure
-from nepforge.data.formats.text.words import open_text
+from nepforge.data.formats.text.lines import BlockError, Lines
+from nepforge.data.formats.text.numbers import fixed, number
+from nepforge.data.formats.text.steps import Steps, read_steps
 from nepforge.data.frame import FloatArray, Frame
 
 HINT = "expected the main output (.abo, .out) of a ground-state, relaxation or MD run"
-SAME_PLACE = 1.0e-3  # Å, of positions printed twice
-SAME_ENERGY = 1.0e-5  # eV
-FIELDS = (4, 6, 7, 14, 16, 17)  # of berryopt: a fixed electric or displacement field
-_MARKS = marks(
-    run=r"\.Version\s+\S+\s+of ABINIT",
-    done=r"Calculation completed",
-    echo_before=r"-* *outvars: echo values of preprocessed input variables",
-    echo_after=r"-* *outvars: echo values of variables after computation",
-    dataset=r"== DATASET\s+\d+",
-    end_of_datasets=r"== END DATASET",
-    cell=r"Real\(R\)\+Recip\(G\) space primitive vectors",
-    iteration=r"--- Iteration:",
-    end=r"-*iterations are completed or convergence reached",
-    scf=r"ETOT\s+1\s",
-    response=r"iter\s+2DEtotal",
-    unconverged=r"nstep=\s*\d+\s+was not enough SCF cycles to converge",
-    xcart=r"Cartesian coordinates \(xcart\) \[bohr\]",
-    xred=r"Reduced coordinates \(xred\)\s*$|reduced coordinates \(array xred\)",
-    fcart=r"Cartesian forces \(fcart\) \[Ha/bohr\]",
-    rprimd=r"Real space primitive translations \(rprimd\) \[bohr\]",
-    ucvol=r"(?:Unitary Cell Volume|Unit cell volume) ",
-    strten=r"Stress tensor in cartesian coordinates \(strten\) \[Ha/bohr\^3\]",
-    etotal=r"Total energy \(etotal\) \[Ha\]\s*=",
-    coordinates_at_end=r"cartesian coordinates \(angstrom\) at end:",
-    forces_at_end=r"cartesian forces \((?:hartree/bohr|eV/Angstrom)\) at end:",
-    energy_at_end=r">>>>>>>>> Etotal=|total_energy\s*:",
-    sigma=r"Cartesian components of stress tensor \(hartree/bohr\^3\)",
-    yaml_stress=r"cartesian_stress_tensor: # hartree/bohr\^3",
-)
 ATOM = r"\s*\d+\s"
 _VALUE = re.compile(r"[=:]\s*(\S+)")
 _SIGMA = re.compile(r"\s*sigma\(\d \d\)=(?P<diagonal>.*)\s+sigma\(\d \d\)=(?P<other>.*)")
@@ -61,31 +34,7 @@ _PRIMITIVE = re.compile(r"\s*R\(\d\)=(?P<numbers>.*)G\(\d\)=")
 
 def read_abinit(path: Path, options: ReadOptions) -> list[Frame]:
     """Every calculation whose structure, energy, forces and stress were printed in full."""
-    steps = Steps(path, options)
-    with open_text(path) as stream:
-        _Output(Lines(stream), steps).read()
-    return steps.finish(HINT)
-
-
-@define
-class _Step(Step):
-    """A step with its own structure, and its positions as fractions to check the cell with."""
-
-    structure: Structure = field(factory=Structure)
-    fractions: FloatArray | None = None
-    first_cell: FloatArray | None = None  # Å, at the beginning of its dataset or image
-    first_volume: float | None = None  # Å³
-
-
-@define
-class _Dataset:
-    index: int
-    cell: FloatArray | None = None  # Å, at its beginning
-    volume: float | None = None  # Å³
-    n_iterations: int = 0
-    scf_lines: list[int] = field(factory=list)  # where electronic steps begin
-    is_response: bool = False
-    steps: list[_Step] = field(factory=list)
+    return read_steps(path, options, MARKS, _Output, HINT)
 
 
 class _Output:
@@ -95,15 +44,14 @@ class _Output:
 
     def _begin(self) -> None:
         self._before, self._after = Echo(), Echo()
-        self._datasets: list[_Dataset] = []
-        self._step: _Step | None = None
+        self._datasets: list[Dataset] = []
+        self._step: AbinitStep | None = None
         self._is_end = False  # the open step is the end of its dataset
         self._unconverged = False
         self._is_done = False
 
-    def read(self) -> None:
-        """Everything of the file."""
-        scan(self._lines, _MARKS, self)
+    def end(self) -> None:
+        """The file has ended: close what is open, say what is missing."""
         self._finish()
         if not self._is_done:
             self._steps.say('has no "Calculation completed": its last step may be cut off')
@@ -111,44 +59,7 @@ class _Output:
     def _finish(self) -> None:
         """All steps of a run become frames, now that the list of its final cells is known."""
         self._close()
-        self._steps.new_run()
-        for dataset in self._datasets:
-            for step in dataset.steps:
-                structure = self._complete(step, dataset)
-                is_last = dataset is self._datasets[-1] and step is dataset.steps[-1]
-                self._steps.close(step, structure, is_cut=is_last and not self._is_done)
-            self._count(dataset)
-            if self._before.number("berryopt", dataset.index, 0) in FIELDS:
-                self._steps.say(
-                    f"dataset {dataset.index} was calculated in an electric field, which acts on "
-                    "its forces"
-                )
-
-    def _count(self, dataset: _Dataset) -> None:
-        """Every set of electronic steps must have ended in a step."""
-        if not dataset.is_response:
-            for line in dataset.scf_lines[len(dataset.steps) :]:
-                self._steps.leave_out("no structure is printed with its energy", line)
-
-    def _complete(self, step: _Step, dataset: _Dataset) -> Structure:
-        """With elements, and a cell where the step prints none of its own."""
-        structure = step.structure
-        if structure.positions is not None:
-            numbers = self._before.elements(dataset.index, len(structure.positions))
-            structure = evolve(structure, numbers=numbers)
-        if structure.cell is None and self._before.number("optcell", dataset.index, 0) == 0:
-            cell = self._before.cell(dataset.index) if step.first_cell is None else step.first_cell
-            structure = evolve(structure, cell=cell, volume=step.first_volume)
-        elif structure.cell is None and dataset.n_iterations == 0:
-            structure = evolve(structure, cell=self._after.cell(dataset.index))
-        cell, fractions, positions = structure.cell, step.fractions, structure.positions
-        if cell is not None and fractions is not None and positions is not None:
-            distance = float(np.abs(fractions @ cell - positions).max())
-            if distance > SAME_PLACE:
-                step.problems.append(
-                    f"its coordinates and those in units of the cell differ by {distance:.3f} Å"
-                )
-        return structure
+        add_frames(self._datasets, self._before, self._after, self._steps, is_done=self._is_done)
 
     def _close(self) -> None:
         step, self._step = self._step, None
@@ -158,20 +69,9 @@ class _Output:
         if step.energy is None and step.forces is None and (is_end or self._unconverged):
             return  # bands and responses have structures alone
         if is_end and dataset.n_iterations > 0 and dataset.steps:
-            self._merge(step, dataset.steps[-1])
+            merge_end(step, dataset.steps[-1], self._steps)
         else:
             dataset.steps.append(step)
-
-    def _merge(self, end: _Step, last: _Step) -> None:
-        """The end of a dataset repeats its last step, perhaps with a stress."""
-        first, second = last.structure.positions, end.structure.positions
-        if first is None or second is None or last.energy is None or end.energy is None:
-            return
-        is_same = first.shape == second.shape and np.abs(first - second).max() < SAME_PLACE
-        if not is_same or abs(last.energy - end.energy) > SAME_ENERGY:
-            self._steps.leave_out("the end of its dataset is not the last of its steps", end.line)
-        elif last.pressure is None:
-            last.pressure = end.pressure
 
     def read_run(self, _line: str) -> None:
         self._finish()
@@ -192,7 +92,7 @@ class _Output:
         self._unconverged = False
         index = re.search(r"\d+", line)
         assert index is not None
-        self._datasets.append(_Dataset(int(index[0])))
+        self._datasets.append(Dataset(int(index[0])))
 
     def read_end_of_datasets(self, _line: str) -> None:
         self._close()
@@ -210,9 +110,9 @@ class _Output:
 
     def _open(self) -> None:
         if not self._datasets:
-            self._datasets.append(_Dataset(1))
+            self._datasets.append(Dataset(1))
         dataset = self._datasets[-1]
-        self._step = _Step(
+        self._step = AbinitStep(
             self._lines.number,
             converged=not self._unconverged,
             first_cell=dataset.cell,

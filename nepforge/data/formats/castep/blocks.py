@@ -7,7 +7,8 @@ import re
 import numpy as np
 from attrs import frozen
 
-from nepforge.data.formats.text.lines import Lines, fixed
+from nepforge.data.formats.text.lines import Lines
+from nepforge.data.formats.text.numbers import fixed
 from nepforge.data.formats.text.words import atomic_number
 from nepforge.data.frame import FloatArray
 

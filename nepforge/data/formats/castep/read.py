@@ -13,7 +13,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-from attrs import evolve
 
 from nepforge.data.formats.castep.blocks import (
     Rows,
@@ -22,69 +21,40 @@ from nepforge.data.formats.castep.blocks import (
     stress_rows,
     unit_below,
 )
+from nepforge.data.formats.castep.marks import MARKS
+from nepforge.data.formats.castep.printed import Printed
+from nepforge.data.formats.castep.remarks import Remarks
 from nepforge.data.formats.castep.step import CastepStep
 from nepforge.data.formats.castep.units import ENERGIES, LENGTHS, PRESSURES, factor
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.lines import BlockError, Lines, fixed, marks, number, scan
-from nepforge.data.formats.text.steps import Steps, Structure
-from nepforge.data.formats.text.words import open_text
+from nepforge.data.formats.text.lines import BlockError, Lines
+from nepforge.data.formats.text.numbers import fixed, number
+from nepforge.data.formats.text.steps import Steps, read_steps
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.errors import DataError
 from nepforge.units import EV_PER_A3_IN_GPA
 
 HINT = "expected the .castep file of an energy, a geometry optimisation, MD or transition search"
-SAME_PLACE = 1.5e-6  # fractions with six decimals, cells in Å with seven
 SAME_FORCE = 0.02  # eV/Å, of forces before and after they are symmetrised
 SAME_ENERGY = 2.0e-5  # eV, of the energy repeated on the path of a transition search
-_MARKS = marks(
-    run=r"\|.*CASTEP version|Run started:",
-    done=r"Total time\s*=",
-    dispersion=r"DFT\+D: Semi-empirical dispersion correction\s*: on",
-    end_of_md=r"Finished MD\b",
-    cell=r"Real Lattice\s*\(",
-    volume=r"Current cell volume\s*=",
-    n_atoms=r"Total number of ions in cell\s*=",
-    path_end=r"x\s+(?:Reactant|Product|Intermediate)\s+x\s*$",
-    mixture=r"x\s+Mixture\b",
-    positions=r"x\s+Element\s+Atom\s+Fractional coordinates of atoms",
-    cutoffs=r"Calculating total energy with cut-off of",
-    corrected=r"Total energy corrected for finite basis set",
-    unconverged=r"(?i:\*?warning\W*)?max\. SCF cycles performed but system has not reached",
-    free_energy=r"Final free energy \(E-TS\)\s*=",
-    energy=r"Final energy(?:, E)?\s*=",
-    dispersed_free_energy=r"Dispersion corrected final free energy",
-    dispersed_energy=r"Dispersion corrected final energy",
-    forces=r"\*+ ?[A-Za-z ]*Forces \*+",
-    stress=r"\*+ ?[A-Za-z ]*Stress Tensor \*+",
-    path_place=r"(?:Path coordinate|Location of [LQ]ST maximum)\s*:",
-    path_energy=r"Energy(?: of [LQ]ST maximum| of transition state)?:",
-    path_positions=r"Coordinates: Fractional components",
-)
 _VALUE = re.compile(r"[=:]\s*(?P<value>\S+)\s*(?P<unit>\S*)")
 _CELL_UNIT = re.compile(r"Real Lattice\s*\((?P<unit>[^)]*)\)")
 
 
 def read_castep(path: Path, options: ReadOptions) -> list[Frame]:
     """Every step whose structure, energy, forces and stress were printed in full."""
-    steps = Steps(path, options)
-    with open_text(path) as stream:
-        _Output(Lines(stream), steps).read()
-    return steps.finish(HINT)
+    return read_steps(path, options, MARKS, _Output, HINT)
 
 
 class _Output:
     def __init__(self, lines: Lines, steps: Steps) -> None:
         self._lines, self._steps = lines, steps
-        self._constrained: list[int] = []
-        self._stress_after_md = 0
-        self._has_correction = False
-        self._without_dispersion = 0
+        self._remarks = Remarks()
         self._begin()
 
     def _begin(self) -> None:
         """A run knows nothing of the one before."""
-        self._structure = Structure()
-        self._fractions: FloatArray | None = None
+        self._printed = Printed()
         self._n_atoms = 0
         self._step: CastepStep | None = None
         self._is_again = False  # the structure was printed a second time
@@ -96,36 +66,10 @@ class _Output:
         self._is_after_md = False
         self._is_done = False
 
-    def read(self) -> None:
-        """Everything of the file."""
-        scan(self._lines, _MARKS, self)
+    def end(self) -> None:
+        """The file has ended: close what is open, say what is missing."""
         self._close(is_end=True)
-        self._say()
-
-    def _say(self) -> None:
-        if not self._is_done:
-            self._steps.say('has no "Total time": what its last step lacks may be cut off')
-        if self._constrained:
-            self._steps.say(
-                f"the forces of {len(self._constrained)} steps are left out, since they are "
-                f"constrained and no derivatives of the energy (line {self._constrained[0]})"
-            )
-        if self._stress_after_md:
-            self._steps.say(
-                f"the stress at line {self._stress_after_md} is left out: after the last step of "
-                "MD some versions print it with the other sign"
-            )
-        if self._without_dispersion:
-            self._steps.say(
-                "has a dispersion correction that is on, and energies without a dispersion "
-                f"corrected one beside them (line {self._without_dispersion})"
-            )
-        cells = {frame.cell.tobytes() for frame in self._steps.frames}
-        if self._has_correction and len(cells) > 1:
-            self._steps.say(
-                "energies are those without the finite basis set correction, which is printed "
-                "for the first cell alone; the stress contains it"
-            )
+        self._remarks.say(self._steps, is_done=self._is_done)
 
     def _here(self) -> CastepStep:
         if self._step is None:
@@ -140,14 +84,14 @@ class _Output:
         if is_cut and self._lacks_dispersion(step):
             step.awaits = step.awaits or "dispersion corrected energy"
         elif self._lacks_dispersion(step):
-            self._without_dispersion = step.line
+            self._remarks.without_dispersion = step.line
         if step.awaits:
             step.problems.append(f"the output ends before its {step.awaits}")
         step.energy = step.choose_energy()
         if step.is_constrained and not step.has_free_forces:
             step.forces = None
-            self._constrained.append(step.line)
-        self._steps.close(step, self._structure, is_cut=is_cut)
+            self._remarks.constrained.append(step.line)
+        self._steps.close(step, self._printed.structure, is_cut=is_cut)
 
     def _lacks_dispersion(self, step: CastepStep) -> bool:
         return self._has_dispersion and step.dispersed is None
@@ -176,14 +120,14 @@ class _Output:
         try:
             rows = self._lines.block("cell", 3, lambda line: fixed(line, 6), 0)
         except BlockError:
-            self._change(None, self._fractions)
+            self._change(None, self._printed.fractions)
             return
-        self._change(scale * np.stack(rows)[:, :3], self._fractions)
+        self._change(scale * np.stack(rows)[:, :3], self._printed.fractions)
 
     def read_volume(self, line: str) -> None:
         match = _VALUE.search(line)
         if match is not None and match["unit"].lower() in ("a**3", "ang**3"):
-            self._structure = evolve(self._structure, volume=number(match["value"]))
+            self._printed.set_volume(number(match["value"]))
 
     def read_path_end(self, _line: str) -> None:
         self._is_path_end = True
@@ -198,7 +142,7 @@ class _Output:
         rows = self._fraction_rows(2)
         if self._is_path_end:
             self._is_path_end, rows = False, None
-        self._change(self._structure.cell, rows)
+        self._change(self._printed.structure.cell, rows)
 
     def _fraction_rows(self, n_titles: int) -> FloatArray | None:
         """Fractional positions; sets the elements."""
@@ -208,27 +152,23 @@ class _Output:
             return None
         if rows is None:
             return None
-        numbers = np.array(rows.elements(self._where()), dtype=np.int64)
-        self._structure = evolve(self._structure, numbers=numbers)
+        self._printed.set_elements(rows.elements(self._where()))
         return rows.values
 
     def _change(self, cell: FloatArray | None, fractions: FloatArray | None) -> None:
         """Another structure; the same one printed again changes nothing."""
-        if _same(cell, self._structure.cell) and _same(fractions, self._fractions):
+        if self._printed.is_same(cell, fractions):
             self._is_again = True
             return
         self._close()
         self._is_cutoff_series = False
-        volume = self._structure.volume if _same(cell, self._structure.cell) else None
-        self._fractions = fractions
-        positions = None if cell is None or fractions is None else fractions @ cell
-        self._structure = evolve(self._structure, cell=cell, volume=volume, positions=positions)
+        self._printed.change(cell, fractions)
 
     def read_cutoffs(self, _line: str) -> None:
         self._is_cutoff_series = True
 
     def read_corrected(self, _line: str) -> None:
-        self._has_correction = True
+        self._remarks.has_correction = True
         self._is_cutoff_series = False
         self._here().awaits = ""
 
@@ -243,8 +183,7 @@ class _Output:
         elif self._step is not None:
             self._close()
             if not self._is_again:
-                self._fractions = None
-                self._structure = evolve(self._structure, positions=None)
+                self._printed.set_fractions(None)
         step = self._here()
         step.plain, step.converged = energy, not self._unconverged
         step.awaits = "energy with the last cut-off" if self._is_cutoff_series else ""
@@ -301,7 +240,7 @@ class _Output:
 
     def _force_rows(self) -> Rows | None:
         """Forces in the order of the positions."""
-        step, numbers = self._here(), self._structure.numbers
+        step, numbers = self._here(), self._printed.structure.numbers
         try:
             rows = force_rows(self._lines, self._n_atoms)
         except BlockError as error:
@@ -326,7 +265,7 @@ class _Output:
         scale = factor(unit, self._where(), PRESSURES)
         step.awaits = ""
         if self._is_after_md:
-            self._stress_after_md = self._lines.number
+            self._remarks.stress_after_md = self._lines.number
         elif step.pressure is None:
             step.pressure = -scale / EV_PER_A3_IN_GPA * rows
 
@@ -359,16 +298,7 @@ class _Output:
         rows = self._force_rows()
         if rows is not None:
             step.forces = factor(unit, self._where(), ENERGIES, LENGTHS) * rows.values
-        cell = self._structure.cell
-        positions = None if fractions is None or cell is None else fractions @ cell
-        self._structure = evolve(self._structure, positions=positions)
-        self._fractions = fractions
+        self._printed.set_fractions(fractions)
 
     def _where(self) -> str:
         return self._steps.where(self._lines.number)
-
-
-def _same(values: FloatArray | None, others: FloatArray | None) -> bool:
-    if values is None or others is None or values.shape != others.shape:
-        return False
-    return bool(np.abs(values - others).max() < SAME_PLACE)

@@ -9,7 +9,8 @@ import numpy as np
 from ase.units import Bohr, Hartree
 from attrs import frozen
 
-from nepforge.data.formats.text.numbered_lines import Lines
+from nepforge.data.formats.text.lines import Lines
+from nepforge.data.formats.text.marks import items_of_runs
 from nepforge.data.formats.text.words import atomic_number, to_floats
 from nepforge.data.frame import FloatArray
 from nepforge.errors import DataError
@@ -133,33 +134,16 @@ Item = (
 
 
 def items(lines: Lines) -> Iterator[Item]:
-    """Everything that matters, in the order of the file.
-
-    What cannot be read at the very end of a file or of a run is given as its error: it is cut.
-
-    Raises:
-        DataError: Something cannot be read, and the run goes on after it.
-    """
-    fault: DataError | None = None
-    for line in lines:
-        begins = _begins_run(line)
-        if fault is not None and line.strip() and not begins:
-            raise fault
-        try:
-            item = RunBegins() if begins else _item(line, lines)
-        except DataError as error:
-            item = fault = error
-        if begins:
-            fault = None
-        if item is not None:
-            yield item
+    """Everything that matters, in the order of the file; errors as of `items_of_runs`."""
+    return items_of_runs(lines, _begins_run, RunBegins(), _item)
 
 
 def _begins_run(line: str) -> bool:
     return any(mark in line for mark in RUN_MARKS)
 
 
-def _item(line: str, lines: Lines) -> Item | None:
+def _item(lines: Lines) -> Item | None:
+    line = lines.line
     if match := ATOM_COUNT.match(line):
         return AtomCount(int(match[1]))
     text = line.lstrip()

@@ -28,7 +28,7 @@ from nepforge.data.formats.cp2k.blocks import (
     items,
 )
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.numbered_lines import Lines
+from nepforge.data.formats.text.lines import Lines
 from nepforge.data.formats.text.words import atomic_number, open_text
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.errors import DataError

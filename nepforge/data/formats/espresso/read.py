@@ -9,65 +9,42 @@ from. The structure is printed before the energy that belongs to it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from ase.units import Bohr, Rydberg
 from attrs import define, evolve, field
 
+from nepforge.data.formats.espresso.blocks import (
+    Labelled,
+    axis_rows,
+    cell_rows,
+    cell_unit,
+    force_rows,
+    position_rows,
+    position_unit,
+    site_rows,
+    species_rows,
+    stress_rows,
+)
+from nepforge.data.formats.espresso.marks import MARKS
 from nepforge.data.formats.espresso.species import element
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.lines import BlockError, Lines, fixed, marks, number, scan
-from nepforge.data.formats.text.steps import Step, Steps, Structure
-from nepforge.data.formats.text.words import open_text
+from nepforge.data.formats.text.lines import BlockError, Lines
+from nepforge.data.formats.text.numbers import number
+from nepforge.data.formats.text.steps import Step, Steps, Structure, read_steps
 from nepforge.data.frame import FloatArray, Frame
 
 HINT = "expected the output of a pw.x run: scf, relax, vc-relax, md or vc-md"
-AGAIN = "its energy is printed without new positions"
 CONVERGED = 1.05  # the estimated accuracy is printed with two digits
 LAST_DIGIT = 0.5e-8  # Ry, of an accuracy that is printed with a fixed point
-_MARKS = marks(
-    run=r"Program PWSCF\b",
-    alat=r"lattice parameter \((?:alat|a_0)\)\s*=",
-    celldm=r"celldm\(1\)\s*=",
-    n_atoms=r"number of atoms/cell\s*=",
-    volume=r"(?:new )?unit-cell volume\s*=",
-    axes=r"crystal axes:",
-    species=r"atomic species\s+valence",
-    sites=r"site n\.\s+atom\s+positions \((?:alat|a_0) units\)",
-    cell=r"CELL_PARAMETERS\b",
-    positions=r"ATOMIC_POSITIONS\b",
-    threshold=r"(?:scf )?convergence threshold\s*=",
-    energy=r"!{1,2}\s+total energy\s*=",
-    trial_energy=r"total energy\s*=",
-    accuracy=r"estimated scf accuracy\s*<",
-    unconverged=r"(?:EXX )?convergence NOT achieved",
-    settled=r"convergence has been achieved",
-    forces=r"Forces acting on atoms\b",
-    stress=r"total\s+stress\s+\(",
-    zero_moment=r"lsda relaxation\s*:",
-    final_scf=r"(?:A final|Final) scf calculation at the relaxed structure",
-    hybrid=r"EXX-fraction\s*=",
-    settled_hybrid=r"EXX self-consistency reached",
-    done=r"JOB DONE\.",
-    berry_field=r"Using Berry phase electric field",
-    field=r"E field amplitude \[Ha a\.u\.\]\s*:",
-)
 _VALUE = re.compile(r"[=<:]\s*(\S+)")
-_CELL_UNIT = re.compile(r"CELL_PARAMETERS\s*[({]?\s*(?P<unit>[a-z]*)\s*(?:=\s*(?P<alat>[\d.]+))?")
-_POSITION_UNIT = re.compile(r"ATOMIC_POSITIONS\s*[({]?\s*(?P<unit>[a-z_]*)")
-_SPECIES = re.compile(r"\s*(?P<label>\S+)\s+[\d.]+\s+[\d.*]+\s+(?P<element>[A-Za-z]+)\s*\(")
-_SITE = re.compile(r"\s*\S+\s+(?P<label>\S+)\s+tau\([^)]*\)\s*=\s*\((?P<numbers>[^)]*)\)")
-_POSITION = re.compile(r"\s*(?P<label>[A-Za-z]\S*)\s(?P<numbers>.*?)(?:\s[01]\s+[01]\s+[01])?\s*$")
-_FORCE = re.compile(r"\s*atom\s*\S+\s+type\s+(?P<type>\d+)\s+force\s*=(?P<numbers>.*)")
 
 
 def read_espresso(path: Path, options: ReadOptions) -> list[Frame]:
     """Every step whose structure, energy, forces and stress were printed in full."""
-    steps = Steps(path, options)
-    with open_text(path) as stream:
-        _Output(Lines(stream), steps).read()
-    return steps.finish(HINT)
+    return read_steps(path, options, MARKS, _Output, HINT)
 
 
 @define
@@ -90,6 +67,10 @@ class _Run:
     hybrid: bool = False  # the electrons converge again and again, with ever better exchange
     in_field: bool = False
 
+    def scale(self, unit: str) -> float | None:
+        """Å of a length in the unit of a block, alat by default; None where it is not known."""
+        return {"alat": self.alat, "": self.alat, "bohr": Bohr, "angstrom": 1.0}.get(unit)
+
 
 class _Output:
     def __init__(self, lines: Lines, steps: Steps) -> None:
@@ -100,9 +81,8 @@ class _Output:
         self._step: _Scf | None = None
         self._is_done = False
 
-    def read(self) -> None:
-        """Everything of the file."""
-        scan(self._lines, _MARKS, self)
+    def end(self) -> None:
+        """The file has ended: close what is open, say what is missing."""
         self._close(is_end=True)
         if not self._is_done:
             self._steps.say('has no "JOB DONE.": what its last step lacks may be cut off')
@@ -173,28 +153,18 @@ class _Output:
         self._run.in_field = True
 
     def read_species(self, _line: str) -> None:
-        self._run.species.clear()
-        for line in self._lines:
-            match = _SPECIES.match(line)
-            if match is None:
-                self._lines.give_back(line)
-                return
-            where = self._steps.where(self._lines.number)
-            self._run.species[match["label"]] = element(match["label"], match["element"], where)
+        self._run.species = species_rows(self._lines)
 
     def read_axes(self, _line: str) -> None:
         self._close()
-        self._set_cell("crystal axes", r".*=\s*\((?P<numbers>[^)]*)\)", self._run.alat)
+        self._set_cell(axis_rows, self._run.alat)
 
     def read_cell(self, line: str) -> None:
         self._close()
-        match = _CELL_UNIT.search(line)
-        alat = None if match is None or match["alat"] is None else number(match["alat"])
+        unit, alat = cell_unit(line)
         if alat is not None:
             self._run.alat = alat * Bohr
-        unit = "" if match is None else match["unit"]
-        scale = {"alat": self._run.alat, "": self._run.alat, "bohr": Bohr, "angstrom": 1.0}
-        self._set_cell("CELL_PARAMETERS", r"(?P<numbers>.*)", scale.get(unit))
+        self._set_cell(cell_rows, self._run.scale(unit))
         if unit in ("bohr", "angstrom"):
             self._compare_volume()
 
@@ -205,48 +175,40 @@ class _Output:
             self._steps.say(f"line {self._lines.number}: {problem}; CELL_PARAMETERS is taken")
             self._structure = evolve(self._structure, volume=None)
 
-    def _set_cell(self, name: str, pattern: str, scale: float | None) -> None:
-        """Rows of a cell; the volume printed just before belongs to it."""
+    def _set_cell(self, rows: Callable[[Lines], FloatArray], scale: float | None) -> None:
+        """A cell; the volume printed just before belongs to it."""
         volume, self._new_volume = self._new_volume, None
         self._structure = evolve(self._structure, cell=None, volume=volume)
         if self._run.n_atoms == 0:
             return  # the input is repeated above the output
         try:
-            rows = self._lines.block(name, 3, lambda line: _numbers(re.match(pattern, line), 3), 0)
+            cell = rows(self._lines)
         except BlockError:
             return
         if scale is not None:
-            self._structure = evolve(self._structure, cell=scale * np.stack(rows))
+            self._structure = evolve(self._structure, cell=scale * cell)
 
     def read_sites(self, _line: str) -> None:
         self._close()
-        self._set_positions(_SITE, self._run.alat)
+        self._set_positions(site_rows, self._run.alat)
 
     def read_positions(self, line: str) -> None:
         self._close()
-        match = _POSITION_UNIT.search(line)
-        unit = "" if match is None else match["unit"]
-        if unit == "crystal":
-            self._set_positions(_POSITION, self._structure.cell)
-        else:
-            scale = {"alat": self._run.alat, "": self._run.alat, "bohr": Bohr, "angstrom": 1.0}
-            self._set_positions(_POSITION, scale.get(unit))
+        unit = position_unit(line)
+        scale = self._structure.cell if unit == "crystal" else self._run.scale(unit)
+        self._set_positions(position_rows, scale)
 
-    def _set_positions(self, pattern: re.Pattern[str], scale: float | FloatArray | None) -> None:
+    def _set_positions(
+        self, read_rows: Callable[[Lines, int], Labelled], scale: float | FloatArray | None
+    ) -> None:
         self._structure = evolve(self._structure, numbers=None, positions=None)
         if self._run.n_atoms == 0:
             return
-
-        def row(line: str) -> tuple[str, FloatArray] | None:
-            match = pattern.match(line)
-            values = _numbers(match, 3)
-            return None if match is None or values is None else (match["label"], values)
-
         try:
-            rows = self._lines.block("positions", self._run.n_atoms, row, 0)
+            rows = read_rows(self._lines, self._run.n_atoms)
         except BlockError:
             return
-        where = self._steps.where(self._lines.number)
+        where = self._lines.where
         numbers = np.array([self._number(label, where) for label, _ in rows], dtype=np.int64)
         if scale is not None:
             values = np.stack([row for _, row in rows])
@@ -311,14 +273,8 @@ class _Output:
         if "Ry/au" not in line:
             step.problems.append(f'its forces have the unit of "{line.strip()}", expected Ry/au')
             return
-
-        def row(line: str) -> tuple[int, FloatArray] | None:
-            match = _FORCE.match(line)
-            values = _numbers(match, 3)
-            return None if match is None or values is None else (int(match["type"]), values)
-
         try:
-            rows = self._lines.block("forces", self._run.n_atoms, row, 3)
+            rows = force_rows(self._lines, self._run.n_atoms)
         except BlockError as error:
             step.problems.append(str(error))
             return
@@ -344,12 +300,8 @@ class _Output:
             step.problems.append(f'its stress has the unit of "{line.strip()}", expected Ry/bohr³')
             return
         try:
-            rows = self._lines.block("stress", 3, lambda line: fixed(line, 6), 0)
+            rows = stress_rows(self._lines)
         except BlockError as error:
             step.problems.append(str(error))
             return
-        step.pressure = Rydberg / Bohr**3 * np.stack(rows)[:, :3]
-
-
-def _numbers(match: re.Match[str] | None, n_numbers: int) -> FloatArray | None:
-    return None if match is None else fixed(match["numbers"], n_numbers)
+        step.pressure = Rydberg / Bohr**3 * rows

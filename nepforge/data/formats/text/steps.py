@@ -8,13 +8,18 @@ named, so that frames and what was left out always add up to what the file holds
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from attrs import define, field
 
 from nepforge.data.formats.options import ReadOptions
+from nepforge.data.formats.text.lines import Lines, whole_lines
+from nepforge.data.formats.text.marks import scan
+from nepforge.data.formats.text.words import open_text
 from nepforge.data.frame import FloatArray, Frame, IntArray
 from nepforge.errors import DataError
 
@@ -69,7 +74,7 @@ class Steps:
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path, self._options = path, options
-        self._name = options.label or path.name
+        self.name = options.label or path.name
         self._left_out: dict[str, list[int]] = {}
         self._previous: Step | None = None  # of the same run
         self.frames: list[Frame] = []
@@ -80,7 +85,7 @@ class Steps:
 
     def where(self, line: int) -> str:
         """Name of a place in the file, for messages."""
-        return f"{self._name}: line {line}"
+        return f"{self.name}: line {line}"
 
     def close(self, step: Step, structure: Structure, *, is_cut: bool = False) -> None:
         """A frame of a finished step, or a reason why it is none.
@@ -111,15 +116,15 @@ class Steps:
         n_left_out = sum(len(lines) for lines in self._left_out.values())
         if not self.frames:
             reasons = "; ".join(self._reasons()) or "no energy of a structure is in it"
-            raise DataError(f"{self._name}: has no complete step: {reasons}", hint=hint)
+            raise DataError(f"{self.name}: has no complete step: {reasons}", hint=hint)
         for reason in self._reasons():
             n_steps = len(self.frames) + n_left_out
-            self._options.notice(f"{self._name}: of {n_steps} steps left out: {reason}")
+            self._options.notice(f"{self.name}: of {n_steps} steps left out: {reason}")
         return self.frames
 
     def say(self, text: str) -> None:
         """Something to know of the whole file."""
-        self._options.notice(f"{self._name}: {text}")
+        self._options.notice(f"{self.name}: {text}")
 
     def _reasons(self) -> Iterator[str]:
         for reason, lines in self._left_out.items():
@@ -153,3 +158,31 @@ class Steps:
                 source=self._options.source(self._path, len(self.frames)),
             )
         )
+
+
+class Output(Protocol):
+    """The output of one code: a method `read_...` for each mark, and what is done at its end."""
+
+    def end(self) -> None:
+        """The file has ended."""
+
+
+def read_steps(
+    path: Path,
+    options: ReadOptions,
+    marks: re.Pattern[str],
+    output_of: Callable[[Lines, Steps], Output],
+    hint: str,
+) -> list[Frame]:
+    """Every step whose structure, energy, forces and stress were printed in full.
+
+    Raises:
+        DataError: There is none; `hint` says what was expected.
+    """
+    steps = Steps(path, options)
+    with open_text(path) as stream:
+        lines = Lines(whole_lines(stream), steps.name)
+        output = output_of(lines, steps)
+        scan(lines, marks, output)
+        output.end()
+    return steps.finish(hint)

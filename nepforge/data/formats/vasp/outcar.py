@@ -15,7 +15,7 @@ import numpy as np
 from attrs import define, field
 
 from nepforge.data.formats.options import ReadOptions
-from nepforge.data.formats.text.numbered_lines import Lines
+from nepforge.data.formats.text.lines import Lines
 from nepforge.data.formats.text.words import open_text
 from nepforge.data.formats.vasp.outcar_blocks import (
     Cell,

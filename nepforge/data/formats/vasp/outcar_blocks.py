@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from nepforge.data.formats.text.numbered_lines import Lines
+from nepforge.data.formats.text.lines import Lines
+from nepforge.data.formats.text.marks import items_of_runs
 from nepforge.data.formats.text.words import to_count, to_floats
 from nepforge.data.frame import FloatArray
 from nepforge.errors import DataError
@@ -101,28 +102,19 @@ Item = Mark | Header | Iteration | Learned | Energy | Forces | Cell | Stress | D
 
 
 def items(lines: Lines) -> Iterator[Item]:
-    """Everything that matters, in the order of the file.
+    """Everything that matters, in the order of the file; errors as of `items_of_runs`."""
+    return items_of_runs(lines, _begins_run, Mark.RUN, _item)
 
-    What cannot be read at the very end of a file or of a run is given as its error: it is cut.
 
-    Raises:
-        DataError: Something cannot be read, and the run goes on after it.
-    """
-    fault: DataError | None = None
-    for line in lines:
-        text = line.lstrip()
-        if "vasp." in line and RUN.search(line):
-            fault = None
-            yield Mark.RUN
-        elif fault is not None and text:
-            raise fault
-        elif text.startswith(MARKS):
-            try:
-                item = next(read for mark, read in READERS.items() if text.startswith(mark))(lines)
-            except DataError as error:
-                item = fault = error
-            if item is not None:
-                yield item
+def _begins_run(line: str) -> bool:
+    return "vasp." in line and RUN.search(line) is not None
+
+
+def _item(lines: Lines) -> Item | None:
+    text = lines.line.lstrip()
+    if not text.startswith(MARKS):
+        return None
+    return next(read for mark, read in READERS.items() if text.startswith(mark))(lines)
 
 
 def _rule(lines: Lines) -> Item | None:
