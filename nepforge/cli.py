@@ -18,7 +18,7 @@ import rich_click as click
 import nepforge
 from nepforge.commands.bundle import bundle
 from nepforge.commands.cache import cache
-from nepforge.commands.data import data
+from nepforge.commands.data.group import data
 from nepforge.commands.diff import diff
 from nepforge.commands.doctor import doctor
 from nepforge.commands.errors import Commands, debug_option
