@@ -23,6 +23,7 @@ from nepforge.data.formats.read import read_frames
 from nepforge.data.formats.table import BY_NAME, BY_PWMLFF_NAME, LAYOUTS, WRITTEN
 from nepforge.data.formats.write import write_frames, write_parts
 from nepforge.data.frame import Frame
+from nepforge.data.frame_labels import has_label
 from nepforge.data.kept_copies import kept_copies
 from nepforge.data.labels.names import USUAL_NAMES, LabelNames
 from nepforge.data.prepare import Split, split_by_fraction
@@ -32,6 +33,7 @@ from nepforge.data.short_names import short_names
 from nepforge.data.sources import PARTS, SourceError, data_source, has_parts
 from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.errors import DataError, DataMissingError, UsageError
+from nepforge.quantities import QUANTITIES
 from nepforge.units import EV_PER_A3_IN_GPA
 
 TRAIN, VALID = PARTS
@@ -293,8 +295,9 @@ def _summary(name: str, frames: Sequence[Frame]) -> Summary:
         force_max=None if lengths is None else float(lengths.max()),
         pressure_gpa=_range([p for f in frames if (p := _pressure_gpa(f)) is not None]),
         n_without={
-            label: sum(getattr(frame, label) is None for frame in frames)
-            for label in ("energy", "forces", "virial")
+            one.field: sum(not has_label(frame, one) for frame in frames)
+            for one in QUANTITIES
+            if not one.is_optional
         },
         n_unconverged=sum(not frame.converged for frame in frames),
     )

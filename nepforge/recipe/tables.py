@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NewType
 
 from attrs import field, frozen
 
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.limits import in_range, matching, one_of
 
 _ALL_SYMBOLS = (
@@ -21,9 +22,9 @@ _ALL_SYMBOLS = (
 )
 SYMBOLS = _ALL_SYMBOLS.split()
 METRICS = [
-    f"{part}_{quantity}_{error}"
+    f"{part}_{quantity.name}_{error}"
     for part in ("train", "valid")
-    for quantity in ("energy", "force", "virial", "atomic_energy")
+    for quantity in QUANTITIES
     for error in ("rmse", "mae")
 ]
 
