@@ -70,9 +70,9 @@ def commands() -> None:
 @debug_option
 def init(name: str, settings: Path | None) -> None:
     """Write NAME.toml, a recipe with every key explained."""
+    from nepforge.recipe.from_nep_in import data_beside, recipe_from_nep_in
+    from nepforge.recipe.from_nep_json import recipe_from_json
     from nepforge.recipe.json_input import is_json
-    from nepforge.recipe.nep_in import data_beside, recipe_from_nep_in
-    from nepforge.recipe.pwmlff_json import recipe_from_json
 
     warnings: tuple[str, ...] = ()
     train = Path(name) if settings is not None and Path(name).exists() else None

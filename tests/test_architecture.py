@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "files": {"errors"},
     "recipe": {"data", "files", "errors", "units"},
     "plan": {"recipe", "data", "errors"},
-    "data": {"recipe", "files", "errors", "units"},
+    "data": {"files", "errors", "units"},
     "models": {"data", "errors", "units"},
     "optim": {"errors"},
     "train": {"data", "models", "optim", "events", "errors"},

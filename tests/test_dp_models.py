@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from nepforge import Calculator, cli
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.writers import write_frames
 from nepforge.diff.weights import weight_differences
 from nepforge.errors import DataError, ModelFileError
 from nepforge.evaluate.inference import compare, infer

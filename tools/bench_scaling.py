@@ -23,8 +23,8 @@ import torch
 from ase.data import atomic_numbers
 from attrs import evolve, frozen
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
 from nepforge.models.nep.network import NEP
 from nepforge.plots.figure import BLUE, drawing
 from nepforge.train.observations import ObservationWeights

@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from ase.data import chemical_symbols
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.prepare import energy_baseline, split_given
-from nepforge.data.readers import read_frames
 from nepforge.errors import NepforgeError
 from nepforge.models.nep.jacobian import direction_rows, energy_rows
 from nepforge.models.nep.network import NEP, predict_from_states, type_states

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nepforge.data.datasets import Reading, Summary
     from nepforge.data.doctor import Finding
     from nepforge.data.frame import FloatArray, Frame
-    from nepforge.data.readers.options import LabelNames
+    from nepforge.data.labels.names import LabelNames
     from nepforge.data.select import Describe
 
 FORMATS = ("extxyz", "pwdata", "deepmd")  # that are written

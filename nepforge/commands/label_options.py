@@ -41,7 +41,7 @@ def prefixed_label_options(command: Command) -> Command:
 def _with_labels(command: Command, flags: tuple[str, ...]) -> Command:
     @wraps(command)
     def with_labels(**options: Any) -> None:
-        from nepforge.data.readers.options import LabelNames
+        from nepforge.data.labels.names import LabelNames
 
         told = {name: options.pop(_parameter(name)) for name in _OPTIONS}
         command(**options, labels=LabelNames(**told))

@@ -16,7 +16,7 @@ from nepforge.errors import UsageError
 
 if TYPE_CHECKING:
     from nepforge.data.frame import Frame
-    from nepforge.data.readers.options import LabelNames
+    from nepforge.data.labels.names import LabelNames
     from nepforge.evaluate.inference import Predicted
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -91,7 +91,7 @@ def infer(
     frames = _frames(paths, file_format or named, species or symbols, part)
     predicted = run_model(model, frames, threads=threads, uncertainty=uncertainty)
     if output_format == "extxyz" and output is not None:
-        from nepforge.data.writers import write_predictions
+        from nepforge.data.formats.write import write_predictions
 
         bars = [entry.bars for entry in predicted if entry.bars is not None]
         write_predictions(output, [entry.as_frame() for entry in predicted], bars)
@@ -106,10 +106,10 @@ def infer(
 
 def _as_in_pwmlff(words: Sequence[str]) -> tuple[list[Path], str, str]:
     """Files, format and elements of `0.lammpstrj lammps/dump Hf O`."""
-    from nepforge.recipe.pwmlff_names import FORMATS
+    from nepforge.data.formats.table import BY_PWMLFF_NAME
 
     for idx, word in enumerate(words[1:], start=1):
-        if word in FORMATS and not Path(word).exists():
+        if word in BY_PWMLFF_NAME and not Path(word).exists():
             return [Path(name) for name in words[:idx]], word, ",".join(words[idx + 1 :])
     return [Path(name) for name in words], "", ""
 
@@ -244,8 +244,8 @@ def test(
 def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
     """Model and frames that an input of PWMLFF names; folders are read whole."""
     from nepforge.data.datasets import Reading, load_sets
+    from nepforge.recipe.from_nep_json import comparison_input
     from nepforge.recipe.json_input import is_json
-    from nepforge.recipe.pwmlff_json import comparison_input
 
     if not is_json(path):
         raise UsageError(f"{path}: compared with nothing", hint=f"nepforge test {path} DATA...")

@@ -18,20 +18,20 @@ from nepforge.data.doctor import DataSet
 from nepforge.data.doctor.examine import find_unconverged
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
+from nepforge.data.formats.options import no_notice
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.table import BY_NAME, BY_PWMLFF_NAME, LAYOUTS, WRITTEN
+from nepforge.data.formats.write import write_frames, write_parts
 from nepforge.data.frame import Frame
 from nepforge.data.kept_copies import kept_copies
+from nepforge.data.labels.names import USUAL_NAMES, LabelNames
 from nepforge.data.prepare import Split, split_by_fraction
-from nepforge.data.readers import READERS, read_frames
-from nepforge.data.readers.names import short_names
-from nepforge.data.readers.options import USUAL_NAMES, LabelNames, no_notice
 from nepforge.data.select import Describe, Selected
 from nepforge.data.select import select as select_frames
-from nepforge.data.sources import OF_FOLDERS, PARTS, data_source, has_parts
+from nepforge.data.short_names import short_names
+from nepforge.data.sources import PARTS, SourceError, data_source, has_parts
 from nepforge.data.unconverged import leave_out_unconverged
-from nepforge.data.writers import WRITERS, write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError, UsageError
-from nepforge.recipe.limits import RefusedError
-from nepforge.recipe.pwmlff_names import reader_name
 from nepforge.units import EV_PER_A3_IN_GPA
 
 TRAIN, VALID = PARTS
@@ -130,17 +130,15 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
             hint="--part train or --part valid",
         )
     if reading.file_format:
-        name = _known(reader_name(reading.file_format), READERS)
+        name = _known(BY_PWMLFF_NAME.get(reading.file_format, reading.file_format), BY_NAME)
         _require_its_shape(path, name)
         return name, reading.part if has_parts(path) else ""
     try:
         source = data_source(path, reading.part)
-    except RefusedError as error:
-        found = error.findings[0]
-        hint = (
-            f"{found.hint}; --from names it" if path.is_dir() or "format" in found.message else ""
-        )
-        raise DataError(f"{path}: {found.message}", hint=hint or found.hint) from None
+    except SourceError as error:
+        is_open = path.is_dir() or "format" in error.message
+        hint = f"{error.hint}; --from names it" if is_open else error.hint
+        raise DataError(f"{path}: {error.message}", hint=hint) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}", hint="look at its rights") from error
     return source.format, source.part
@@ -148,7 +146,7 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
 
 def _require_its_shape(path: Path, file_format: str) -> None:
     """A format that is named is one of files or one of folders."""
-    is_of_folders = file_format in OF_FOLDERS
+    is_of_folders = file_format in LAYOUTS
     if path.is_file() if is_of_folders else path.is_dir():
         shapes = ("file", "folders") if is_of_folders else ("folder", "files")
         raise DataError(
@@ -239,7 +237,7 @@ def split(
 
     Frames are drawn by the seed; copies of one structure stay on one side.
     """
-    file_format = _known(to, WRITERS)
+    file_format = _known(to, WRITTEN)
     rng = np.random.default_rng(seed)
     parts = split_by_fraction(load(paths, reading), 1.0 - ratio, rng)
     write_parts(out, file_format, {TRAIN: parts.train, VALID: parts.valid}, reading.notice)
@@ -253,10 +251,10 @@ def output_format(out: Path, to: str) -> str:
         UsageError: Neither says.
     """
     if to:
-        return _known(to, WRITERS)
+        return _known(to, WRITTEN)
     if out.suffix.lower() in (".xyz", ".extxyz"):
         return "extxyz"
-    raise UsageError(f"{out}: its name tells no format", hint=f"--to {' or --to '.join(WRITERS)}")
+    raise UsageError(f"{out}: its name tells no format", hint=f"--to {' or --to '.join(WRITTEN)}")
 
 
 @frozen

@@ -11,23 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import rfc8785
 from attrs import frozen
 
-from nepforge.data.known_formats import FILE_FORMATS, file_format
+from nepforge.data.formats.detect import file_format
+from nepforge.data.formats.layouts import files_of, layouts
+from nepforge.data.formats.table import OF_FILES, RUNS
 from nepforge.errors import DataError
 from nepforge.files.content import require_file
-from nepforge.files.folders import FOLDER_FORMATS, RUNS, files_of, layouts
-from nepforge.recipe.limits import Finding, RefusedError
 
 STRUCTURE_FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".cif": "cif", ".vasp": "vasp"}
 MODEL = "model"  # format of the file of model.start_from
 PARTS = ("train", "valid")  # names of leaf folders
-OF_FOLDERS = tuple(known.name for known in FOLDER_FORMATS)  # the other formats are of files
+
+
+class SourceError(DataError):
+    """A file or folder is not what it is named for. The message names it without its folder."""
 
 
 @frozen
@@ -48,11 +49,10 @@ def data_source(path: Path, part: str) -> DataSource:
     """The labelled data at an existing `path`; `part` is what a folder of parts is asked for.
 
     Raises:
-        RefusedError: the layout is not one that can be read.
+        SourceError: the layout is not one that can be read.
         OSError: a file cannot be read.
     """
-    with _refusals():
-        return _data_folder(path, part) if path.is_dir() else _data_file(path)
+    return _data_folder(path, part) if path.is_dir() else _data_file(path)
 
 
 def _data_folder(path: Path, part: str) -> DataSource:
@@ -74,15 +74,6 @@ def _data_folder(path: Path, part: str) -> DataSource:
     return DataSource(path, name, taken, *digest(path, taken))
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What cannot be read is refused as a value of the recipe."""
-    try:
-        yield
-    except DataError as error:
-        raise RefusedError(Finding(error.message, error.hint)) from error
-
-
 def has_parts(path: Path) -> bool:
     """Whether a folder has leaves called train or valid below it."""
     if not path.is_dir():
@@ -98,14 +89,13 @@ def structure_source(path: Path) -> DataSource:
     """The structure file of an MD run.
 
     Raises:
-        RefusedError: the suffix names no format that can be read.
+        SourceError: the suffix names no format that can be read.
     """
     if path.is_dir():
-        raise RefusedError(Finding(f'"{path.name}" is a folder, expected a structure file'))
+        raise SourceError(f'"{path.name}" is a folder, expected a structure file')
     if path.suffix.lower() not in STRUCTURE_FORMATS:
         raise _unknown_format(path, f"a name ending in {', '.join(STRUCTURE_FORMATS)}")
-    with _refusals():
-        return DataSource(path, STRUCTURE_FORMATS[path.suffix.lower()], "", *digest(path, ""))
+    return DataSource(path, STRUCTURE_FORMATS[path.suffix.lower()], "", *digest(path, ""))
 
 
 def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
@@ -129,12 +119,11 @@ def model_source(path: Path) -> DataSource:
     """A model that is trained further; its own reader tells the layout.
 
     Raises:
-        RefusedError: it is a folder.
+        SourceError: it is a folder.
     """
     if path.is_dir():
-        raise RefusedError(Finding(f'"{path.name}" is a folder, expected a model file'))
-    with _refusals():
-        return DataSource(path, MODEL, "", *digest(path, ""))
+        raise SourceError(f'"{path.name}" is a folder, expected a model file')
+    return DataSource(path, MODEL, "", *digest(path, ""))
 
 
 def digest(path: Path, part: str) -> tuple[str, int]:
@@ -151,27 +140,24 @@ def digest(path: Path, part: str) -> tuple[str, int]:
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest(), size
 
 
-def _folder_error(path: Path, found: str) -> RefusedError:
-    return RefusedError(
-        Finding(
-            f'"{path.name}" {found}',
-            "name a folder of pwdata or DeePMD arrays or of runs, or one with such folders in it",
-        )
+def _folder_error(path: Path, found: str) -> SourceError:
+    return SourceError(
+        f'"{path.name}" {found}',
+        hint="name a folder of pwdata or DeePMD arrays or of runs, or one with such folders in it",
     )
 
 
 def _data_file(path: Path) -> DataSource:
     name = file_format(path)
     if name is None:
-        raise _unknown_format(path, "one of " + ", ".join(known.name for known in FILE_FORMATS))
+        raise _unknown_format(path, "one of " + ", ".join(row.name for row in OF_FILES))
     return DataSource(path, name, "", *digest(path, ""))
 
 
-def _unknown_format(path: Path, expected: str) -> RefusedError:
-    return RefusedError(
-        Finding(
-            f'"{path.name}" has no known format, expected {expected}', "convert or rename the file"
-        )
+def _unknown_format(path: Path, expected: str) -> SourceError:
+    return SourceError(
+        f'"{path.name}" has no known format, expected {expected}',
+        hint="convert or rename the file",
     )
 
 

@@ -1,4 +1,4 @@
-"""Folders that hold data, and the files in them that are read.
+"""Trees of folders.
 
 Symbolic links to folders are followed; one that leads back to a folder above it is refused, and
 so is a folder that may not be listed: nothing is left out in silence.
@@ -17,31 +17,6 @@ from nepforge.files.content import plain_name
 
 
 @frozen
-class FolderFormat:
-    """A folder that holds one of `marks` is a leaf; its `files` are read. Both are shell patterns,
-    compared with a name without the suffix of a compression."""
-
-    name: str
-    marks: tuple[str, ...]
-    files: tuple[str, ...]  # below the leaf
-
-
-# Output of a DFT code by its usual name. Of several kinds in one folder the first is taken.
-RUN_FILES = {
-    "outcar": ("OUTCAR", "OUTCAR[._-]*", "*[._-]OUTCAR"),
-    "vasprun": ("vasprun*.xml", "*[._-]vasprun.xml"),
-    "movement": ("MOVEMENT", "MOVEMENT[._-]*", "*[._-]MOVEMENT"),
-    "abacus": ("running_scf.log", "running_md.log", "running_relax.log", "running_cell-relax.log"),
-}
-RUNS = "runs"
-FOLDER_FORMATS = (
-    FolderFormat("pwdata", ("energies.npy", "position.npy"), ("*.npy",)),
-    FolderFormat("deepmd", ("type.raw",), ("*.raw", "nopbc", "set.*/*.npy")),
-    FolderFormat(RUNS, tuple(pattern for names in RUN_FILES.values() for pattern in names), ()),
-)
-
-
-@frozen
 class Folder:
     """A folder and what lies in it, by name: `files`, and symbolic links that lead nowhere."""
 
@@ -51,7 +26,7 @@ class Folder:
 
     def holds(self, patterns: Sequence[str]) -> bool:
         """Whether one of the names matches; a dangling link counts: reading it says so."""
-        return any(_matches(name, patterns) for name in (*self.files, *self.dangling))
+        return any(matches(name, patterns) for name in (*self.files, *self.dangling))
 
 
 def walk(folder: Path) -> Iterator[Folder]:
@@ -61,45 +36,6 @@ def walk(folder: Path) -> Iterator[Folder]:
         DataError: A link leads back to a folder above it, or a folder cannot be listed.
     """
     yield from sorted(_walk(folder, ()), key=lambda found: found.path)
-
-
-def layouts(folder: Path) -> dict[str, list[Path]]:
-    """Name of each layout that is there -> its leaves.
-
-    Output of runs counts where there are no arrays: those were mostly made from it.
-    """
-    folders = list(walk(folder))
-    found = {
-        layout.name: [one.path for one in folders if one.holds(layout.marks)]
-        for layout in FOLDER_FORMATS
-    }
-    if any(places for name, places in found.items() if name != RUNS):
-        del found[RUNS]
-    return {name: places for name, places in found.items() if places}
-
-
-def files_of(leaf: Path, layout: str) -> list[Path]:
-    """The files of a leaf that are read."""
-    if layout == RUNS:
-        return run_files(leaf)[1]
-    patterns = next(known.files for known in FOLDER_FORMATS if known.name == layout)
-    return [file for pattern in patterns for file in leaf.glob(pattern)]
-
-
-def run_files(leaf: Path) -> tuple[str, list[Path], list[Path]]:
-    """Format and files of the runs in a folder, and those that are passed over.
-
-    An OUTCAR and a vasprun.xml side by side are one run: the first kind of `RUN_FILES` is taken.
-    """
-    names = sorted(file.name for file in leaf.iterdir() if not file.is_dir())
-    found = {
-        kind: [leaf / name for name in names if _matches(name, patterns)]
-        for kind, patterns in RUN_FILES.items()
-    }
-    kinds = [kind for kind, files in found.items() if files]
-    if not kinds:
-        return "", [], []
-    return kinds[0], found[kinds[0]], [file for kind in kinds[1:] for file in found[kind]]
 
 
 def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Folder]:
@@ -134,5 +70,6 @@ def _names(folder: Path) -> list[str]:
         ) from error
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name, without the suffix of a compression, is like one of the shell patterns."""
     return any(fnmatchcase(plain_name(name), pattern) for pattern in patterns)

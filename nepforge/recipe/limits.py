@@ -13,7 +13,7 @@ from nepforge.recipe.positions import Parts
 
 
 @frozen
-class Finding:
+class Violation:
     """What is wrong at `at`, a key path relative to the value that was checked."""
 
     message: str
@@ -24,9 +24,9 @@ class Finding:
 class RefusedError(ValueError):
     """A recipe value that cannot be used; `strict` turns it into problems of the recipe."""
 
-    def __init__(self, *findings: Finding) -> None:
-        super().__init__("; ".join(finding.message for finding in findings))
-        self.findings = findings
+    def __init__(self, *violations: Violation) -> None:
+        super().__init__("; ".join(violation.message for violation in violations))
+        self.violations = violations
 
 
 @frozen

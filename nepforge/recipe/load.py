@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from nepforge.errors import Problem, RecipeError
 from nepforge.recipe.canonical import recipe_hash, resolve
 from nepforge.recipe.document import decode, parse, read_bytes
-from nepforge.recipe.limits import Finding, RefusedError
+from nepforge.recipe.limits import RefusedError, Violation
 from nepforge.recipe.matrix import MATRIX, MatrixRun, expand
 from nepforge.recipe.named_files import Locate, NamedFiles, beside, find_files, missing_files
 from nepforge.recipe.overrides import Override, apply_override, parse_override
@@ -66,8 +66,10 @@ def load_recipe(
     loaded = load_recipes(path, overrides, locate)
     if loaded[0].place is not None:
         at: Parts = (MATRIX,)
-        finding = Finding(f"stands for {len(loaded)} runs, expected a recipe of one run", "", at)
-        raise recipe_error(path, [finding], scan(loaded[0].path.read_text(encoding="utf-8-sig")))
+        violation = Violation(
+            f"stands for {len(loaded)} runs, expected a recipe of one run", "", at
+        )
+        raise recipe_error(path, [violation], scan(loaded[0].path.read_text(encoding="utf-8-sig")))
     return loaded[0]
 
 
@@ -97,7 +99,7 @@ def load_recipes(
     try:
         runs = expand(document)
     except RefusedError as error:
-        raise recipe_error(path, error.findings, places) from error
+        raise recipe_error(path, error.violations, places) from error
     of_runs = [override for override in parsed if override.path[0] != MATRIX]
     _refuse_overridden_axes(of_runs, runs[0], path)
     loaded: list[LoadedRecipe] = []
@@ -121,10 +123,13 @@ def _checked(
     run: MatrixRun, path: Path, raw: bytes, places: Mapping[Parts, Position], locate: Locate
 ) -> LoadedRecipe:
     """One run, with the text of the file and without overrides."""
-    recipe, findings = read_recipe(run.document)
+    recipe, violations = read_recipe(run.document)
     if recipe is None:
-        findings = [*with_unit_hints(findings, run.document), *missing_files(run.document, locate)]
-        raise recipe_error(path, findings, places)
+        violations = [
+            *with_unit_hints(violations, run.document),
+            *missing_files(run.document, locate),
+        ]
+        raise recipe_error(path, violations, places)
     sources = find_files(recipe, path, places, locate)
     resolved = resolve(recipe, sources)
     return LoadedRecipe(
@@ -162,33 +167,33 @@ def _overridden(
 
 def _parse_all(texts: Sequence[str], path: Path) -> list[Override]:
     parsed: list[Override] = []
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     for text in texts:
         try:
             parsed.append(parse_override(text))
         except RefusedError as error:
-            findings += error.findings
-    if findings:
-        raise recipe_error(path, findings, {})
+            violations += error.violations
+    if violations:
+        raise recipe_error(path, violations, {})
     return parsed
 
 
 def _apply_all(overrides: Sequence[Override], document: dict[str, Any], path: Path) -> None:
     """Set the overrides in the document."""
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     for override in overrides:
         try:
             apply_override(document, override)
         except RefusedError as error:
-            findings += error.findings
-    if findings:
-        raise recipe_error(path, findings, {})
+            violations += error.violations
+    if violations:
+        raise recipe_error(path, violations, {})
 
 
 def _refuse_overridden_axes(overrides: Sequence[Override], run: MatrixRun, path: Path) -> None:
     """A value that the matrix varies cannot be the same in all runs."""
-    findings = [
-        Finding(
+    violations = [
+        Violation(
             f"--set {dotted(override.path)}: the matrix varies {dotted(choice.target)}",
             f"--set '{dotted(choice.source[:-1])}=[...]' sets the values of the matrix",
         )
@@ -196,5 +201,5 @@ def _refuse_overridden_axes(overrides: Sequence[Override], run: MatrixRun, path:
         for choice in run.choices
         if override.covers(choice.target)
     ]
-    if findings:
-        raise recipe_error(path, findings, {})
+    if violations:
+        raise recipe_error(path, violations, {})

@@ -23,7 +23,7 @@ from typing import Any
 from attrs import frozen
 
 from nepforge.recipe.describe import show
-from nepforge.recipe.limits import Finding, RefusedError
+from nepforge.recipe.limits import RefusedError, Violation
 from nepforge.recipe.overrides import Override, apply_override, parse_path
 from nepforge.recipe.positions import Parts, Position, dotted
 
@@ -86,14 +86,14 @@ def expand(document: Mapping[str, Any]) -> list[MatrixRun]:
     matrix = document[MATRIX]
     if not isinstance(matrix, dict) or not matrix:
         found = "an empty table" if matrix == {} else show(matrix)
-        raise RefusedError(Finding(f"got {found}, expected keys with arrays", "", (MATRIX,)))
-    axes, findings = _axes(matrix)
-    if findings:
-        raise RefusedError(*findings)
+        raise RefusedError(Violation(f"got {found}, expected keys with arrays", "", (MATRIX,)))
+    axes, violations = _axes(matrix)
+    if violations:
+        raise RefusedError(*violations)
     n_runs = math.prod(len(axis) for axis in axes)
     if n_runs > MOST_RUNS:
         raise RefusedError(
-            Finding(f"got {n_runs} runs, expected at most {MOST_RUNS}", "", (MATRIX,))
+            Violation(f"got {n_runs} runs, expected at most {MOST_RUNS}", "", (MATRIX,))
         )
     return [_run(base, choices) for choices in itertools.product(*axes)]
 
@@ -105,22 +105,22 @@ def _run(base: Mapping[str, Any], choices: tuple[Choice, ...]) -> MatrixRun:
             apply_override(document, Override(choice.target, copy.deepcopy(choice.value)))
         except RefusedError:
             message = f"the recipe has no {dotted(choice.target)} to set"
-            raise RefusedError(Finding(message, "", choice.source[:-1])) from None
+            raise RefusedError(Violation(message, "", choice.source[:-1])) from None
     name = document.get("name")
     if isinstance(name, str):
         document["name"] = "-".join([name, *(choice.slug for choice in choices)])
     return MatrixRun(document, choices)
 
 
-def _axes(matrix: Mapping[str, Any]) -> tuple[list[list[Choice]], list[Finding]]:
+def _axes(matrix: Mapping[str, Any]) -> tuple[list[list[Choice]], list[Violation]]:
     axes: list[list[Choice]] = []
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     for source, target, values in _flat(matrix, (MATRIX,), ()):
         try:
             axes.append(_axis(source, target, values))
         except RefusedError as error:
-            findings += error.findings
-    return axes, findings
+            violations += error.violations
+    return axes, violations
 
 
 def _flat(
@@ -138,16 +138,16 @@ def _flat(
 def _axis(source: Parts, target: Parts, values: Any) -> list[Choice]:
     """Raises RefusedError when the values are no array of different values."""
     if target[0] in _FIXED:
-        raise RefusedError(Finding("is the same in every run", "take it out", source))
+        raise RefusedError(Violation("is the same in every run", "take it out", source))
     if not isinstance(values, list) or not values:
         found = "an empty array" if values == [] else show(values)
-        raise RefusedError(Finding(f"got {found}, expected an array of values", "", source))
+        raise RefusedError(Violation(f"got {found}, expected an array of values", "", source))
     labels = _labels(source, target, values)
     slugs = [_slug(label) for label in labels]
     for idx, value in enumerate(values):
         if value in values[:idx]:
             raise RefusedError(
-                Finding(f'got "{labels[idx]}" again, expected each once', "", (*source, idx))
+                Violation(f'got "{labels[idx]}" again, expected each once', "", (*source, idx))
             )
         if slugs[idx] in slugs[:idx]:  # "x 1" and "x -1"
             slugs[idx] += f"-{idx + 1}"
@@ -172,7 +172,7 @@ def _label(source: Parts, target: Parts, value: Any) -> str:
     label = value.get("label", value.get("kind", str(target[-1])))
     if not isinstance(label, str) or not _slug(label):
         message = f"got {show(label)}, expected a string with a letter or digit"
-        raise RefusedError(Finding(message, "", (*source, "label")))
+        raise RefusedError(Violation(message, "", (*source, "label")))
     return label
 
 

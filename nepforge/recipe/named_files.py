@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from nepforge.data.sources import DataSource, data_source, model_source, structure_source
-from nepforge.errors import DataMissingError
-from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
+from nepforge.errors import DataError, DataMissingError
+from nepforge.recipe.limits import Violation, did_you_mean
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
 from nepforge.recipe.tables import MdBenchmark, NEPModel, Recipe, StructureFromFile
@@ -73,9 +73,9 @@ def find_files(
             at = ("md", idx, "structure", "file")
             md[table.name] = search.one(at, table.structure.file, structure_source)
     of_benchmark = _benchmark_files(recipe.md_benchmark, search)
-    findings = [*search.findings, *_in_both(train, validation)]
-    if findings:
-        raise recipe_error(path, [*findings, *search.missing], places)
+    violations = [*search.violations, *_in_both(train, validation)]
+    if violations:
+        raise recipe_error(path, [*violations, *search.missing], places)
     if search.missing:
         raise _missing_error(path, search.missing, places)
     return NamedFiles(
@@ -92,8 +92,8 @@ class _Search:
     """Looks files up and keeps what was not found or cannot be read."""
 
     locate: Locate
-    missing: list[Finding] = field(factory=list)
-    findings: list[Finding] = field(factory=list)
+    missing: list[Violation] = field(factory=list)
+    violations: list[Violation] = field(factory=list)
 
     def each(self, at: Parts, names: Sequence[str], read: Reader) -> list[DataSource | None]:
         return [self.one((*at, idx), name, read) for idx, name in enumerate(names)]
@@ -103,15 +103,15 @@ class _Search:
         try:
             if path.exists():
                 return read(path)
-            self.missing.append(Finding(f'"{name}" does not exist', _near(path, name), at))
-        except RefusedError as error:
-            self.findings.extend(evolve(finding, at=at) for finding in error.findings)
+            self.missing.append(Violation(f'"{name}" does not exist', _near(path, name), at))
+        except DataError as error:
+            self.violations.append(Violation(error.message, error.hint, at))
         except OSError as error:
-            self.findings.append(Finding(f'"{name}" cannot be read: {error.strerror}', "", at))
+            self.violations.append(Violation(f'"{name}" cannot be read: {error.strerror}', "", at))
         return None
 
 
-def missing_files(document: Mapping[str, Any], locate: Locate) -> list[Finding]:
+def missing_files(document: Mapping[str, Any], locate: Locate) -> list[Violation]:
     """Files of a recipe with other problems that do not exist, so that all come at once."""
     search = _Search(locate)
     for at, name, read in _named_in(document):
@@ -178,24 +178,24 @@ def _benchmark_files(table: MdBenchmark | None, search: _Search) -> dict[str, Da
 
 def _in_both(
     train: Sequence[DataSource | None], validation: Sequence[DataSource | None]
-) -> list[Finding]:
+) -> list[Violation]:
     """The same content in train and validation would make the validation errors worthless."""
     of_train = {source.sha256 for source in train if source}
     return [
-        Finding(f'"{source.path.name}" is in data.train too', "", ("data", "validation", idx))
+        Violation(f'"{source.path.name}" is in data.train too', "", ("data", "validation", idx))
         for idx, source in enumerate(validation)
         if source and source.sha256 in of_train
     ]
 
 
 def _missing_error(
-    path: Path, missing: Sequence[Finding], places: Mapping[Parts, Position]
+    path: Path, missing: Sequence[Violation], places: Mapping[Parts, Position]
 ) -> DataMissingError:
     lines = [f"{path}: files that the recipe names do not exist:"]
-    for finding in missing:
-        line, column = places.get(finding.at, (0, 0))
-        hint = f" ({finding.hint})" if finding.hint else ""
-        lines.append(f"  {path}:{line}:{column}: {dotted(finding.at)}: {finding.message}{hint}")
+    for violation in missing:
+        line, column = places.get(violation.at, (0, 0))
+        hint = f" ({violation.hint})" if violation.hint else ""
+        lines.append(f"  {path}:{line}:{column}: {dotted(violation.at)}: {violation.message}{hint}")
     return DataMissingError(
         "\n".join(lines), hint="put the files there; names are relative to the recipe's folder"
     )

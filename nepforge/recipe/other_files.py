@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from nepforge.data.known_formats import FILE_FORMATS
+from nepforge.data.formats.table import OF_FILES
 
 Kind = tuple[str, str]  # what it is, what to do
 
@@ -114,7 +114,7 @@ def _model(text: str, path: Path) -> Kind | None:
 
 def _data(text: str, path: Path) -> Kind | None:
     name = path.name.lower()
-    for known in FILE_FORMATS:
+    for known in OF_FILES:
         named = path.suffix != ".toml" and any(
             path.match(p) or Path(name).match(p) for p in known.names
         )

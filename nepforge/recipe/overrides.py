@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge.recipe.limits import Finding, RefusedError
+from nepforge.recipe.limits import RefusedError, Violation
 from nepforge.recipe.positions import Parts, dotted
 
 _PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]")
@@ -35,14 +35,16 @@ def parse_override(text: str) -> Override:
     key, equals, raw = text.partition("=")
     path = parse_path(key.strip())
     if not equals or not path:
-        raise RefusedError(Finding(f'got --set "{text}", expected KEY=VALUE', "optimizer.epochs=5"))
+        raise RefusedError(
+            Violation(f'got --set "{text}", expected KEY=VALUE', "optimizer.epochs=5")
+        )
     try:
         parsed = tomllib.loads(f"value = {raw}")
     except tomllib.TOMLDecodeError:
         parsed = {}
     if parsed.keys() != {"value"}:
         raise RefusedError(
-            Finding(
+            Violation(
                 f'got --set "{text}", expected a TOML value after "="',
                 f"strings need quotes: '{key}=\"{raw.strip()}\"'",
             )
@@ -88,5 +90,5 @@ def parse_path(key: str) -> Parts:
 
 def _no_such_place(override: Override, path: Parts) -> RefusedError:
     return RefusedError(
-        Finding(f"--set {dotted(override.path)}: the recipe has no {dotted(path)} to set")
+        Violation(f"--set {dotted(override.path)}: the recipe has no {dotted(path)} to set")
     )

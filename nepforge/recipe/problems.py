@@ -1,4 +1,4 @@
-"""Findings -> the error of a recipe, with the place of each, and its text."""
+"""Violations -> the error of a recipe, with the place of each, and its text."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nepforge.errors import Problem, RecipeError
-from nepforge.recipe.limits import Finding
+from nepforge.recipe.limits import Violation
 from nepforge.recipe.positions import Parts, Position, dotted
 
 ON_COMMAND_LINE: Position = (0, 0)  # the place of a value that --set gave
 
 
 def recipe_error(
-    path: Path, findings: Iterable[Finding], places: Mapping[Parts, Position]
+    path: Path, violations: Iterable[Violation], places: Mapping[Parts, Position]
 ) -> RecipeError:
-    """All findings as one error, in the order of the file; those from --set come last."""
+    """All violations as one error, in the order of the file; those from --set come last."""
     problems = []
-    for finding in findings:
-        place = _nearest(finding.at, places)
+    for violation in violations:
+        place = _nearest(violation.at, places)
         origin = " (given by --set)" if place == ON_COMMAND_LINE else ""
-        message = finding.message + origin
-        problems.append(Problem(dotted(finding.at), message, finding.hint, *(place or (0, 0))))
+        message = violation.message + origin
+        problems.append(Problem(dotted(violation.at), message, violation.hint, *(place or (0, 0))))
     return problems_error(path, problems)
 
 

@@ -1,25 +1,9 @@
-"""Words of PWMLFF and MatPL: formats of data, settings without a counterpart, and commands."""
+"""Words of PWMLFF and MatPL: settings without a counterpart, and commands."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-
-FORMATS = {  # name there -> name of a reader; "" lets name and content of the file tell
-    "pwmat/movement": "movement",
-    "pwmat/config": "atom.config",
-    "vasp/outcar": "outcar",
-    "vasp/xml": "vasprun",
-    "vasp/poscar": "poscar",
-    "lammps/dump": "lammps-dump",
-    "lammps/lmp": "lammps-data",
-    "cp2k/md": "cp2k",
-    "cp2k/scf": "cp2k",
-    "pwmlff/npy": "pwdata",
-    "deepmd/npy": "deepmd",
-    "deepmd/raw": "deepmd",
-    "extxyz": "extxyz",
-}
 
 _NO_COUNTERPART = "observations are weighed by optimizer.weights, whose units differ"
 IGNORED = {  # last part of the key -> why it has no counterpart
@@ -80,11 +64,6 @@ OTHERS = (  # settings that are used for another kind of model or optimizer
     *(f"{end}_pre_fac_{word}" for end in ("start", "end") for word in ("etot", "force", "virial")),
     *(f"{end}_pre_fac_{word}" for end in ("start", "end") for word in ("ei", "egroup")),
 )
-
-
-def reader_name(name: str) -> str:
-    """The reader of a format by PWMLFF's name for it or by ours."""
-    return FORMATS.get(name, name)
 
 
 def nepforge_command(command: str, arguments: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 import attrs
 from attrs import frozen
 
-from nepforge.recipe.limits import Finding
+from nepforge.recipe.limits import Violation
 from nepforge.recipe.positions import Parts
 from nepforge.recipe.tables import (
     AdamOptimizer,
@@ -46,23 +46,23 @@ class Rule:
     """`check` gets the values of `keys` of one table, in that order."""
 
     keys: tuple[str, ...]
-    check: Callable[..., Iterator[Finding]]
+    check: Callable[..., Iterator[Violation]]
 
 
 def not_empty(key: str) -> Rule:
-    def check(values: object) -> Iterator[Finding]:
+    def check(values: object) -> Iterator[Violation]:
         if values == ():
-            yield Finding("got an empty array, expected at least one element", "", (key,))
+            yield Violation("got an empty array, expected at least one element", "", (key,))
 
     return Rule((key,), check)
 
 
 def distinct(key: str) -> Rule:
-    def check(values: object) -> Iterator[Finding]:
+    def check(values: object) -> Iterator[Violation]:
         if not isinstance(values, tuple):  # data.validation may be a fraction
             return
         for idx in _repeated(values):
-            yield Finding(f'got "{values[idx]}" again, expected each once', "", (key, idx))
+            yield Violation(f'got "{values[idx]}" again, expected each once', "", (key, idx))
 
     return Rule((key,), check)
 
@@ -72,24 +72,24 @@ def cutoff_pairs(cutoff: Cutoff) -> list[tuple[float, float]]:
     return [pair for pair in cutoff if isinstance(pair, tuple)] or [(cutoff[0], cutoff[1])]  # type: ignore[list-item]
 
 
-def cutoffs_descend(cutoff: Cutoff) -> Iterator[Finding]:
+def cutoffs_descend(cutoff: Cutoff) -> Iterator[Violation]:
     for idx, (radial, angular) in enumerate(cutoff_pairs(cutoff)):
         if angular > radial:
-            yield Finding(
+            yield Violation(
                 f"got radial {radial:g} Å and angular {angular:g} Å, expected angular <= radial",
                 "the order is [radial, angular]",
                 ("cutoff", idx) if isinstance(cutoff[0], tuple) else ("cutoff",),
             )
 
 
-def zbl_in_range(zbl: Zbl | None, cutoff: Cutoff) -> Iterator[Finding]:
+def zbl_in_range(zbl: Zbl | None, cutoff: Cutoff) -> Iterator[Violation]:
     """0 <= inner < outer <= the smallest angular cutoff, whose neighbour list ZBL shares."""
     most = min((angular for _, angular in cutoff_pairs(cutoff)), default=0.0)
     for at, inner, outer in _zbl_ranges(zbl):
         if inner >= outer:
-            yield Finding(f"got inner {inner:g} Å, expected it below outer, {outer:g} Å", "", at)
+            yield Violation(f"got inner {inner:g} Å, expected it below outer, {outer:g} Å", "", at)
         if outer > most:
-            yield Finding(
+            yield Violation(
                 f"got an outer cutoff of {outer:g} Å, expected at most the angular cutoff, "
                 f"{most:g} Å",
                 "",
@@ -109,93 +109,95 @@ def _zbl_ranges(zbl: Zbl | None) -> Iterator[tuple[Parts, float, float]]:
             yield ("zbl",), 0.0, zbl
 
 
-def l_max_reaches(l_max: int, invariants: Sequence[str]) -> Iterator[Finding]:
+def l_max_reaches(l_max: int, invariants: Sequence[str]) -> Iterator[Violation]:
     for idx, name in enumerate(invariants):
         if l_max < LEAST_L_MAX[name]:
-            yield Finding(
+            yield Violation(
                 f'got "{name}" with l_max = {l_max}, it needs at least {LEAST_L_MAX[name]}',
                 f'raise l_max or leave "{name}" out',
                 ("invariants", idx),
             )
 
 
-def smooth_cutoff_inside(cutoff: float, smooth_cutoff: float) -> Iterator[Finding]:
+def smooth_cutoff_inside(cutoff: float, smooth_cutoff: float) -> Iterator[Violation]:
     if smooth_cutoff >= cutoff:
         message = f"got {smooth_cutoff:g} Å, expected less than the cutoff, {cutoff:g} Å"
-        yield Finding(message, "", ("smooth_cutoff",))
+        yield Violation(message, "", ("smooth_cutoff",))
 
 
-def axis_fits(embedding: Sequence[int], axis: int) -> Iterator[Finding]:
+def axis_fits(embedding: Sequence[int], axis: int) -> Iterator[Violation]:
     if embedding and axis > embedding[-1]:
         message = f"got {axis}, expected at most the last width of embedding, {embedding[-1]}"
-        yield Finding(message, "", ("axis",))
+        yield Violation(message, "", ("axis",))
 
 
-def something_is_trained(*weights: float | None) -> Iterator[Finding]:
+def something_is_trained(*weights: float | None) -> Iterator[Violation]:
     if not any(weights):
-        yield Finding("got zeros only, expected at least one weight above 0")
+        yield Violation("got zeros only, expected at least one weight above 0")
 
 
-def something_is_learned(*pairs: tuple[float, float] | None) -> Iterator[Finding]:
+def something_is_learned(*pairs: tuple[float, float] | None) -> Iterator[Violation]:
     if not any(value for pair in pairs for value in pair or ()):
-        yield Finding("got zeros only, expected at least one prefactor above 0")
+        yield Violation("got zeros only, expected at least one prefactor above 0")
 
 
-def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Finding]:
+def learning_rate_falls(learning_rate: tuple[float, float]) -> Iterator[Violation]:
     start, end = learning_rate
     if end > start:
-        yield Finding(
+        yield Violation(
             f"got {start:g} at the start and {end:g} at the end, expected a rate that falls",
             "the order is [start, end]",
             ("learning_rate",),
         )
 
 
-def something_is_selected(*values: object) -> Iterator[Finding]:
+def something_is_selected(*values: object) -> Iterator[Violation]:
     if all(value is None for value in values):
-        yield Finding("selects nothing", f"known keys: {', '.join(SELECT_KEYS)}")
+        yield Violation("selects nothing", f"known keys: {', '.join(SELECT_KEYS)}")
 
 
-def ranges_rise(*ranges: str | None) -> Iterator[Finding]:
+def ranges_rise(*ranges: str | None) -> Iterator[Violation]:
     for key, text in zip(SELECT_RANGES, ranges, strict=True):
         low, _, high = (text or "").partition(":")
         if low and high and float(low) > float(high):
-            yield Finding(f'got "{text}", expected the lower end first', "", (key,))
+            yield Violation(f'got "{text}", expected the lower end first', "", (key,))
 
 
 def baseline_of_each_species(
     species: Sequence[str], energy_baseline: Mapping[str, float] | None
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     if energy_baseline is None:
         return
     yield from _foreign(energy_baseline, species, ("energy_baseline",))
     for symbol in species:
         if symbol not in energy_baseline:
             message = f"missing, expected the energy of one atom of {symbol} in eV"
-            yield Finding(message, "", ("energy_baseline", symbol))
+            yield Violation(message, "", ("energy_baseline", symbol))
 
 
-def _foreign(symbols: Iterable[str], species: Sequence[str], at: Parts) -> Iterator[Finding]:
+def _foreign(symbols: Iterable[str], species: Sequence[str], at: Parts) -> Iterator[Violation]:
     for symbol in symbols:
         if symbol not in species:
             message = f"is not among data.species, {', '.join(species)}"
-            yield Finding(message, f"take {symbol} out", (*at, symbol))
+            yield Violation(message, f"take {symbol} out", (*at, symbol))
 
 
-def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Finding]:
+def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Violation]:
     if ensemble == "npt" and pressure is None:
-        yield Finding('missing, ensemble = "npt" needs it', "pressure = 0.0  # bar", ("pressure",))
+        yield Violation(
+            'missing, ensemble = "npt" needs it', "pressure = 0.0  # bar", ("pressure",)
+        )
     if ensemble != "npt" and pressure is not None:
-        yield Finding(
+        yield Violation(
             f'not used with ensemble = "{ensemble}"',
             'remove it, or set ensemble = "npt"',
             ("pressure",),
         )
 
 
-def one_tolerance(relative: float | None, absolute: float | None) -> Iterator[Finding]:
+def one_tolerance(relative: float | None, absolute: float | None) -> Iterator[Violation]:
     if (relative is None) == (absolute is None):
-        yield Finding("expected exactly one of relative and absolute", "{ relative = 0.05 }")
+        yield Violation("expected exactly one of relative and absolute", "{ relative = 0.05 }")
 
 
 TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
@@ -240,17 +242,17 @@ TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
 }
 
 
-def export_for_md(export: Export) -> Iterator[Finding]:
+def export_for_md(export: Export) -> Iterator[Violation]:
     """A recipe that runs LAMMPS needs a layout that the pair style reads."""
     if not set(MD_LAYOUTS) & set(export.layouts):
-        yield Finding(
+        yield Violation(
             "LAMMPS needs the model in a layout with one output bias per element",
             'add "lammps" or "nep5"',
             ("export", "layouts"),
         )
 
 
-def model_for_gpumd(model: Model, layouts: Collection[str]) -> Iterator[Finding]:
+def model_for_gpumd(model: Model, layouts: Collection[str]) -> Iterator[Violation]:
     """What is exported for GPUMD and NEP_CPU must be of a size that they were compiled for."""
     if isinstance(model, DPModel) or not set(GPUMD_LAYOUTS) & set(layouts):
         return
@@ -269,61 +271,63 @@ def model_for_gpumd(model: Model, layouts: Collection[str]) -> Iterator[Finding]
     for at, words, found, most in sizes:
         if found > most:
             message = f"got {found}{words}, GPUMD and NEP_CPU read at most {most}"
-            yield Finding(message, 'lower it, or export.layouts = ["lammps"]', at)
+            yield Violation(message, 'lower it, or export.layouts = ["lammps"]', at)
 
 
-def use_of_model(model: Model, given: Collection[str]) -> Iterator[Finding]:
+def use_of_model(model: Model, given: Collection[str]) -> Iterator[Violation]:
     """LAMMPS runs what is exported, and only NEP is exported; `given` are keys of the recipe."""
     if isinstance(model, DPModel):
         for key in ("export", *LAMMPS_TABLES):
             if key in given:
                 message = "a Deep Potential is neither exported nor run in LAMMPS here"
-                yield Finding(message, f"take {key} out", (key,))
+                yield Violation(message, f"take {key} out", (key,))
     elif "export" not in given:
         for key, name in LAMMPS_TABLES.items():
             if key in given:
                 message = f"missing, {name} runs the exported model"
-                yield Finding(message, "add [export]", ("export",))
+                yield Violation(message, "add [export]", ("export",))
 
 
-def model_for_species(species: Sequence[str], model: Model) -> Iterator[Finding]:
+def model_for_species(species: Sequence[str], model: Model) -> Iterator[Violation]:
     """Cutoffs of each species and ZBL rows of each pair fit [data] species."""
     if isinstance(model, DPModel):
         return
     n_species = len(species)
     if isinstance(model.cutoff[0], tuple) and len(model.cutoff) != n_species:
-        yield Finding(
+        yield Violation(
             f"got {len(model.cutoff)} pairs, expected one for each of the {n_species} species",
             f"the order is that of data.species: {', '.join(species)}",
             ("model", "cutoff"),
         )
     n_pairs = n_species * (n_species + 1) // 2
     if isinstance(model.zbl, tuple) and len(model.zbl) != n_pairs:
-        yield Finding(
+        yield Violation(
             f"got {len(model.zbl)} rows, expected {n_pairs}, one for each pair of species",
             "pairs are (0, 0), (0, 1), ..., (1, 1), ... in the order of data.species",
             ("model", "zbl"),
         )
 
 
-def optimizer_for_species(species: Sequence[str], optimizer: Optimizer) -> Iterator[Finding]:
+def optimizer_for_species(species: Sequence[str], optimizer: Optimizer) -> Iterator[Violation]:
     """Force weights are of species that the model has."""
     yield from _foreign(optimizer.force_weights or (), species, ("optimizer", "force_weights"))
 
 
-def baseline_of_new_model(data: Data, model: Model) -> Iterator[Finding]:
+def baseline_of_new_model(data: Data, model: Model) -> Iterator[Violation]:
     """A model that is trained further has output biases, which are fitted to the data."""
     if data.energy_baseline is not None and getattr(model, "start_from", None) is not None:
         message = "got a baseline for a model that starts from another one"
         hint = "take it out: the output biases of that model are moved to the training energies"
-        yield Finding(message, hint, ("data", "energy_baseline"))
+        yield Violation(message, hint, ("data", "energy_baseline"))
 
 
-def distinct_md_names(names: Sequence[object]) -> Iterator[Finding]:
+def distinct_md_names(names: Sequence[object]) -> Iterator[Violation]:
     """The name of an MD run names its stage; None stands for a missing name."""
     for idx in _repeated(names):
         if names[idx] is not None:
-            yield Finding(f'got "{names[idx]}" again, expected a new name', "", ("md", idx, "name"))
+            yield Violation(
+                f'got "{names[idx]}" again, expected a new name', "", ("md", idx, "name")
+            )
 
 
 def _repeated(values: Sequence[object]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Parsed TOML -> Recipe without any coercion, and every finding at once.
+"""Parsed TOML -> Recipe without any coercion, and every violation at once.
 
 cattrs finds the hook for each type; its own hooks would read 4.7 as 4, "4" as 4 and "HfO" as
 ["H", "f", "O"], so each kind of value has a strict one here.
@@ -17,7 +17,7 @@ import attrs
 from cattrs import Converter
 
 from nepforge.recipe.describe import LARGEST_INTEGER, describe, key_name, show
-from nepforge.recipe.limits import Finding, RefusedError, did_you_mean
+from nepforge.recipe.limits import RefusedError, Violation, did_you_mean
 from nepforge.recipe.rules import (
     LAMMPS_TABLES,
     TABLE_RULES,
@@ -56,43 +56,43 @@ Hook = Callable[[Any, Any], Any]
 HookFactory = Callable[[Any, Converter], Hook]
 
 
-def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Finding]]:
+def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Violation]]:
     """The recipe, or None and everything that is wrong with it."""
-    recipe, findings = _attempt(document, Recipe)
+    recipe, violations = _attempt(document, Recipe)
     data, _ = _attempt(document.get("data"), Data)
     of_any_kind: Any = Model  # a union, which mypy does not take for a type
     model, _ = _attempt(document.get("model"), of_any_kind)
     if data is not None and model is not None:
-        findings += model_for_species(data.species, model)
-        findings += baseline_of_new_model(data, model)
+        violations += model_for_species(data.species, model)
+        violations += baseline_of_new_model(data, model)
     of_any_kind = Optimizer
     optimizer, _ = _attempt(document.get("optimizer"), of_any_kind)
     if data is not None and optimizer is not None:
-        findings += optimizer_for_species(data.species, optimizer)
+        violations += optimizer_for_species(data.species, optimizer)
     given = [key for key in ("export", *LAMMPS_TABLES) if document.get(key, []) != []]
     if model is not None:
-        findings += use_of_model(model, given)
+        violations += use_of_model(model, given)
     md = document.get("md")
     if isinstance(md, list):
         names = [table.get("name") if isinstance(table, dict) else None for table in md]
-        findings += distinct_md_names(names)
+        violations += distinct_md_names(names)
     export, _ = _attempt(document.get("export"), Export)
     if export is not None and model is not None:
-        findings += model_for_gpumd(model, export.layouts)
+        violations += model_for_gpumd(model, export.layouts)
     if export is not None and set(given) & set(LAMMPS_TABLES):
-        findings += export_for_md(export)
-    return (None if findings else recipe), findings
+        violations += export_for_md(export)
+    return (None if violations else recipe), violations
 
 
-def _attempt(value: Any, kind: type[T]) -> tuple[T | None, list[Finding]]:
+def _attempt(value: Any, kind: type[T]) -> tuple[T | None, list[Violation]]:
     try:
         return _converter().structure(value, kind), []
     except RefusedError as error:
-        return None, list(error.findings)
+        return None, list(error.violations)
 
 
 def _refuse(value: Any, kind: Any, hint: str = "") -> RefusedError:
-    return RefusedError(Finding(f"got {show(value)}, expected {describe(kind)}", hint))
+    return RefusedError(Violation(f"got {show(value)}, expected {describe(kind)}", hint))
 
 
 # --- hooks: (value, type) -> value, or RefusedError ---
@@ -102,7 +102,7 @@ def _integer(value: Any, kind: Any) -> int:
     if type(value) is not int:
         raise _refuse(value, kind)
     if abs(value) > LARGEST_INTEGER:
-        raise RefusedError(Finding(f"got {show(value)}, expected one below 2^53 in size"))
+        raise RefusedError(Violation(f"got {show(value)}, expected one below 2^53 in size"))
     return value
 
 
@@ -112,7 +112,7 @@ def _number(value: Any, kind: Any) -> float:
     if type(value) is not float:
         raise _refuse(value, kind)
     if not math.isfinite(value):
-        raise RefusedError(Finding(f"got {value}, expected a finite number"))
+        raise RefusedError(Violation(f"got {value}, expected a finite number"))
     return value
 
 
@@ -125,7 +125,7 @@ def _string(value: Any, kind: Any) -> str:
 def _file_name(value: Any, kind: Any) -> str:
     if isinstance(value, dict) and "url" in value:
         raise RefusedError(
-            Finding(
+            Violation(
                 "got data by URL, which this version does not fetch",
                 "download the file and write its name here",
             )
@@ -165,10 +165,10 @@ def _array(kind: Any, converter: Converter) -> Hook:
         kinds = [args[0]] * len(value) if args[-1] is Ellipsis else args
         if len(kinds) != len(value):
             message = f"got an array of {len(value)}, expected {describe(kind)}"
-            raise RefusedError(Finding(message))
+            raise RefusedError(Violation(message))
         pairs = zip(value, kinds, strict=True)
-        read, findings = _all_of(dict(enumerate(pairs)), converter)
-        _raise_any(findings)
+        read, violations = _all_of(dict(enumerate(pairs)), converter)
+        _raise_any(violations)
         return tuple(read.values())
 
     return hook
@@ -191,16 +191,16 @@ def _mapping(kind: Any, converter: Converter) -> Hook:
 
 def _all_of(
     items: Mapping[Any, tuple[Any, Any]], converter: Converter
-) -> tuple[dict[Any, Any], list[Finding]]:
-    """Place -> (value, type), read one by one so that all findings come together."""
+) -> tuple[dict[Any, Any], list[Violation]]:
+    """Place -> (value, type), read one by one so that all violations come together."""
     read: dict[Any, Any] = {}
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     for place, (value, kind) in items.items():
         try:
             read[place] = converter.structure(value, kind)
         except RefusedError as error:
-            findings += [attrs.evolve(f, at=(place, *f.at)) for f in error.findings]
-    return read, findings
+            violations += [attrs.evolve(f, at=(place, *f.at)) for f in error.violations]
+    return read, violations
 
 
 def _table(kind: Any, converter: Converter) -> Hook:
@@ -214,17 +214,17 @@ def _table(kind: Any, converter: Converter) -> Hook:
         if tag is not None and "kind" in value:  # another kind would have other keys
             _raise_any(_all_of({"kind": (value["kind"], tag.type)}, converter)[1])
         known = {key: (value[key], a.type) for key, a in attributes.items() if key in value}
-        read, findings = _all_of(known, converter)
+        read, violations = _all_of(known, converter)
         for key in required:
             if key not in value:
                 expected = describe(attributes[key].type)
-                findings.append(Finding(f"missing, expected {expected}", "", (key,)))
+                violations.append(Violation(f"missing, expected {expected}", "", (key,)))
         for key in sorted(value.keys() - attributes.keys()):
             hint = did_you_mean(key, attributes) or f"known keys: {', '.join(attributes)}"
-            findings.append(Finding("unknown key", hint, (key,)))
+            violations.append(Violation("unknown key", hint, (key,)))
         for rule in TABLE_RULES.get(kind, ()):
-            findings += _broken(rule, kind, value, read)
-        _raise_any(findings)
+            violations += _broken(rule, kind, value, read)
+        _raise_any(violations)
         return kind(**{attributes[key].name: item for key, item in read.items()})
 
     return hook
@@ -232,7 +232,7 @@ def _table(kind: Any, converter: Converter) -> Hook:
 
 def _broken(
     rule: Rule, kind: Any, value: Mapping[str, Any], read: Mapping[str, Any]
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """What the rule finds, where all keys that it looks at could be read."""
     defaults = {key: attrs.fields_dict(kind)[key].default for key in rule.keys if key not in value}
     values = [{**defaults, **read}.get(key, attrs.NOTHING) for key in rule.keys]
@@ -240,9 +240,9 @@ def _broken(
         yield from rule.check(*values)
 
 
-def _raise_any(findings: Sequence[Finding]) -> None:
-    if findings:
-        raise RefusedError(*findings)
+def _raise_any(violations: Sequence[Violation]) -> None:
+    if violations:
+        raise RefusedError(*violations)
 
 
 def _one_of_kinds(kind: Any, converter: Converter) -> Hook:
@@ -254,7 +254,7 @@ def _one_of_kinds(kind: Any, converter: Converter) -> Hook:
         if not isinstance(value, dict):
             raise _refuse(value, kind)
         if "kind" not in value:
-            raise RefusedError(Finding(f"missing, expected {describe(of_kind)}", "", ("kind",)))
+            raise RefusedError(Violation(f"missing, expected {describe(of_kind)}", "", ("kind",)))
         _raise_any(_all_of({"kind": (value["kind"], of_kind)}, converter)[1])
         return converter.structure(value, by_kind[value["kind"]])
 

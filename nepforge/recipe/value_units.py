@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from nepforge.recipe.limits import Finding
+from nepforge.recipe.limits import Violation
 from nepforge.recipe.positions import Parts
 
 UNITS = {  # name of a key -> unit of its number; a test compares them with recipes/README.md
@@ -58,9 +58,9 @@ QUANTITY = re.compile(
 )
 
 
-def with_unit_hints(findings: Sequence[Finding], document: Any) -> list[Finding]:
-    """The findings; those about a number in quotes say what to write."""
-    return [_hinted(finding, document) for finding in findings]
+def with_unit_hints(violations: Sequence[Violation], document: Any) -> list[Violation]:
+    """The violations; those about a number in quotes say what to write."""
+    return [_hinted(violation, document) for violation in violations]
 
 
 def quantity_hint(text: str, at: Parts) -> str:
@@ -92,12 +92,12 @@ def _converted(number: float, given: str, unit: str) -> float | None:
     return None if factor is None else number * factor
 
 
-def _hinted(finding: Finding, document: Any) -> Finding:
-    value = _value_at(document, finding.at)
-    expects_number = re.search(r"expected an? .*\b(number|integer|array of)\b", finding.message)
-    if not isinstance(value, str) or finding.hint or not expects_number:
-        return finding
-    return attrs.evolve(finding, hint=quantity_hint(value, finding.at))
+def _hinted(violation: Violation, document: Any) -> Violation:
+    value = _value_at(document, violation.at)
+    expects_number = re.search(r"expected an? .*\b(number|integer|array of)\b", violation.message)
+    if not isinstance(value, str) or violation.hint or not expects_number:
+        return violation
+    return attrs.evolve(violation, hint=quantity_hint(value, violation.at))
 
 
 def _value_at(document: Any, at: Parts) -> Any:

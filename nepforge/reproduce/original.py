@@ -8,10 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from nepforge.errors import DataMissingError, NepforgeError, RecipeError, UsageError
+from nepforge.errors import DataError, DataMissingError, NepforgeError, RecipeError, UsageError
 from nepforge.ledger.entry import Entry
 from nepforge.ledger.log import Ledger
-from nepforge.recipe.limits import RefusedError
 from nepforge.recipe.load import LoadedRecipe, format_problems, load_recipe
 from nepforge.recipe.named_files import Locate, Reader
 from nepforge.store.artifacts import Artifacts, artifacts_of
@@ -136,7 +135,7 @@ def load_original(original: Original, folder: Path, locate: Locate) -> LoadedRec
 def _digest(path: Path, read: Reader) -> str:
     try:
         return read(path).sha256
-    except (RefusedError, OSError):
+    except (DataError, OSError):
         return ""
 
 

@@ -10,13 +10,13 @@ import attrs
 import numpy as np
 
 from nepforge.data.doctor import DataSet, examine
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame, save_frames
 from nepforge.data.frame_list import FRAMES_FILE, write_frame_list
+from nepforge.data.labels.names import LabelNames
 from nepforge.data.prepare import Split, composition, energy_baseline
-from nepforge.data.readers import read_frames
-from nepforge.data.readers.names import short_names
-from nepforge.data.readers.options import LabelNames
 from nepforge.data.select import Selected, select, select_by_conditions
+from nepforge.data.short_names import short_names
 from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.events import Message
 from nepforge.stages.checked_split import checked

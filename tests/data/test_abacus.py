@@ -9,9 +9,9 @@ import pytest
 from ase.units import Bohr
 
 from nepforge.data.datasets import load
+from nepforge.data.formats.detect import file_format
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.known_formats import file_format
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 
 FILE = Path(__file__).parent / "files" / "running_relax.log"

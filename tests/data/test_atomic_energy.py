@@ -11,10 +11,10 @@ import pytest
 
 from nepforge.data.batch import make_batch
 from nepforge.data.doctor import DataSet, examine
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import FloatArray, Frame, label_digest, load_frames, save_frames
 from nepforge.data.neighbors import find_neighbors
-from nepforge.data.readers import read_frames
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
 from tests.conftest import SPECIES
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ase.units import Bohr, Hartree
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 from nepforge.units import EV_PER_A3_IN_GPA
 

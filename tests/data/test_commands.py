@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from nepforge.cli import commands
 from nepforge.data.datasets import Reading, load, load_sets
+from nepforge.data.formats.write import write_frames, write_parts
 from nepforge.data.frame import Frame, frame_digest
-from nepforge.data.writers import write_frames, write_parts
 from nepforge.errors import DataError, DataMissingError
 
 FILES = Path(__file__).parent / "files"
@@ -135,7 +135,7 @@ def test_what_cannot_be_done_is_said(two_files: tuple[Path, Path], tmp_path: Pat
         (("show", tmp_path / "none.xyz"), 5, "does not exist"),
         (("show", tmp_path / "notes.txt"), 1, "no known format"),
         (("show", tmp_path), 1, "no data"),
-        (("show", two_files[0], "--from", "xyzzy"), 2, "expected one of extxyz"),
+        (("show", two_files[0], "--from", "xyzzy"), 2, "expected one of ase-trajectory"),
         (("convert", *two_files), 2, "exists"),
         (("convert", *two_files, tmp_path / "out"), 2, "--to extxyz"),
         (("check", two_files[0], "--species", "Hf,Oo"), 2, '"Oo" is no chemical symbol'),

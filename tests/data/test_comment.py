@@ -7,7 +7,7 @@ from ase.io.extxyz import key_val_str_to_dict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nepforge.data.comment import comment_item, parse_comment
+from nepforge.data.formats.extxyz.comment import comment_item, parse_comment
 from nepforge.errors import DataError
 
 OF_THE_STRUCTURE = ("lattice", "properties", "pbc", "virial", "stress")  # 3x3 or gone for ASE

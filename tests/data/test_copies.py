@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from nepforge.cli import commands
 from nepforge.data.copies import TOLERANCE, group_copies
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
-from nepforge.data.writers import write_frames
 
 MakeFrame = Callable[..., Frame]
 SHIPPED = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"

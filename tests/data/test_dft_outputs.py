@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame, label_digest
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 
 FILES = Path(__file__).parent / "files"

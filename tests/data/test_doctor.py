@@ -18,9 +18,9 @@ from nepforge.data.doctor.consistency import find_wrong_forces, find_wrong_viria
 from nepforge.data.doctor.copies import find_copies
 from nepforge.data.doctor.labels import find_energy_zeros
 from nepforge.data.doctor.pair_potential import fit_pair_potential
+from nepforge.data.formats.ase_atoms import frame_from_atoms
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
-from nepforge.data.readers.atoms import frame_from_atoms
 
 GPA = 160.2176634  # in 1 eV/Å³
 SHIPPED = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"

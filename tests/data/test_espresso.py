@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ase.units import Bohr, Rydberg
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 
 VC_RELAX = (Path(__file__).parent / "files" / "vc_relax.pwo").read_text()

@@ -10,9 +10,9 @@ import attrs
 import numpy as np
 import pytest
 
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError, UsageError
 
 GPUMD = """2

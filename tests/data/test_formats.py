@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nepforge.data.formats.detect import file_format
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.table import FORMATS, Format
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.known_formats import FILE_FORMATS, file_format
-from nepforge.data.readers import READERS, read_frames
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
-from nepforge.files.folders import FOLDER_FORMATS
 
 FILES = Path(__file__).parent / "files"
 EXACT = 1.0e-10
@@ -199,10 +199,12 @@ def test_mixed_deepmd_systems_are_read(tmp_path: Path) -> None:
     assert (second.energy, second.source) == (-2.0, "mixed:1")
 
 
-def test_the_tables_of_formats_agree() -> None:
-    """Every format that a recipe can name has a reader, and every reader a name."""
-    known = {known.name for known in FILE_FORMATS} | {known.name for known in FOLDER_FORMATS}
-    assert known == READERS.keys()
+@pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.name)
+def test_a_row_names_its_functions(row: Format) -> None:
+    """A row of the table has the functions that it names, and a name or a mark to be told by."""
+    assert callable(row.reader())
+    assert not row.write or callable(row.writer())
+    assert row.names or row.mark or row.layout
 
 
 @pytest.mark.parametrize(

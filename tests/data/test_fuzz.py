@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 from ase.units import Bohr, Hartree, Rydberg
 
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
 from tests import vasp_files as vasp
 

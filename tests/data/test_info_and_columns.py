@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
 
 NAMES = st.text("abcXYZ_", min_size=1, max_size=6).map(lambda name: f"k{name}")

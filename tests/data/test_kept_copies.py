@@ -9,9 +9,9 @@ import attrs
 import pytest
 
 from nepforge.data.datasets import Reading, convert
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
 from nepforge.data.kept_copies import kept_copies
-from nepforge.data.writers import write_frames
 
 Make = Callable[..., Frame]
 

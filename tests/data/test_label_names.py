@@ -10,11 +10,11 @@ import ase.units
 import numpy as np
 import pytest
 
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
-from nepforge.data.readers.label_units import UNITS_OF, unit_factor
-from nepforge.data.readers.options import LabelNames
-from nepforge.data.writers import write_frames
+from nepforge.data.labels.names import LabelNames
+from nepforge.data.labels.units import UNITS_OF, unit_factor
 from nepforge.errors import DataError, UsageError
 from nepforge.recipe import tables
 

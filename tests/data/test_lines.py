@@ -7,12 +7,13 @@ from io import StringIO
 import numpy as np
 import pytest
 
-from nepforge.data.readers.lines import LONGEST_LINE, BlockError, Lines, fixed, number
+from nepforge.data.formats.text.lines import LONGEST_LINE, BlockError, Lines, whole_lines
+from nepforge.data.formats.text.numbers import fixed, number
 
 
 def test_an_unfinished_line_is_not_given_out() -> None:
     """It may end inside a number."""
-    assert list(Lines(StringIO("E = -10.25\nE = -1"))) == ["E = -10.25\n"]
+    assert list(whole_lines(StringIO("E = -10.25\nE = -1"))) == ["E = -10.25\n"]
 
 
 def test_numbers_may_touch_each_other() -> None:
@@ -36,7 +37,7 @@ def test_one_number() -> None:
 
 def test_a_line_that_ends_a_block_too_early_is_read_again() -> None:
     """It may be the first of what follows."""
-    lines = Lines(StringIO("title\n1.0 2.0\nnext\n"))
+    lines = Lines(StringIO("title\n1.0 2.0\nnext\n"), "a.out")
     with pytest.raises(BlockError, match='row 2 of 2 of its forces is "next"'):
         lines.block("forces", 2, lambda line: fixed(line, 2), 1)
     assert (next(lines), lines.number) == ("next\n", 3)
@@ -44,4 +45,4 @@ def test_a_line_that_ends_a_block_too_early_is_read_again() -> None:
 
 def test_endless_lines_are_empty() -> None:
     """No pattern is tried on them."""
-    assert next(Lines(StringIO("*" * LONGEST_LINE + "\n"))) == "\n"
+    assert next(whole_lines(StringIO("*" * LONGEST_LINE + "\n"))) == "\n"

@@ -12,8 +12,8 @@ import ase.io
 import numpy as np
 import pytest
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 from tests import vasp_files as vasp
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nepforge.data.datasets import load
-from nepforge.data.readers import read_frames
+from nepforge.data.formats.read import read_frames
 from nepforge.errors import DataError
 
 HEADER = "H2\n1.0\n{a} 0 0\n0 4 0\n0 0 4\nH\n2\n"

@@ -7,9 +7,9 @@ import attrs
 import numpy as np
 import pytest
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame, frame_digest, load_frames, save_frames
 from nepforge.data.prepare import energy_baseline, split_by_fraction, split_given
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 
 MakeFrame = Callable[..., Frame]

@@ -9,8 +9,8 @@ import ase.units
 import numpy as np
 import pytest
 
+from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
-from nepforge.data.readers import read_frames
 from nepforge.errors import DataError
 
 HEAD = " 2 atoms,Iteration (fs) = 0.1E+01, Etot,Ep,Ek (eV) = -0.98E+01  -0.99E+01  0.1E+00, SCF = 8"

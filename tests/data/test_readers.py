@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from nepforge.data.readers import read_frames
+from nepforge.data.formats.read import read_frames
 from nepforge.errors import DataError, DataMissingError
 
 EXACT = 1.0e-12

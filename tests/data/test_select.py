@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 
 from nepforge.cli import commands
 from nepforge.data.farthest import farthest_points
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame, load_frames
 from nepforge.data.select import select, select_by_conditions
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError, UsageError
 from nepforge.evaluate.descriptors import frame_descriptors
 from nepforge.events import Event

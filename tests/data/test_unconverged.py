@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from nepforge.cli import commands
 from nepforge.data.doctor import DataSet, examine
+from nepforge.data.formats.read import read_frames
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame, load_frames, save_frames
-from nepforge.data.readers import read_frames
 from nepforge.data.unconverged import leave_out_unconverged
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
 from tests import vasp_files as vasp
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from nepforge.data.readers import read_frames
-from nepforge.data.readers.atoms import frame_from_atoms
+from nepforge.data.formats.ase_atoms import frame_from_atoms
+from nepforge.data.formats.read import read_frames
 from tests import vasp_files as vasp
 
 FREE = -10.6  # eV; the other energies in these files lie 0.1, 0.2 and 7 eV above it

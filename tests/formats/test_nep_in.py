@@ -18,8 +18,8 @@ from nepforge.models.nep.invariants import INVARIANTS
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.zbl import ZBL
 from nepforge.plan.build import build
+from nepforge.recipe.from_nep_in import recipe_from_nep_in
 from nepforge.recipe.load import load_recipe
-from nepforge.recipe.nep_in import recipe_from_nep_in
 from nepforge.stages.first_model import model_from_table
 from tests.nep_files import KINDS, NepFile
 

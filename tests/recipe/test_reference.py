@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from nepforge.data.known_formats import FILE_FORMATS
+from nepforge.data.formats.table import OF_FILES
 from nepforge.data.sources import STRUCTURE_FORMATS
 from nepforge.files.content import SUFFIXES
 from nepforge.recipe.canonical import to_json
@@ -91,7 +91,7 @@ def test_the_reference_names_every_format_with_its_file_names() -> None:
     section = REFERENCE.split("\n## Data files\n")[1].split("\n## ")[0]
     rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
     found = {row[1].strip(" `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
-    assert list(found.items()) == [(known.name, known.names) for known in FILE_FORMATS]
+    assert list(found.items()) == [(known.name, known.names) for known in OF_FILES]
     for suffix in SUFFIXES:
         assert f"`{suffix}`" in section
 

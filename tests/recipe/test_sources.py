@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nepforge.data.sources import data_source, digest, listing
-from nepforge.recipe.limits import RefusedError
+from nepforge.data.sources import SourceError, data_source, digest, listing
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -73,13 +72,13 @@ def test_files_that_are_not_read_do_not_change_the_digest(tmp_path: Path) -> Non
 
 def test_a_folder_with_an_unclear_layout_is_refused(tmp_path: Path) -> None:
     """Nothing to read, a part that is missing, parts mixed with others."""
-    with pytest.raises(RefusedError, match="holds no data"):
+    with pytest.raises(SourceError, match="holds no data"):
         data_source(tmp_path, "train")
     write_leaf(tmp_path / "set" / "train", "x")
-    with pytest.raises(RefusedError, match="has no valid/ folder"):
+    with pytest.raises(SourceError, match="has no valid/ folder"):
         data_source(tmp_path / "set", "valid")
     write_leaf(tmp_path / "set" / "other", "x")
-    with pytest.raises(RefusedError, match="set/other"):
+    with pytest.raises(SourceError, match="set/other"):
         data_source(tmp_path / "set", "train")
 
 

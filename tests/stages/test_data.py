@@ -11,8 +11,8 @@ import attrs
 import numpy as np
 import pytest
 
+from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame, load_frames
-from nepforge.data.writers import write_frames
 from nepforge.errors import DataError
 from nepforge.events import Event, Message
 from nepforge.stages import data

@@ -1,0 +1,1 @@
+"""Output of CASTEP. Begin at `read`."""

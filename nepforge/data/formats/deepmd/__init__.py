@@ -1,0 +1,1 @@
+"""DeePMD systems: numpy arrays (`read`, `write`) and text (`raw`)."""

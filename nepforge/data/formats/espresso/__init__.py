@@ -1,0 +1,1 @@
+"""Output of pw.x of Quantum ESPRESSO. Begin at `read`."""

@@ -1,0 +1,1 @@
+"""LAMMPS: text dumps and data files."""

@@ -1,0 +1,1 @@
+"""VASP: OUTCAR, vasprun.xml, POSCAR and XDATCAR."""

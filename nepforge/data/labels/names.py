@@ -1,0 +1,84 @@
+"""Names, units and signs of the labels in a file, as the user tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from attrs import field, frozen
+
+from nepforge.data.labels.units import factor_of_option, unit_in_name
+from nepforge.errors import UsageError
+
+COMPRESSION, TENSION = "compression-positive", "tension-positive"
+SIGNS = (COMPRESSION, TENSION)
+FORCE, GRADIENT = "force", "gradient"
+_QUANTITIES = {  # label -> what its unit is called
+    "energy": "energy",
+    "forces": "force",
+    "virial": "virial",
+    "stress": "stress",
+    "atomic_energy": "energy",
+}
+
+
+def _unit_of(quantity: str) -> Callable[[object, object, str], None]:
+    def check(_names: object, _attribute: object, unit: str) -> None:
+        if unit:
+            factor_of_option(quantity, unit)
+
+    return check
+
+
+def _one_of(*words: str) -> Callable[[object, object, str], None]:
+    def check(_names: object, _attribute: object, word: str) -> None:
+        if word and word not in words:
+            raise UsageError(f'got "{word}", expected {" or ".join(words)}')
+
+    return check
+
+
+@frozen
+class LabelNames:
+    """Where the labels of extended XYZ are, and how they are to be read; "" for the usual way.
+
+    `energy`, `virial` and `stress` are keys of the comment line, `forces` and `atomic_energy`
+    columns: the exact name, or the only one that differs from it by case. A label with a name is
+    looked for under no other. Units are those of `label_units`; `energy_unit` holds for atomic
+    energies too. A virial is positive when compressed and a stress when pulled, unless the signs
+    say otherwise; `force_sign` "gradient" is for columns that hold dU/dr.
+    """
+
+    energy: str = ""
+    forces: str = ""
+    virial: str = ""
+    stress: str = ""
+    atomic_energy: str = ""
+    energy_unit: str = field(default="", validator=_unit_of("energy"))
+    force_unit: str = field(default="", validator=_unit_of("force"))
+    virial_unit: str = field(default="", validator=_unit_of("virial"))
+    stress_unit: str = field(default="", validator=_unit_of("stress"))
+    force_sign: str = field(default="", validator=_one_of(FORCE, GRADIENT))
+    virial_sign: str = field(default="", validator=_one_of(*SIGNS))
+    stress_sign: str = field(default="", validator=_one_of(*SIGNS))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a name that says a unit, such as "stress_GPa", when no unit is told."""
+        told = self.given
+        for label, quantity in _QUANTITIES.items():
+            unit = unit_in_name(quantity, told.get(label, ""))
+            if unit and f"{quantity}_unit" not in told:
+                raise UsageError(
+                    f'the name "{told[label]}" of {label} says {unit}, and no unit is told',
+                    hint=f"--{quantity}-unit {unit}, in a recipe [data.labels] {quantity}_unit = "
+                    f'"{unit}"; the name of another unit where the file has that one',
+                )
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is told, by its name in a recipe."""
+        told = attrs.asdict(self)
+        return {name: value for name, value in told.items() if value}
+
+
+USUAL_NAMES = LabelNames()
