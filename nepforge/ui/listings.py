@@ -6,13 +6,15 @@ Columns are padded, never wrapped: the last one may be as long as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nepforge.events import PlannedStage
-from nepforge.ledger.entry import Entry
-from nepforge.recipe.named_files import NamedFiles
-from nepforge.shared_disk.held import HeldLock
 from nepforge.ui.words import ERROR_KINDS, counted, duration, short
+
+if TYPE_CHECKING:  # `check` starts without the ledger and its locks
+    from nepforge.events import PlannedStage
+    from nepforge.ledger.entry import Entry
+    from nepforge.recipe.named_files import NamedFiles
+    from nepforge.shared_disk.held import HeldLock
 
 FORCE = ERROR_KINDS[1]
 
