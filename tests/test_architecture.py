@@ -50,6 +50,9 @@ ROOMS: dict[str, set[str]] = {
         *("diff", "reproduce", "comparison", *LEAVES),
     },
     "commands": {"errors"},
+    "commands.data.group": {"data", "errors"},  # the table of formats
+    "commands.data.options": {"data", "errors"},
+    "commands.data.split": {"data", "errors"},
     "commands.installation": {"lammps", "models", "shared_disk", "store", "errors"},  # of doctor
     "cli": {"commands"},
     "__main__": {"cli"},
