@@ -22,7 +22,7 @@ from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.frame_labels import label_of, labels_of, quantities_of
 from nepforge.errors import DataError
 from nepforge.evaluate.calibration import ErrorBarReport, judge_error_bars
-from nepforge.evaluate.evaluator import evaluator, read_content
+from nepforge.formats.open_model import ModelFile, open_model
 from nepforge.quantities import QUANTITIES, Quantity
 from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
 
@@ -80,12 +80,13 @@ def infer(
             no covariance for error bars.
         DataError: A frame has an element that the model does not know, or atoms at one place.
     """
-    find_bars = _error_bars_of(model) if uncertainty else None
-    evaluates = evaluator(str(model), read_content(model))
+    opened = open_model(model)
+    find_bars = _error_bars_of(opened) if uncertainty else None
+    evaluator = opened.evaluator()
     predicted = []
     for frame in frames:
         try:
-            found = evaluates.evaluate_structure(
+            found = evaluator.evaluate_structure(
                 frame.numbers, frame.positions, frame.cell, frame.pbc, n_threads=threads
             )
         except DataError as error:
@@ -96,11 +97,11 @@ def infer(
     return predicted
 
 
-def _error_bars_of(model: Path) -> Callable[[Frame], ErrorBars]:
-    from nepforge.formats.covariance_file import read_with_covariance  # noqa: PLC0415 - torch
+def _error_bars_of(opened: ModelFile) -> Callable[[Frame], ErrorBars]:
+    from nepforge.formats.covariance_file import covariance_of  # noqa: PLC0415 - torch
     from nepforge.models.uncertainty import error_bars  # noqa: PLC0415
 
-    return partial(error_bars, *read_with_covariance(model))
+    return partial(error_bars, *covariance_of(opened))
 
 
 @frozen(eq=False)
