@@ -10,7 +10,7 @@ from typing import Any, Literal
 import attrs
 from attrs import evolve, frozen
 
-from nepforge.diff.environment import Drift, drift
+from nepforge.diff.drift import Drift, drift
 from nepforge.diff.frames import FRAMES_FILE, FrameChanges, frame_changes
 from nepforge.diff.metrics import MetricPair, metric_pairs, p_value, repeats_of
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
