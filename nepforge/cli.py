@@ -20,7 +20,11 @@ COMMANDS = (
     ),
     LazyCommand("status", "Show what runs at this moment, what was killed, and the last runs."),
     LazyCommand("ui", "Start the MLflow server on the runs of this workspace."),
-    LazyCommand("data", "Look at labelled structures; check, convert, merge and split them."),
+    LazyCommand(
+        "data",
+        "Look at labelled structures; check, convert, merge, split and select them.",
+        "data.group:data",
+    ),
     LazyCommand(
         "infer",
         "Predict energy, forces and stress of STRUCTURES, which need no labels.",

@@ -50,6 +50,9 @@ ROOMS: dict[str, set[str]] = {
         *("diff", "reproduce", "comparison", *LEAVES),
     },
     "commands": {"errors"},
+    "commands.data.group": {"data", "errors"},  # the table of formats
+    "commands.data.options": {"data", "errors"},
+    "commands.data.split": {"data", "errors"},
     "commands.installation": {"lammps", "models", "shared_disk", "store", "errors"},  # of doctor
     "cli": {"commands"},
     "__main__": {"cli"},
@@ -57,7 +60,6 @@ ROOMS: dict[str, set[str]] = {
 # what a function of a room may import besides, when it runs
 LATER: dict[str, set[str]] = {
     "": {"evaluate"},
-    "formats": {"plots"},
     "commands": {
         *("recipe", "plan", "engine", "store", "ledger", "shared_disk", "mlflow_mirror"),
         *("diff", "reproduce", "bundle", "comparison", "ui", "events", "interrupt"),
@@ -69,10 +71,10 @@ LATER: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "torch": {
         *("data.batch", "data.neighbors", "models", "optim", "train", "formats", "stages"),
-        "evaluate.descriptors",
+        *("evaluate.descriptors", "evaluate.radial_functions"),
     },
     "vesin": {"data.neighbors", "data.pairs"},
-    "ase": {"data", "lammps", "stages", "evaluate"},
+    "ase": {"data", "lammps", "stages", "evaluate", "formats.deepmd_kit"},
     "matplotlib": {"plots", "evaluate.calibration_plot"},
     "rich": {"ui"},
     "psutil": {"ui"},

@@ -85,7 +85,7 @@ def test_check_prints_the_hash_and_the_data(recipe: Path) -> None:
     lines = answer.stdout.splitlines()
     assert lines[0] == f"{recipe}: OK, 6 stages"
     assert lines[1] == f"recipe {load_recipe(recipe).hash}"
-    assert lines[3].split()[:3] == ["train", "data.xyz", "extxyz"]
+    assert lines[3].split()[:3] == ["data.train[0]", "data.xyz", "extxyz"]
 
 
 def test_check_shows_every_problem_with_its_line(recipe: Path) -> None:
@@ -282,7 +282,7 @@ def test_check_explain_status_and_doctor_answer_programs(recipe: Path) -> None:
     assert answer["runs"] == [
         {"name": "hfo2", "recipe_hash": load_recipe(recipe).hash, "stages": 6}
     ]
-    assert answer["files"][0]["for"] == "train"
+    assert answer["files"][0]["key"] == "data.train[0]"
 
 
 @pytest.mark.parametrize(

@@ -300,9 +300,9 @@ def convert(source: Path, out: Path, to: str | None, counts: str) -> None:
     nep4 is GPUMD's format with one output bias for all species: total energies then hold for one
     composition only. For nep4 and nep5 a nep.in for GPUMD is written beside OUT.
     """
-    from nepforge.formats.convert import convert as convert_file
+    from nepforge.formats.convert import convert_model
 
-    done = convert_file(source, out, to or "", _counts(counts))
+    done = convert_model(source, out, to or "", _counts(counts))
     click.echo(f"wrote {', '.join(map(str, done.written))}")
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -328,16 +328,19 @@ def _counts(text: str) -> dict[str, float]:
 @debug_option
 def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None:
     """Show kind, species, cutoffs and sizes of MODEL, as a recipe would write them."""
-    from nepforge.formats.convert import inspect as inspect_file
-    from nepforge.formats.convert import plot_radial_functions
+    from nepforge.formats.convert import inspect as facts_of
+    from nepforge.formats.open_model import open_nep
 
-    facts = inspect_file(model)
+    opened = open_nep(model)
+    facts = facts_of(opened)
     if as_json:
         click.echo(json.dumps({"v": 1, **facts}))
     else:
         click.echo(_facts_text(facts))
     if plot is not None:
-        plot_radial_functions(model, plot, [word for word in species.split(",") if word])
+        from nepforge.evaluate.radial_functions import plot_radial_functions
+
+        plot_radial_functions(opened, plot, [word for word in species.split(",") if word])
         click.echo(f"wrote {plot}", err=as_json)
 
 

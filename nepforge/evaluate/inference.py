@@ -20,7 +20,7 @@ from nepforge.data.error_bars import ErrorBars
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.errors import DataError
 from nepforge.evaluate.calibration import ErrorBarReport, judge_error_bars
-from nepforge.evaluate.evaluator import evaluator, read_content
+from nepforge.formats.open_model import ModelFile, open_model
 from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
 
 # label -> its name and unit in figures; energies and virials are per atom
@@ -91,12 +91,13 @@ def infer(
             no covariance for error bars.
         DataError: A frame has an element that the model does not know, or atoms at one place.
     """
-    find_bars = _error_bars_of(model) if uncertainty else None
-    evaluates = evaluator(str(model), read_content(model))
+    opened = open_model(model)
+    find_bars = _error_bars_of(opened) if uncertainty else None
+    evaluator = opened.evaluator()
     predicted = []
     for frame in frames:
         try:
-            found = evaluates.evaluate_structure(
+            found = evaluator.evaluate_structure(
                 frame.numbers, frame.positions, frame.cell, frame.pbc, n_threads=threads
             )
         except DataError as error:
@@ -107,11 +108,11 @@ def infer(
     return predicted
 
 
-def _error_bars_of(model: Path) -> Callable[[Frame], ErrorBars]:
-    from nepforge.formats.covariance_file import read_with_covariance  # noqa: PLC0415 - torch
+def _error_bars_of(opened: ModelFile) -> Callable[[Frame], ErrorBars]:
+    from nepforge.formats.covariance_file import covariance_of  # noqa: PLC0415 - torch
     from nepforge.models.uncertainty import error_bars  # noqa: PLC0415
 
-    return partial(error_bars, *read_with_covariance(model))
+    return partial(error_bars, *covariance_of(opened))
 
 
 @frozen(eq=False)

@@ -15,7 +15,7 @@ from nepforge.evaluate.calibration import judge_error_bars
 from nepforge.evaluate.calibration_plot import calibration
 from nepforge.events import Message
 from nepforge.formats.covariance_file import read_covariance
-from nepforge.formats.potential_file import read_potential
+from nepforge.formats.open_model import open_model
 from nepforge.models.potential import TrainedPotential
 from nepforge.models.uncertainty import Covariance
 from nepforge.plots.parity import ParitySet, parity
@@ -49,7 +49,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     """
     del table  # the pinned thread count is in the context already
     torch.set_num_threads(ctx.threads)
-    trained = read_potential(inputs["model"])
+    trained = open_model(inputs["model"]).trained
     metrics: dict[str, float] = {}
     by_group: dict[str, Any] = {}
     found: dict[str, SetPrediction] = {}

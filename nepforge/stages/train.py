@@ -10,10 +10,9 @@ import torch
 
 from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
-from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.covariance_file import FILE, write_covariance
 from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
-from nepforge.formats.potential_file import Trained, with_numbers, write_potential
+from nepforge.formats.potential_file import NEPModel, Trained, with_numbers, write_potential
 from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
 from nepforge.plots.curves import has_values, loss_curves
