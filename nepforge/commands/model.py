@@ -256,19 +256,15 @@ def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:
+    from nepforge.quantities import QUANTITIES
     from nepforge.ui.listings import columns
 
-    units = {
-        "energy": ("meV/atom", 1e3),
-        "force": ("meV/Å", 1e3),
-        "virial": ("meV/atom", 1e3),
-        "atomic_energy": ("meV", 1e3),
-    }
     rows = [["", "RMSE", "MAE", ""]]
-    for name, (unit, factor) in units.items():
-        if f"{name}_rmse" in metrics:
-            values = [f"{factor * metrics[f'{name}_{error}']:.4g}" for error in ("rmse", "mae")]
-            rows.append([name.replace("_", " "), *values, unit])
+    for one in QUANTITIES:
+        if one.metric in metrics:
+            errors = [metrics[f"{one.name}_{error}"] for error in ("rmse", "mae")]
+            values = [f"{one.shown_factor * error:.4g}" for error in errors]
+            rows.append([one.words, *values, one.shown_unit])
     text = f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
     judged = [
         f"{name} error bars: {metrics[f'{name}_within_1_std']:.1%} of the errors within one, "
