@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nepforge.engine.walk import StopFlag, run
+from nepforge.engine.walk import run
 from nepforge.errors import InterruptedRunError, NepforgeError
 from nepforge.events import Event, Listener, Message, RunFinished
+from nepforge.interrupt import StopFlag
 from nepforge.plan.kinds import StageKind
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
 from nepforge.shared_disk.locks import NO_TIME_LIMIT

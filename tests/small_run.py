@@ -6,8 +6,9 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
-from nepforge.engine.walk import StopFlag, run
+from nepforge.engine.walk import run
 from nepforge.events import RunFinished
+from nepforge.interrupt import StopFlag
 from nepforge.plan.build import build
 from nepforge.recipe.load import load_recipe
 

@@ -50,18 +50,20 @@ ROOMS: dict[str, set[str]] = {
         *("diff", "reproduce", "comparison", *LEAVES),
     },
     "commands": {"errors"},
+    "commands.data.group": {"data", "errors"},  # the table of formats
+    "commands.data.options": {"data", "errors"},
+    "commands.data.split": {"data", "errors"},
     "commands.installation": {"lammps", "models", "shared_disk", "store", "errors"},  # of doctor
-    "cli": {"commands", "recipe", "plan", "ui", "errors"},
+    "cli": {"commands"},
     "__main__": {"cli"},
 }
 # what a function of a room may import besides, when it runs
 LATER: dict[str, set[str]] = {
     "": {"evaluate"},
-    "cli": {"engine", "mlflow_mirror", "events"},
     "formats": {"plots"},
     "commands": {
         *("recipe", "plan", "engine", "store", "ledger", "shared_disk", "mlflow_mirror"),
-        *("diff", "reproduce", "bundle", "comparison", "ui", "events"),
+        *("diff", "reproduce", "bundle", "comparison", "ui", "events", "interrupt"),
         *("data", "evaluate", "files", "formats", "lammps", "models"),
     },
 }

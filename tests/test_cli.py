@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 import nepforge
 from nepforge import cli, errors
+from nepforge.commands.init import STARTER
 from nepforge.recipe.load import load_recipe
 from nepforge.shared_disk.locks import hold
 from nepforge.store.workspace import Workspace
@@ -40,6 +41,13 @@ def recipe(folder: Path) -> Path:
 
 def _nepforge(*arguments: str) -> Result:
     return CliRunner().invoke(cli.commands, list(arguments), prog_name="nepforge")
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    """The list is made without importing them."""
+    for command in cli.COMMANDS:
+        loaded = command.load()
+        assert (loaded.name, loaded.get_short_help_str(100)) == (command.name, command.help)
 
 
 def _heavy_imports(*arguments: str) -> list[str]:
@@ -77,7 +85,7 @@ def test_check_prints_the_hash_and_the_data(recipe: Path) -> None:
     lines = answer.stdout.splitlines()
     assert lines[0] == f"{recipe}: OK, 6 stages"
     assert lines[1] == f"recipe {load_recipe(recipe).hash}"
-    assert lines[3].split()[:3] == ["train", "data.xyz", "extxyz"]
+    assert lines[3].split()[:3] == ["data.train[0]", "data.xyz", "extxyz"]
 
 
 def test_check_shows_every_problem_with_its_line(recipe: Path) -> None:
@@ -247,7 +255,7 @@ def test_the_starter_recipe_has_every_part(recipe: Path) -> None:
     loaded = load_recipe(recipe)
     assert loaded.recipe.name == "hfo2"
     assert [md.name for md in loaded.recipe.md] == ["nvt-300K"]
-    starter = resources.files(nepforge).joinpath(cli.STARTER).read_text(encoding="utf-8")
+    starter = resources.files(nepforge).joinpath(STARTER).read_text(encoding="utf-8")
     assert starter.count("@NAME@") == 1
 
 
@@ -274,7 +282,7 @@ def test_check_explain_status_and_doctor_answer_programs(recipe: Path) -> None:
     assert answer["runs"] == [
         {"name": "hfo2", "recipe_hash": load_recipe(recipe).hash, "stages": 6}
     ]
-    assert answer["files"][0]["for"] == "train"
+    assert answer["files"][0]["key"] == "data.train[0]"
 
 
 @pytest.mark.parametrize(

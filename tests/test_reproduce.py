@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from nepforge import cli
 from nepforge.bundle.read import original_from_bundle
 from nepforge.bundle.write import PROOF, Bundle, write_bundle
-from nepforge.engine.walk import StopFlag
 from nepforge.errors import (
     DataMissingError,
     IntegrityError,
@@ -23,6 +22,7 @@ from nepforge.errors import (
     UsageError,
 )
 from nepforge.events import EpochFinished, Event
+from nepforge.interrupt import StopFlag
 from nepforge.ledger.entry import Entry
 from nepforge.reproduce.original import (
     DataFinder,

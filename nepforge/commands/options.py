@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from nepforge.errors import RecipeError
+
+if TYPE_CHECKING:
+    from nepforge.recipe.load import LoadedRecipe
+
+recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one value of the recipe, in TOML: optimizer.epochs=5. May be repeated.",
+)
 workspace_option = click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),
@@ -27,6 +41,18 @@ remote_option = click.option(
     show_envvar=True,
     help="Address of a cache folder of others, read only: /folder, sftp://..., s3://...",
 )
+
+
+def load_all(recipe: Path, overrides: tuple[str, ...]) -> tuple[LoadedRecipe, ...]:
+    """Load the runs of a recipe; its problems come with the lines of its source."""
+    from nepforge.recipe.load import format_problems, load_recipes
+
+    try:
+        return load_recipes(recipe, overrides)
+    except RecipeError as error:
+        text = recipe.read_text(encoding="utf-8-sig", errors="replace") if recipe.is_file() else ""
+        shown = format_problems(error, text, recipe)
+        raise RecipeError(shown, error.problems, hint=error.hint) from error
 
 
 def here(workspace: Path | None) -> Path:

@@ -101,7 +101,7 @@ def _original(
 
 
 def _reproduce(space: Workspace, original: Original, mode: Mode, command: str) -> Reproduction:
-    from nepforge.engine.walk import StopFlag
+    from nepforge.interrupt import StopFlag
     from nepforge.reproduce.run import reproduce as repeat
     from nepforge.ui.views import view_of
 

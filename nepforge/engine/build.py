@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from nepforge.engine.call import call_stage, read_metrics
 from nepforge.engine.outlook import stage_content, why
+from nepforge.engine.state import begin_state, keep_end
 from nepforge.errors import InterruptedRunError, NepforgeError, UnfitDataError
 from nepforge.events import Listener, Message, StageStarted
 from nepforge.interrupt import StopFlag
@@ -25,9 +26,7 @@ from nepforge.store.cache import Damage, Published, differing_files
 from nepforge.store.fetching import fetch, remote_of
 from nepforge.store.last import LastResult
 from nepforge.store.run_record import StageRecord
-from nepforge.store.workspace import Workspace, modified
-
-KEPT_ENDS = 4  # of finished trainings; the covariance of a filter makes each about 100 MB
+from nepforge.store.workspace import Workspace
 
 
 class Builder:
@@ -139,7 +138,7 @@ class Builder:
         scratch, state = self._space.scratch(key, os.getpid()), self._state(content)
         self._space.drop_scratch(key)
         scratch.mkdir()
-        _begin_state(state, self._space.relatives(state))
+        begin_state(self._space, state)
         resumed = any(state.iterdir())
         self._emit(StageStarted(stage.name, stage.kind, key, reason, resumed))
         started = time.monotonic()
@@ -150,7 +149,7 @@ class Builder:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         if self._kinds[stage.kind].endings:
-            self._keep_end(state)
+            keep_end(self._space, state)
         shutil.rmtree(state, ignore_errors=True)
         return StageRecord(stage, published, cached=False, resumed=resumed, metrics=metrics)
 
@@ -158,20 +157,6 @@ class Builder:
         """The state folder of the stage with this content."""
         endings = self._kinds[content["stage"]].endings
         return self._space.state(key_of(content), lineage_of(content, endings) if endings else "")
-
-    def _keep_end(self, state: Path) -> None:
-        """Keep where a finished build stood, and the ends of few other lineages: they are large."""
-        end = self._space.end(state)
-        older = [folder for folder in self._space.relatives(state) if folder.parent == end.parent]
-        for folder in older:
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            state.rename(end)
-        except OSError:
-            return  # another process keeps its own end at this moment
-        kept = sorted(end.parent.iterdir(), key=modified)
-        for folder in kept[:-KEPT_ENDS]:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _call(self, stage: Stage, inputs: Mapping[str, Path], scratch: Path, state: Path) -> None:
         ctx = StageContext(
@@ -221,22 +206,6 @@ class Builder:
     def _refuse_when_stopping(self) -> None:
         if self._stop():
             raise InterruptedRunError("stopped between two stages")
-
-
-def _begin_state(state: Path, relatives: Sequence[Path]) -> None:
-    """Make the state folder; a new one starts with the files of the newest relative.
-
-    That may be of a build under way: a stage replaces its checkpoint in one step.
-    """
-    if not state.exists() and relatives:
-        draft = state.with_name(f".{state.name}.{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)
-        try:
-            shutil.copytree(relatives[0], draft)
-            draft.rename(state)
-        except OSError:  # replaced under our hands: the build starts from scratch
-            shutil.rmtree(draft, ignore_errors=True)
-    state.mkdir(exist_ok=True)
 
 
 def _input_files(stage: Stage, done: Mapping[str, Published]) -> dict[str, Path]:

@@ -7,21 +7,18 @@ moment leaves a cache without half results and a ledger without invented entries
 from __future__ import annotations
 
 import errno
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nepforge.engine.build import Builder
-from nepforge.engine.call import call_stage, read_metrics
-from nepforge.engine.outlook import Explanation, explain, look_ahead
-from nepforge.errors import InterruptedRunError, NepforgeError, StageError, UnfitDataError
+from nepforge.engine.outlook import look_ahead
+from nepforge.errors import InterruptedRunError, NepforgeError, StageError
 from nepforge.events import (
     Event,
     Listener,
     Message,
     Outcome,
-    PlannedStage,
     RunFinished,
     RunStarted,
     StageFinished,
@@ -29,87 +26,14 @@ from nepforge.events import (
 from nepforge.interrupt import StopFlag
 from nepforge.ledger.entry import Entry
 from nepforge.plan.kinds import KINDS, StageKind
-from nepforge.plan.places import located
 from nepforge.plan.stage import Plan, Stage
 from nepforge.shared_disk.locks import NO_TIME_LIMIT
-from nepforge.stages.context import StageContext
 from nepforge.store.cache import Published
-from nepforge.store.fetching import remote_of
 from nepforge.store.last import LastResult, read_last, write_last
 from nepforge.store.run_folder import write_run_folder
 from nepforge.store.run_record import Failure, RunRecord, StageRecord, flat, run_body
 from nepforge.store.software import pin_threads
-from nepforge.store.workspace import Workspace, find_workspace, open_workspace
-
-__all__ = ["StopFlag", "check_data", "explain_stage", "find_workspace", "plan_run", "run"]
-
-
-def plan_run(
-    workspace: Path,
-    plan: Plan,
-    *,
-    store: Path | None = None,
-    remote: str = "",
-    kinds: Mapping[str, StageKind] = KINDS,
-) -> tuple[PlannedStage, ...]:
-    """What a run would do with every stage and why; changes nothing.
-
-    Args:
-        workspace: The folder from `find_workspace`.
-        plan: The stages.
-        store: A shared folder of results instead of the workspace's own.
-        remote: Address of results that others published; asked, not fetched from.
-        kinds: Stage kind -> its function, version and packages.
-
-    Raises:
-        NepforgeError: The address cannot be read.
-    """
-    space = open_workspace(workspace, store, remote)
-    last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
-    outlooks = look_ahead(space.cache, plan, kinds, last, remote_of(space))
-    return tuple(outlook.planned for outlook in outlooks)
-
-
-def explain_stage(
-    workspace: Path,
-    plan: Plan,
-    stage: str,
-    *,
-    store: Path | None = None,
-    remote: str = "",
-    kinds: Mapping[str, StageKind] = KINDS,
-) -> Explanation:
-    """Why a run would compute a stage or not, and every part of its key; changes nothing.
-
-    Raises:
-        UsageError: The plan has no such stage.
-        NepforgeError: The address `remote` cannot be read.
-    """
-    space = open_workspace(workspace, store, remote)
-    last = read_last(space.last(plan.name), space.ledger.entries(), plan.name)
-    return explain(space.cache, plan, kinds, last, stage, remote_of(space))
-
-
-def check_data(
-    plan: Plan, emit: Listener, *, kinds: Mapping[str, StageKind] = KINDS
-) -> dict[str, float]:
-    """Do what the data stage of a run does, in a folder that goes away; its metrics.
-
-    Raises:
-        DataError: The data cannot be read, or have errors.
-        UnfitDataError: They do not hold what the recipe asks of them; with the lines of the recipe.
-    """
-    stage = plan.stages[0]
-    inputs = {name: source.path for name, source in stage.sources.items()}
-    with tempfile.TemporaryDirectory(prefix="nepforge-check-") as folder:
-        out, state, log = Path(folder) / "out", Path(folder) / "state", Path(folder) / "log"
-        out.mkdir()
-        ctx = StageContext(stage.name, out, state, plan.threads, emit, lambda: False)
-        try:
-            call_stage(kinds[stage.kind].function, stage, inputs, ctx, log)
-        except UnfitDataError as error:
-            raise located(error, plan) from error
-        return read_metrics(stage.name, out)
+from nepforge.store.workspace import Workspace, open_workspace
 
 
 def run(

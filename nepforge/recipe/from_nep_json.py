@@ -21,9 +21,9 @@ from nepforge.recipe.from_nep_in import LARGEST_FLAG, NEWER_INVARIANTS
 from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS
-from nepforge.recipe.rules import GPUMD_LAYOUTS, model_for_gpumd
+from nepforge.recipe.rules import beyond_gpumd
 from nepforge.recipe.starter import Settings, filled
-from nepforge.recipe.tables import SYMBOLS, NEPModel
+from nepforge.recipe.tables import SYMBOLS, NEPModelTable
 
 TRAIN_KEYS = ("train_data", "datasets_path", "raw_files", "train_movement_file")
 TEST_KEYS = ("test_data", "datasets_path", "raw_files", "test_movement_file")
@@ -219,8 +219,8 @@ def _beyond_gpumd(values: Mapping[str, str]) -> bool:
         key: json.loads(values[key])
         for key in ("n_max", "basis_size", "l_max", "invariants", "neurons")
     }
-    model = NEPModel(kind="nep", cutoff=(1.0, 1.0), **sizes)
-    return any(True for _ in model_for_gpumd(model, GPUMD_LAYOUTS))
+    model = NEPModelTable(kind="nep", cutoff=(1.0, 1.0), **sizes)
+    return any(True for _ in beyond_gpumd(model))
 
 
 def _neurons(given: JsonInput) -> int:

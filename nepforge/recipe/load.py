@@ -130,7 +130,7 @@ def _checked(
             *missing_files(run.document, locate),
         ]
         raise recipe_error(path, violations, places)
-    sources = find_files(recipe, path, places, locate)
+    sources = find_files(run.document, path, places, locate)
     resolved = resolve(recipe, sources)
     return LoadedRecipe(
         recipe=recipe,

@@ -6,13 +6,16 @@ Columns are padded, never wrapped: the last one may be as long as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nepforge.events import PlannedStage
-from nepforge.ledger.entry import Entry
-from nepforge.recipe.named_files import NamedFiles
-from nepforge.shared_disk.held import HeldLock
+from nepforge.recipe.positions import dotted
 from nepforge.ui.words import ERROR_KINDS, counted, duration, short
+
+if TYPE_CHECKING:  # `check` starts without the ledger and its locks
+    from nepforge.events import PlannedStage
+    from nepforge.ledger.entry import Entry
+    from nepforge.recipe.named_files import NamedFiles
+    from nepforge.shared_disk.held import HeldLock
 
 FORCE = ERROR_KINDS[1]
 
@@ -94,12 +97,12 @@ def _held_line(lock: HeldLock) -> str:
 
 
 def data_text(files: NamedFiles) -> str:
-    """The data files of a recipe: what for, format, size, digest."""
+    """The files of a recipe: the key that names each, format, size, digest."""
     rows = [
-        [use, source.path.name, source.format, _size(source.size), short(source.sha256)]
-        for use, source in files.by_use
+        [dotted(at), source.path.name, source.format, _size(source.size), short(source.sha256)]
+        for at, source in files.at.items()
     ]
-    return columns([["for", "file", "format", "size", "sha256"], *rows], "  ")
+    return columns([["key", "file", "format", "size", "sha256"], *rows], "  ")
 
 
 def _size(n_bytes: int) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from nepforge.data.datasets import Reading, convert
+from nepforge.data.datasets import Reading
 from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
 from nepforge.data.kept_copies import kept_copies
+from nepforge.data.rewrite import rewrite_files
 
 Make = Callable[..., Frame]
 
@@ -29,7 +30,7 @@ def test_the_labelled_copy_stays(random_frame: Make, tmp_path: Path) -> None:
     write_frames(tmp_path / "a.xyz", "extxyz", [bare, other])
     write_frames(tmp_path / "b.xyz", "extxyz", [labelled, bare])
     notices: list[str] = []
-    frames = convert(
+    frames = rewrite_files(
         [tmp_path / "a.xyz", tmp_path / "b.xyz"],
         tmp_path / "all.xyz",
         reading=Reading(notice=notices.append),

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from nepforge.engine.build import KEPT_ENDS
-from nepforge.engine.walk import StopFlag, find_workspace, plan_run
+from nepforge.engine.preview import plan_run
+from nepforge.engine.state import KEPT_ENDS
 from nepforge.errors import (
     DataMissingError,
     InterruptedRunError,
@@ -24,11 +24,12 @@ from nepforge.errors import (
     StageError,
 )
 from nepforge.events import Event, Message, PlannedStage, RunFinished, StageFinished, StageStarted
+from nepforge.interrupt import StopFlag
 from nepforge.ledger.audit import audit, read_head
 from nepforge.ledger.entry import Entry
 from nepforge.plan.stage import Input, Stage
 from nepforge.shared_disk.locks import hold
-from nepforge.store.workspace import Workspace
+from nepforge.store.workspace import Workspace, find_workspace
 
 sys.path.append(str(Path(__file__).parents[1]))
 

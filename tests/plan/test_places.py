@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nepforge.engine.walk import check_data
+from nepforge.engine.preview import check_data
 from nepforge.errors import Problem, UnfitDataError
 from nepforge.events import Event
 from nepforge.plan.build import build

@@ -14,7 +14,7 @@ from nepforge.recipe.from_nep_json import comparison_input, recipe_from_json
 from nepforge.recipe.json_input import is_json
 from nepforge.recipe.load import load_recipe
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS, nepforge_command
-from nepforge.recipe.tables import AdamOptimizer, DPModel, LKFOptimizer, NEPModel, Recipe
+from nepforge.recipe.tables import AdamOptimizer, DPModelTable, LKFOptimizer, NEPModelTable, Recipe
 
 STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
 FIRST = {"model_type": "NEP", "atom_type": [8, 72], "max_neigh_num": 100}  # of the manual
@@ -44,7 +44,7 @@ def test_the_first_input_of_the_manual_becomes_a_recipe(tmp_path: Path) -> None:
     content = {**FIRST, "datasets_path": ["./pwdata/a/"]}
     recipe, text, warnings = translated(tmp_path, content)
     model = recipe.model
-    assert isinstance(model, NEPModel)
+    assert isinstance(model, NEPModelTable)
     assert recipe.data.species == ("O", "Hf")
     assert len(recipe.data.train) == 1
     assert recipe.data.validation == recipe.data.train
@@ -132,7 +132,7 @@ def test_a_deep_potential_is_translated(tmp_path: Path) -> None:
     }
     recipe, _, _ = translated(tmp_path, content)
     model = recipe.model
-    assert isinstance(model, DPModel)
+    assert isinstance(model, DPModelTable)
     assert (model.cutoff, model.smooth_cutoff, model.axis) == (5.5, 1.0, 8)
     assert (model.embedding, model.fitting) == ((25, 25, 20), (50, 40))
     assert model.type_embedding == 8

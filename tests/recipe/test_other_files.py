@@ -15,7 +15,7 @@ import pytest
 
 from nepforge.errors import DataMissingError, Problem, RecipeError, UsageError
 from nepforge.recipe.load import load_recipe
-from nepforge.recipe.value_units import UNITS
+from nepforge.recipe.value_units import units
 from tests.recipe.conftest import changed
 
 ROOT = Path(__file__).parents[2]
@@ -186,7 +186,7 @@ def test_the_units_of_hints_are_those_of_the_reference() -> None:
     text = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", text, re.MULTILINE)
     documented = {name: unit.strip() for name, unit in rows if unit.strip()}
-    for name, unit in UNITS.items():
+    for name, unit in units().items():
         assert documented[name] == unit
 
 

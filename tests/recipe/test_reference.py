@@ -14,17 +14,17 @@ from nepforge.data.formats.table import OF_FILES
 from nepforge.data.sources import STRUCTURE_FORMATS
 from nepforge.files.content import SUFFIXES
 from nepforge.recipe.canonical import to_json
-from nepforge.recipe.describe import describe, key_name
+from nepforge.recipe.describe import describe
 from nepforge.recipe.tables import (
     AdamOptimizer,
     Data,
-    DPModel,
+    DPModelTable,
     Export,
     Labels,
     LKFOptimizer,
     Md,
     MdBenchmark,
-    NEPModel,
+    NEPModelTable,
     Prefactors,
     Recipe,
     Select,
@@ -35,6 +35,7 @@ from nepforge.recipe.tables import (
     Weights,
     ZblRange,
 )
+from nepforge.recipe.tables.key import key_name
 
 REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(encoding="utf-8")
 HEADINGS = {
@@ -42,8 +43,8 @@ HEADINGS = {
     "`[data]`": Data,
     "`[data.select]`": Select,
     "`[data.labels]`": Labels,
-    '`[model]`, `kind = "nep"`': NEPModel,
-    '`[model]`, `kind = "dp"`': DPModel,
+    '`[model]`, `kind = "nep"`': NEPModelTable,
+    '`[model]`, `kind = "dp"`': DPModelTable,
     "`zbl = { outer = 2.0, ... }`": ZblRange,
     '`[optimizer]`, `kind = "lkf"`': LKFOptimizer,
     '`[optimizer]`, `kind = "adam"` or `"adamw"`': AdamOptimizer,

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from nepforge.engine.walk import StopFlag, explain_stage, run
+from nepforge.engine.preview import explain_stage
+from nepforge.engine.walk import run
 from nepforge.errors import NepforgeError, UsageError
 from nepforge.events import Event, Message, RunFinished
+from nepforge.interrupt import StopFlag
 from nepforge.plan.stage import Input, Plan, Stage
 from nepforge.shared_disk.locks import hold
 from nepforge.store import garbage

@@ -12,9 +12,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from nepforge.engine.walk import StopFlag, explain_stage, plan_run, run
+from nepforge.engine.preview import explain_stage, plan_run
+from nepforge.engine.walk import run
 from nepforge.errors import NepforgeError
 from nepforge.events import Event, Message, RunFinished
+from nepforge.interrupt import StopFlag
 from nepforge.store import remote as remote_module
 from nepforge.store.artifacts import artifacts_of
 from nepforge.store.cache import MANIFEST, Published, _encode_manifest

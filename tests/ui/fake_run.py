@@ -25,6 +25,7 @@ from nepforge.events import (
     StageFinished,
     StageStarted,
 )
+from nepforge.interrupt import StopFlag
 from nepforge.plan.stage import Plan
 
 KEY = "9c" * 32
@@ -37,7 +38,7 @@ def fake_run(
     listeners: Sequence[Listener],
     *,
     command: str,
-    stop: walk.StopFlag,
+    stop: StopFlag,
     store: Path | None,  # noqa: ARG001 - it keeps nothing
     remote: str,  # noqa: ARG001
 ) -> RunFinished:
