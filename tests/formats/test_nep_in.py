@@ -9,11 +9,11 @@ import attrs
 import pytest
 
 from nepforge.errors import RecipeError
-from nepforge.formats.convert import convert
+from nepforge.formats.convert import convert_model
+from nepforge.formats.gpumd_settings import settings_files
 from nepforge.formats.neighbor_counts import NeighborCounts
-from nepforge.formats.nep_header import format_header
-from nepforge.formats.nep_in import settings_files
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.nep_txt import format_header
+from nepforge.formats.open_model import open_nep
 from nepforge.models.nep.invariants import INVARIANTS
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.zbl import ZBL
@@ -71,7 +71,7 @@ def test_nep_in_and_the_header_beside_it_agree(kind: str, layout: str, tmp_path:
     source = file.write(tmp_path / "model.txt")
     (tmp_path / "out").mkdir()
     counts = dict.fromkeys(file.species, 1.0)
-    convert(source, tmp_path / "out" / "nep.txt", layout, counts)
+    convert_model(source, tmp_path / "out" / "nep.txt", layout, counts)
     n_header = len(file.header())
     header = (tmp_path / "out" / "nep.txt").read_text().splitlines()[:n_header]
     assert_says_the_same(header, (tmp_path / "out" / "nep.in").read_text())
@@ -92,7 +92,7 @@ def test_flags_agree_for_every_set_of_invariants(invariants: tuple[str, ...]) ->
 def test_init_reads_all_of_it_back(kind: str, tmp_path: Path) -> None:
     """The model of the recipe is the model of the file: species, sizes, cutoffs, ZBL."""
     source = {**KINDS, **MORE}[kind].write(tmp_path / "model.txt")
-    model = read_nep_text(source).trained.model
+    model = open_nep(source).trained.model
     for name, text in settings_files(model, 4).items():
         (tmp_path / name).write_text(text)
     (tmp_path / "train.xyz").write_text("frames")
@@ -122,5 +122,5 @@ def test_a_zbl_in_of_another_model_is_pointed_at(tmp_path: Path) -> None:
     """GPUMD would take it."""
     source = KINDS["zbl"].write(tmp_path / "model.txt")
     (tmp_path / "zbl.in").write_text("1 2 3 4 5 6 7 8 9 10\n")
-    warnings = convert(source, tmp_path / "nep4.txt").warnings
+    warnings = convert_model(source, tmp_path / "nep4.txt").warnings
     assert f"{tmp_path / 'zbl.in'} exists: GPUMD takes ZBL from it, not from the model" in warnings
