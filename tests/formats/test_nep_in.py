@@ -23,7 +23,6 @@ from nepforge.recipe.load import load_recipe
 from nepforge.stages.first_model import model_from_table
 from tests.nep_files import KINDS, NepFile
 
-STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
 LARGEST_ANGULAR_N_MAX = 8  # of GPUMD, and so of a recipe
 MORE = {
     "three species": NepFile(species=("Si", "O", "H"), cutoff="5.0 4.5 4.0 3.0 4.2 4.2"),
@@ -97,7 +96,7 @@ def test_init_reads_all_of_it_back(kind: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     (tmp_path / "train.xyz").write_text("frames")
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], []))
+    recipe.write_text(recipe_from_nep_in(tmp_path / "nep.in", "x", ["train.xyz"], []))
     if model.n_max[1] > LARGEST_ANGULAR_N_MAX:
         with pytest.raises(RecipeError, match="1 problem"):
             load_recipe(recipe)
