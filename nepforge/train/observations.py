@@ -15,7 +15,7 @@ observation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from attrs import frozen
@@ -24,6 +24,8 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
 from nepforge.models.potential import Potential, Prediction
+from nepforge.quantities import QUANTITIES
+from nepforge.recipe.tables import Weights
 
 SMALLEST_RMS = 1.0e-12  # eV/Å or eV: errors below it are rounding and have no direction
 
@@ -36,6 +38,18 @@ class ObservationWeights:
     force: float  # per eV/Å
     virial: float  # per eV/atom
     atomic_energy: float = 0.0  # per eV
+
+
+def observation_weights(given: Weights) -> ObservationWeights:
+    """Those of [optimizer.weights]; a weight that is not given is 0."""
+    return ObservationWeights(**{one.name: getattr(given, one.name) or 0.0 for one in QUANTITIES})
+
+
+def force_weights_of(
+    species: Sequence[str], given: Mapping[str, float] | None
+) -> tuple[float, ...]:
+    """By type, 1 for a species that is not given; empty when none is."""
+    return () if given is None else tuple(given.get(symbol, 1.0) for symbol in species)
 
 
 @frozen(eq=False)
