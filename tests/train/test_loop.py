@@ -18,13 +18,12 @@ from nepforge.recipe.tables import (
     Weights,
 )
 from nepforge.train.loop import Report, Training, TrainingResult, train
-from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import AdamStepper, LKFStepper, SNESStepper, Stepper
 from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 from tests.conftest import SPECIES, random_model
 
 MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 2, (), 6)
-WEIGHTS = ObservationWeights(energy=30.0, force=1.0, virial=1.0)
+WEIGHTS = {"energy": 30.0, "force": 1.0, "virial": 1.0, "atomic_energy": 0.0}
 MakeFrame = Callable[..., Frame]
 
 

@@ -11,9 +11,8 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
 from nepforge.quantities import QUANTITIES
-from nepforge.recipe.tables import AdamOptimizer
-from nepforge.recipe.tables import Prefactors as PrefactorTable
-from nepforge.train.loss import Prefactors, loss_gradient
+from nepforge.recipe.tables import AdamOptimizer, Prefactors
+from nepforge.train.loss import loss_gradient
 from nepforge.train.observations import force_factors, force_weights_of
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -35,14 +34,14 @@ class Schedule:
         return self.start * (self.end / self.start) ** min(passed, 1.0)
 
 
-def prefactors_at(share: float, table: PrefactorTable) -> Prefactors:
-    """p = p_last + (p_first - p_last) share, with the share of the first learning rate."""
+def prefactors_at(share: float, table: Prefactors) -> dict[str, float]:
+    """p = p_last + (p_first - p_last) share of each quantity, with rate / rate_start as share."""
 
     def between(pair: tuple[float, float] | None) -> float:
         first, last = pair or (0.0, 0.0)
         return last + (first - last) * share
 
-    return Prefactors(**{one.name: between(getattr(table, one.name)) for one in QUANTITIES})
+    return {one.name: between(getattr(table, one.name)) for one in QUANTITIES}
 
 
 class AdamStepper:

@@ -11,6 +11,7 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.snes import SNES
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.tables import SNESOptimizer
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import (
@@ -55,7 +56,6 @@ class SNESStepper:
         return prediction
 
     def _misfit(self, batch: Batch, prediction: Prediction) -> float:
-        weights = self.weights
         factors = force_factors(batch, self.force_weights)
         errors = ErrorSums()
         errors.add(
@@ -63,11 +63,9 @@ class SNESStepper:
             attrs.evolve(prediction, forces=factors * prediction.forces),
         )
         found = errors.report("batch")
-        return (
-            weights.energy * found.get("batch_energy_rmse", 0.0)
-            + weights.force * found.get("batch_force_rmse", 0.0)
-            + weights.virial * found.get("batch_virial_rmse", 0.0)
-            + weights.atomic_energy * found.get("batch_atomic_energy_rmse", 0.0)
+        return sum(
+            self.weights[quantity.name] * found.get(f"batch_{quantity.metric}", 0.0)
+            for quantity in QUANTITIES
         )
 
     def _penalty(self, candidate: Tensor) -> float:
