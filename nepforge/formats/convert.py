@@ -125,7 +125,7 @@ def _output_layout(out: Path, to: str) -> str:
 
 
 def _one_bias(trained: NEPModel) -> bool:
-    biases = trained.model.weights(trained.parameters).bias
+    biases = trained.model.views(trained.parameters).bias
     return bool((biases == biases[0]).all())
 
 
@@ -164,7 +164,7 @@ def inspect(path: Path) -> dict[str, Any]:
     """
     found = read_model(path)
     model, trained = found.trained.model, found.trained
-    weights = model.weights(trained.parameters)
+    weights = model.views(trained.parameters)
     counts = trained.neighbors
     n_biases = model.n_types if found.layout in ("nep5", "lammps", CHECKPOINT) else 1
     return {
@@ -216,7 +216,7 @@ def plot_radial_functions(path: Path, out: Path, species: Sequence[str] = ()) ->
 def radial_curves(trained: NEPModel) -> dict[tuple[str, str], tuple[FloatArray, FloatArray]]:
     """Centre and neighbour -> distances [points] in Å and g_n [n_max + 1, points], radial part."""
     model = trained.model
-    c = model.weights(trained.parameters).c_radial.unflatten(2, (model.n_types, -1))
+    c = model.views(trained.parameters).c_radial.unflatten(2, (model.n_types, -1))
     cutoffs = model.pair_cutoffs()[0]
     curves = {}
     for i, center in enumerate(model.species):

@@ -25,7 +25,8 @@ from nepforge.errors import ModelFileError
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.models.nep.angular import L_MAX_LIMIT
 from nepforge.models.nep.invariants import INVARIANTS, smallest_l_max
-from nepforge.models.nep.network import NEP, CutoffPair
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.sizes import CutoffPair
 from nepforge.models.nep.zbl import RADII, ZBL
 
 FIRST_NEW_INVARIANT = INVARIANTS.index("112")
