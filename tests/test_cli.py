@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from click.testing import CliRunner, Result
 
 import nepforge
 from nepforge import cli, errors
-from nepforge.commands.init import STARTER
 from nepforge.recipe.load import load_recipe
 from nepforge.shared_disk.locks import hold
 from nepforge.store.workspace import Workspace
@@ -255,8 +253,6 @@ def test_the_starter_recipe_has_every_part(recipe: Path) -> None:
     loaded = load_recipe(recipe)
     assert loaded.recipe.name == "hfo2"
     assert [md.name for md in loaded.recipe.md] == ["nvt-300K"]
-    starter = resources.files(nepforge).joinpath(STARTER).read_text(encoding="utf-8")
-    assert starter.count("@NAME@") == 1
 
 
 def test_check_with_data_reads_them(recipe: Path) -> None:

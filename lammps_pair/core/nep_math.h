@@ -2,16 +2,11 @@
 // a SIMD vector of the CPU kernels, or a CUDA thread's scalar. No memory is allocated here.
 #pragma once
 
+#include <iterator>
 #include <type_traits>
 
+#include "inlined.h"
 #include "nep_model.h"
-
-#ifdef __CUDACC__
-#define NEP_HD_MEMBER __host__ __device__ __forceinline__
-#else
-#define NEP_HD_MEMBER inline __attribute__((always_inline))
-#endif
-#define NEP_HD static NEP_HD_MEMBER
 
 namespace nepforge {
 
@@ -35,41 +30,55 @@ NEP_HD void unrolled(const Body& body) {
   }
 }
 
-/// sum_i terms[i] x^i.
-template <class V, int n>
+/// sum_i terms[i] x^i over the first n_terms.
+template <int n_terms, class V, int n>
 NEP_HD V polynomial(V x, const ScalarOf<V> (&terms)[n]) {
-  V sum = x * terms[n - 1] + terms[n - 2];
-  for (int idx = n - 3; idx >= 0; --idx) sum = sum * x + terms[idx];
+  static_assert(n_terms >= 2 && n_terms <= n);
+  V sum = x * terms[n_terms - 1] + terms[n_terms - 2];
+  for (int idx = n_terms - 3; idx >= 0; --idx) sum = sum * x + terms[idx];
   return sum;
+}
+
+/// The first terms of the Taylor series of (sin(t) / t - 1) / t^2 in t^2.
+template <int n_terms, class V>
+NEP_HD V sine_series(V square) {
+  using S = ScalarOf<V>;
+  constexpr S terms[] = {S(-1.0 / 6),
+                         S(1.0 / 120),
+                         S(-1.0 / 5040),
+                         S(1.0 / 362880),
+                         S(-1.0 / 39916800),
+                         S(1.0 / 6227020800.0),
+                         S(-1.0 / 1307674368000.0),
+                         S(1.0 / 355687428096000.0)};
+  return polynomial<n_terms>(square, terms);
+}
+
+/// The first terms of the Taylor series of cos(t) in t^2.
+template <int n_terms, class V>
+NEP_HD V cosine_series(V square) {
+  using S = ScalarOf<V>;
+  constexpr S terms[] = {S(1.0),
+                         S(-1.0 / 2),
+                         S(1.0 / 24),
+                         S(-1.0 / 720),
+                         S(1.0 / 40320),
+                         S(-1.0 / 3628800),
+                         S(1.0 / 479001600.0),
+                         S(-1.0 / 87178291200.0),
+                         S(1.0 / 20922789888000.0),
+                         S(-1.0 / 6402373705728000.0)};
+  return polynomial<n_terms>(square, terms);
 }
 
 /// sin(t) and cos(t) for |t| <= pi/4: Taylor series, cut where the next term is below the
 /// resolution of the scalar.
 template <class V>
 NEP_HD void sine_cosine(V t, V& sine, V& cosine) {
-  using S = ScalarOf<V>;
+  constexpr bool is_double = sizeof(ScalarOf<V>) == sizeof(double);
   const V square = t * t;
-  if constexpr (sizeof(S) == sizeof(double)) {
-    constexpr S sine_terms[] = {
-        -1.0 / 6,        1.0 / 120,          -1.0 / 5040,           1.0 / 362880,
-        -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0};
-    constexpr S cosine_terms[] = {1.0,
-                                  -1.0 / 2,
-                                  1.0 / 24,
-                                  -1.0 / 720,
-                                  1.0 / 40320,
-                                  -1.0 / 3628800,
-                                  1.0 / 479001600.0,
-                                  -1.0 / 87178291200.0,
-                                  1.0 / 20922789888000.0};
-    sine = polynomial(square, sine_terms) * square * t + t;
-    cosine = polynomial(square, cosine_terms);
-  } else {
-    constexpr S sine_terms[] = {S(-1.0 / 6), S(1.0 / 120), S(-1.0 / 5040), S(1.0 / 362880)};
-    constexpr S cosine_terms[] = {S(1.0), S(-1.0 / 2), S(1.0 / 24), S(-1.0 / 720), S(1.0 / 40320)};
-    sine = polynomial(square, sine_terms) * square * t + t;
-    cosine = polynomial(square, cosine_terms);
-  }
+  sine = sine_series<is_double ? 7 : 4>(square) * square * t + t;
+  cosine = cosine_series<is_double ? 9 : 5>(square);
 }
 
 /// f_c(x) = (1 + cos(pi x)) / 2 = cos^2(pi x / 2) and its slope df_c/dx, for 0 <= x < 1.
@@ -85,18 +94,44 @@ NEP_HD void cutoff_function(V x, V& value, V& slope) {
   slope = half_cosine * (cosine + sine) * S(-pi / 2);
 }
 
+/// Where the Chebyshev polynomials are taken: x = 2 (r/cutoff - 1)^2 - 1 of a ratio r/cutoff.
+template <class V>
+NEP_HD V chebyshev_argument(V ratio) {
+  return 2.0 * (ratio - 1.0) * (ratio - 1.0) - 1.0;
+}
+
+/// One member of a sequence with p_{k+1}(x) = 2 x p_k(x) - p_{k-1}(x).
+template <class V>
+struct ChebyshevMember {
+  V value;  // p_k
+  V lower;  // p_{k-1}
+
+  NEP_HD_MEMBER void step(V twice_x) {
+    const V next = twice_x * value - lower;
+    lower = value;
+    value = next;
+  }
+};
+
 /// Chebyshev polynomials of the first kind: calls put(k, T_k(x)) for k = 0 .. n_basis-1.
 template <class V, class Put>
 NEP_HD void chebyshev(V x, int n_basis, const Put& put) {
   using S = ScalarOf<V>;
-  V lower = x;  // T_{-1} = T_1
-  V value = x * S(0) + S(1);
+  ChebyshevMember<V> first = {x * S(0) + S(1), x};  // T_{-1} = T_1
   const V twice = x + x;
-  for (int k = 0; k < n_basis; ++k) {
-    put(k, value);
-    const V next = twice * value - lower;
-    lower = value;
-    value = next;
+  for (int k = 0; k < n_basis; ++k, first.step(twice)) put(k, first.value);
+}
+
+/// The same with their derivatives dT_k/dx = k U_{k-1}: calls put(k, T_k(x), U_{k-1}(x)).
+template <class V, class Put>
+NEP_HD void chebyshev_and_second_kind(V x, int n_basis, const Put& put) {
+  using S = ScalarOf<V>;
+  const V zero = x - x;
+  ChebyshevMember<V> first = {zero + S(1), x};
+  ChebyshevMember<V> second = {zero, zero - S(1)};  // U_{-1}, U_{-2}
+  const V twice = x + x;
+  for (int k = 0; k < n_basis; ++k, first.step(twice), second.step(twice)) {
+    put(k, first.value, second.value);
   }
 }
 
@@ -119,11 +154,11 @@ NEP_HD V tanh_of(V x) {
     constexpr S terms[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,          1.0 / 120,
                            1.0 / 720,     1.0 / 5040,     1.0 / 40320,       1.0 / 362880,
                            1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600.0, 1.0 / 6227020800.0};
-    series = polynomial(remainder, terms);
+    series = polynomial<std::size(terms)>(remainder, terms);
   } else {
     constexpr S terms[] = {S(1.0 / 2),   S(1.0 / 6),   S(1.0 / 24),
                            S(1.0 / 120), S(1.0 / 720), S(1.0 / 5040)};
-    series = polynomial(remainder, terms);
+    series = polynomial<std::size(terms)>(remainder, terms);
   }
   const V expm1_remainder = series * remainder * remainder + remainder;
   const V expm1 = two_to_power * expm1_remainder + (two_to_power - S(1));
@@ -145,11 +180,15 @@ constexpr int moment_index(int l, int m) {
 /// Constants of the polynomials Z_lm(z) (the derivatives d^m P_l / dz^m, scaled as in GPUMD's
 /// tables): Z_lm = rise[l][m] z Z_{l-1,m} - fall[l][m] Z_{l-2,m}, beginning with Z_mm = 1.
 ///
+/// coefficients[l][m][k] is that of z^k: integers without a common divisor, from the differential
+/// equation (1 - z^2) Z'' - 2 (m + 1) z Z' + (l - m)(l + m + 1) Z = 0.
+///
 /// weight[l][m] is what s_{l,m}^2 is multiplied by in q_l, so that by the addition theorem q_l of
 /// two unit vectors is (2l + 1) / (4 pi) P_l of their cosine.
 struct ZonalTable {
   double rise[max_moment_l + 1][max_moment_l + 1] = {};
   double fall[max_moment_l + 1][max_moment_l + 1] = {};
+  double coefficients[max_moment_l + 1][max_moment_l + 1][max_moment_l + 1] = {};
   double weight[max_moment_l + 1][max_moment_l + 1] = {};
 };
 
@@ -182,6 +221,11 @@ constexpr ZonalTable make_zonal_table() {
       const double norm =
           (2 * l + 1) / (4 * pi) * factorial(l - m) / factorial(l + m) / (scale * scale);
       table.weight[l][m] = m == 0 ? norm : 2 * norm;
+      table.coefficients[l][m][l - m] = leading[l][m];
+      for (int k = l - m; k >= 2; k -= 2) {
+        table.coefficients[l][m][k - 2] =
+            -table.coefficients[l][m][k] * k * (k - 1) / ((l - m - k + 2) * (l + m + k - 1));
+      }
       if (l > m) table.rise[l][m] = leading[l][m] / leading[l - 1][m];
       if (l > m + 1) {
         const double lower_scale = leading[l - 2][m] / legendre_leading(l - 2, m);
@@ -256,6 +300,39 @@ NEP_HD void moment_functions(const Degrees& degrees, V x, V y, V z, const Put& p
     imaginary = real * y + imaginary * x;
     real = next_real;
   });
+}
+
+/// Moment functions and their gradients as polynomials in three variables: calls
+/// put(a, B_a, dB_a/dx, dB_a/dy, dB_a/dz) for every a. The trainer's: Z_lm from its coefficients.
+template <class V, class Put>
+NEP_HD void moment_functions_and_gradients(int l_max, V x, V y, V z, const Put& put) {
+  using S = ScalarOf<V>;
+  const V zero = x - x;
+  V real = zero + S(1), imaginary = zero;       // (x + iy)^m
+  V lower_real = zero, lower_imaginary = zero;  // (x + iy)^(m-1)
+  for (int m = 0; m <= l_max; ++m) {
+    for (int l = m > 1 ? m : 1; l <= l_max; ++l) {
+      const double* coefficients = zonal_table.coefficients[l][m];
+      V value = zero + S(coefficients[l - m]), slope = zero;
+      for (int k = l - m - 1; k >= 0; --k) {
+        slope = slope * z + value;
+        value = value * z + S(coefficients[k]);
+      }
+      if (m == 0) {
+        put(moment_index(l, 0), value, zero, zero, slope);
+        continue;
+      }
+      const V ring = S(m) * value;
+      put(moment_index(l, m), value * real, ring * lower_real, -ring * lower_imaginary,
+          slope * real);
+      put(moment_index(l, m) + 1, value * imaginary, ring * lower_imaginary, ring * lower_real,
+          slope * imaginary);
+    }
+    lower_real = real;
+    lower_imaginary = imaginary;
+    real = lower_real * x - lower_imaginary * y;
+    imaginary = lower_real * y + lower_imaginary * x;
+  }
 }
 
 /// Sums over all moment functions of a unit vector (x, y, z).

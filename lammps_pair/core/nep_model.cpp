@@ -164,7 +164,6 @@ std::string refused_meaning(const std::string& token) {
 /// Header facts that are needed only while reading.
 struct Header {
   bool zbl = false;
-  std::vector<double> zbl_numbers;  // r_in, r_out[, factor]
   std::size_t zbl_line = 0;
 };
 
@@ -203,16 +202,16 @@ void read_token(ModelFile& file, NepModel& model, Header& header) {
   }
 }
 
-void read_zbl_record(ModelFile& file, Header& header) {
+void read_zbl_record(ModelFile& file, NepModel& model, Header& header) {
   const std::string expected = "zbl r_in r_out [factor]";
   const Words words = file.record("zbl", expected);
   header.zbl_line = file.line();
   for (const std::string& word : words) {
     double value = 0.0;
     if (!parse_number(word, value) || value < 0.0) file.fail_here("'" + expected + "' in Å");
-    header.zbl_numbers.push_back(value);
+    model.zbl_record.push_back(value);
   }
-  const std::vector<double>& numbers = header.zbl_numbers;
+  const std::vector<double>& numbers = model.zbl_record;
   if (numbers.size() < 2 || numbers.size() > 3) file.fail_here("'" + expected + "'");
   const bool flexible = numbers.size() == 2 && numbers[0] == 0.0 && numbers[1] == 0.0;
   if (!flexible && numbers[0] >= numbers[1]) file.fail_here("r_in below r_out");
@@ -260,6 +259,7 @@ void read_cutoff(ModelFile& file, NepModel& model) {
   const Words words = file.record("cutoff", "cutoff radial angular MN_radial MN_angular");
   const std::size_t n_species = model.species.size();
   const std::size_t n_cutoffs = n_cutoffs_of(file, words, n_species);
+  model.cutoff_per_species = n_species > 1 && n_cutoffs == 2 * n_species;
   for (std::size_t idx = 0; idx < 2 * n_species; ++idx) {
     double cutoff = 0.0;
     if (!parse_number(words[idx % n_cutoffs], cutoff) || cutoff <= 0.0 || cutoff > longest_cutoff) {
@@ -274,8 +274,10 @@ void read_cutoff(ModelFile& file, NepModel& model) {
   }
   if (words.size() == n_cutoffs) return;
   const auto counts = words.begin() + static_cast<std::ptrdiff_t>(n_cutoffs);
-  integers(file, Words(counts, counts + 2), 2, 0, std::numeric_limits<int>::max(),
-           "two neighbour counts behind the cutoffs");
+  const std::vector<int> values =
+      integers(file, Words(counts, counts + 2), 2, 0, std::numeric_limits<int>::max(),
+               "two neighbour counts behind the cutoffs");
+  model.neighbor_counts = {values[0], values[1]};
 }
 
 void read_sizes(ModelFile& file, NepModel& model) {
@@ -347,7 +349,7 @@ struct Layout {
   int n_last_biases = 1;
 };
 
-std::int64_t expected_numbers(const NepModel& model, const Header& header, int n_last_biases) {
+std::int64_t expected_numbers(const NepModel& model, int n_last_biases) {
   const std::int64_t n_species = model.n_species();
   const std::int64_t network =
       (model.n_descriptor() + std::int64_t{2}) * model.n_neurons + (model.version == 5 ? 1 : 0);
@@ -355,18 +357,18 @@ std::int64_t expected_numbers(const NepModel& model, const Header& header, int n
       n_species * n_species *
       (std::int64_t{model.radial.n_functions} * model.radial.n_basis +
        std::int64_t{model.angular.n_functions} * model.angular.n_basis);
-  const bool flexible = header.zbl && header.zbl_numbers[1] == 0.0;
   return network * (model.version == 3 ? 1 : n_species) + n_last_biases + coefficients +
-         model.n_descriptor() + (flexible ? n_zbl_numbers * n_species * (n_species + 1) / 2 : 0);
+         model.n_descriptor() +
+         (model.has_zbl_table() ? n_zbl_numbers * n_species * (n_species + 1) / 2 : 0);
 }
 
 /// NEP4 files come with one common last bias (GPUMD) or with one for each species (MatPL's
 /// nep_to_lmps.txt): the header is the same and only the count tells them apart.
-Layout find_layout(const ModelFile& file, const NepModel& model, const Header& header,
-                   std::size_t n_header_lines, std::size_t n_found) {
+Layout find_layout(const ModelFile& file, const NepModel& model, std::size_t n_header_lines,
+                   std::size_t n_found) {
   const auto found = static_cast<std::int64_t>(n_found);
-  const Layout common{expected_numbers(model, header, 1), 1};
-  const Layout per_species{expected_numbers(model, header, model.n_species()), model.n_species()};
+  const Layout common{expected_numbers(model, 1), 1};
+  const Layout per_species{expected_numbers(model, model.n_species()), model.n_species()};
   if (found == common.n_numbers) return common;
   std::string expected = std::to_string(common.n_numbers);
   std::int64_t most = common.n_numbers;
@@ -441,12 +443,11 @@ void set_zbl_range(const NepModel& model, const std::vector<double>& numbers, in
 
 void take_zbl(const ModelFile& file, const Header& header, NepModel& model, Cursor& cursor) {
   const int n_species = model.n_species();
-  const bool flexible = header.zbl_numbers[1] == 0.0;
   model.zbl.resize(static_cast<std::size_t>(n_species) * n_species);
   for (int first = 0; first < n_species; ++first) {
     for (int second = first; second < n_species; ++second) {
       ZblPair pair = universal_zbl(model, first, second);
-      if (flexible) {
+      if (model.has_zbl_table()) {
         pair.inner = cursor.take();
         pair.outer = cursor.take();
         for (int idx = 0; idx < 4; ++idx) {
@@ -454,7 +455,7 @@ void take_zbl(const ModelFile& file, const Header& header, NepModel& model, Curs
           pair.decay[idx] = cursor.take();
         }
       } else {
-        set_zbl_range(model, header.zbl_numbers, first, second, pair);
+        set_zbl_range(model, model.zbl_record, first, second, pair);
       }
       const double cutoff = (model.angular.cutoff[first] + model.angular.cutoff[second]) / 2;
       if (pair.inner < 0.0 || pair.inner >= pair.outer || pair.outer > cutoff) {
@@ -494,14 +495,14 @@ NepModel parse_nep_model(const std::string& text, const std::string& path) {
   NepModel model;
   Header header;
   read_token(file, model, header);
-  if (header.zbl) read_zbl_record(file, header);
+  if (header.zbl) read_zbl_record(file, model, header);
   read_cutoff(file, model);
   read_sizes(file, model);
   read_l_max(file, model);
   read_neurons(file, model);
   const std::size_t n_header_lines = file.line();
   const std::vector<double> numbers = read_numbers(file);
-  const Layout layout = find_layout(file, model, header, n_header_lines, numbers.size());
+  const Layout layout = find_layout(file, model, n_header_lines, numbers.size());
 
   Cursor cursor(numbers);
   take_networks(model, layout, cursor);

@@ -9,7 +9,7 @@ import attrs
 import torch
 
 from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.sizes import CutoffPair
 from nepforge.models.nep.zbl import ZBL

@@ -76,13 +76,12 @@ class _Line:
 
 
 def recipe_from_nep_in(
-    path: Path, starter: str, name: str, train: Sequence[str], validation: Sequence[str]
+    path: Path, name: str, train: Sequence[str], validation: Sequence[str]
 ) -> str:
     """The text of a recipe with the settings of a nep.in.
 
     Args:
         path: nep.in. A zbl.in beside it is read where nep.in has a line `zbl`, as GPUMD does.
-        starter: The recipe of `nepforge init`, whose values stand where nep.in says nothing.
         name: Of the recipe.
         train: Files of training data, as the recipe shall name them.
         validation: Files of validation data; a share of the training data when empty.
@@ -108,7 +107,7 @@ def recipe_from_nep_in(
         settings.comments.append(f"{ZBL_FILE}: used, as GPUMD does, instead of the line zbl")
     if "OUTER" in settings.values.get("zbl", ""):
         raise DataError(f"{path}: use_typewise_cutoff_zbl without a line zbl")
-    return filled(starter, settings, f"{path.name} of GPUMD")
+    return filled(settings, f"{path.name} of GPUMD")
 
 
 def data_beside(path: Path, train: Path | None = None) -> tuple[list[str], list[str]]:
@@ -255,9 +254,9 @@ def _typewise_zbl(line: _Line, settings: Settings) -> None:
 
 
 def _weight(line: _Line, settings: Settings) -> None:
-    """Weights of the evolution strategy have other units; only a zero says the same."""
+    """Weights of the evolution strategy have other units; only a zero means the same."""
     if line.numbers(1, 1) == [0.0]:
-        settings.weights_off.append(SNES_WEIGHTS[line.keyword])
+        settings.weights[SNES_WEIGHTS[line.keyword]] = 0.0
 
 
 def _fine_tune(line: _Line, settings: Settings) -> None:

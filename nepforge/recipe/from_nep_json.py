@@ -8,7 +8,6 @@ p0_weight) is ignored and said so, as GPUMD's are in `from_nep_in`.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS
 from nepforge.recipe.rules import beyond_gpumd
-from nepforge.recipe.starter import Settings, filled
+from nepforge.recipe.starter import Settings, filled, toml
 from nepforge.recipe.tables import SYMBOLS, NEPModelTable
 
 TRAIN_KEYS = ("train_data", "datasets_path", "raw_files", "train_movement_file")
@@ -62,12 +61,11 @@ class ComparisonInput:
     file_format: str
 
 
-def recipe_from_json(path: Path, starter: str, name: str, train: Path | None = None) -> Translated:
+def recipe_from_json(path: Path, name: str, train: Path | None = None) -> Translated:
     """The text of a recipe with the settings of a training input.
 
     Args:
         path: nep.json, train.json: whatever its name, its keys tell.
-        starter: The recipe of `nepforge init`, whose values stand where the input says nothing.
         name: Of the recipe.
         train: A file of training data in place of those that the input names.
 
@@ -84,9 +82,9 @@ def recipe_from_json(path: Path, starter: str, name: str, train: Path | None = N
         _deep_potential(given, settings)
     else:
         _nep(given, settings)
-    _optimizer(given, settings, tomllib.loads(starter)["optimizer"]["weights"])
+    _optimizer(given, settings)
     warnings = _account_for_rest(given, settings)
-    return Translated(filled(starter, settings, path.name), tuple(warnings))
+    return Translated(filled(settings, path.name), tuple(warnings))
 
 
 def comparison_input(path: Path) -> ComparisonInput:
@@ -260,17 +258,17 @@ def _deep_potential(given: JsonInput, settings: Settings) -> None:
     settings.comments.append("a Deep Potential is trained to compare with, and not exported")
 
 
-def _optimizer(given: JsonInput, settings: Settings, weights: dict[str, float]) -> None:
+def _optimizer(given: JsonInput, settings: Settings) -> None:
     """LKF into the lines of the starter, Adam as a table of its own."""
     kind = given.get("optimizer.optimizer", "optimizer")
     name = "LKF" if kind is None else str(kind.value).upper()
     if kind is not None and name not in ("LKF", "GKF", "ADAM", "ADAMW"):
         raise kind.refused('"LKF", "GKF", "ADAM" or "ADAMW"')
-    trained = _trained(given, weights)
+    trained = _trained(given, settings.weights)
     if name.startswith("ADAM"):
         settings.sections["optimizer"] = _adam(given, name.lower(), trained)
         return
-    settings.values["weights"] = _inline(trained)
+    settings.weights = trained
     for key, of_recipe in (("epochs", "epochs"), ("batch_size", "batch_size")):
         entry = given.get(f"optimizer.{key}")
         if entry is not None:
@@ -290,7 +288,7 @@ def _optimizer(given: JsonInput, settings: Settings, weights: dict[str, float]) 
         settings.comments.append(note)
 
 
-def _trained(given: JsonInput, weights: dict[str, float]) -> dict[str, float]:
+def _trained(given: JsonInput, weights: Mapping[str, float]) -> dict[str, float]:
     """Weights of the quantities; 0 for one that is not trained."""
     found = {}
     for key, (quantity, default) in TRAINED.items():
@@ -299,10 +297,6 @@ def _trained(given: JsonInput, weights: dict[str, float]) -> dict[str, float]:
         if is_trained or quantity in weights:
             found[quantity] = weights.get(quantity, 1.0) if is_trained else 0.0
     return found
-
-
-def _inline(weights: Mapping[str, float]) -> str:
-    return "{ " + ", ".join(f"{name} = {value!r}" for name, value in weights.items()) + " }"
 
 
 def _adam(given: JsonInput, kind: str, weights: dict[str, float]) -> list[str]:
@@ -330,7 +324,7 @@ def _adam(given: JsonInput, kind: str, weights: dict[str, float]) -> list[str]:
         f"schedule_steps = {count('stop_step', 1_000_000)}",
         f"decay_steps = {count('decay_step', 5000)}",
         f"prefactors = {{ {', '.join(prefactors)} }}",
-        f"weights = {_inline(weights)}  # of the validation loss",
+        f"weights = {toml(weights)}  # of the validation loss",
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import attrs
 from attrs import frozen
 
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.limits import Violation
 from nepforge.recipe.positions import Parts
 from nepforge.recipe.tables import (
@@ -30,7 +31,7 @@ from nepforge.recipe.tables import (
 from nepforge.recipe.tables.values import Cutoff
 
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
-LABELS = ("energy", "force", "virial", "atomic_energy")
+LABELS = tuple(quantity.name for quantity in QUANTITIES)
 MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
 GPUMD_LAYOUTS = ("nep4", "nep5")
 # GPUMD's compile-time sizes, which NEP_CPU shares (its doc/nep, and its trainer's own checks)

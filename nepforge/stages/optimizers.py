@@ -10,7 +10,7 @@ from torch import Tensor
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError
 from nepforge.models.potential import Potential
-from nepforge.stages.requirements import LABEL_HINTS
+from nepforge.quantities import QUANTITIES
 from nepforge.train.loss import Prefactors
 from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import (
@@ -27,13 +27,10 @@ from nepforge.train.steppers import (
 
 def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
     """Refuse weights and prefactors of labels that no training frame has."""
-    known = {
-        "energy": any(frame.energy is not None for frame in frames),
-        "force": any(frame.forces is not None for frame in frames),
-        "virial": any(frame.virial is not None for frame in frames),
-        "atomic_energy": any(frame.atomic_energy is not None for frame in frames),
-    }
-    for name in (name for name, is_known in known.items() if not is_known):
+    for quantity in QUANTITIES:
+        if any(getattr(frame, quantity.field) is not None for frame in frames):
+            continue
+        name = quantity.name
         weight = settings["weights"][name]
         prefactors = settings.get("prefactors", {}).get(name, [0.0, 0.0])
         for key, value, none in (("weights", weight, "0"), ("prefactors", prefactors, "[0, 0]")):
@@ -42,7 +39,7 @@ def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
                     f"optimizer.{key}.{name} is {value}, but none of the {len(frames)} training "
                     f"frames has that label",
                     hint=f"set optimizer.{key}.{name} = {none}, or check the names of the labels"
-                    + LABEL_HINTS.get(name, ""),
+                    + quantity.hint,
                 )
 
 

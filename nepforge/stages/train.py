@@ -10,13 +10,13 @@ import torch
 
 from nepforge.data.frame import load_frames
 from nepforge.events import EpochFinished, Message, StageProgress
-from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.covariance_file import FILE, write_covariance
 from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
-from nepforge.formats.potential_file import Trained, with_numbers, write_potential
+from nepforge.formats.potential_file import NEPModel, Trained, with_numbers, write_potential
 from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
 from nepforge.plots.curves import has_values, loss_curves
+from nepforge.quantities import QUANTITIES
 from nepforge.stages.context import StageContext
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
 from nepforge.stages.optimizers import STEPPERS, check_labels, observation_weights
@@ -25,9 +25,6 @@ from nepforge.train.calibration import calibrated
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.steppers import LKFStepper, Stepper
 from nepforge.train.training_set import FrameSet
-
-ERRORS = ("energy_rmse", "force_rmse", "virial_rmse")
-ATOMIC = "atomic_energy_rmse"  # a column only where the data have such labels
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
@@ -145,9 +142,17 @@ def _epoch_listener(ctx: StageContext, training: Training) -> Any:
 
 
 def _write_history(folder: Path, result: TrainingResult) -> None:
-    """epoch_*.dat (energy and virial per atom in eV, force in eV/Å, time in s) and the curves."""
-    has_atomic = any(name.endswith(ATOMIC) for row in result.history for name in row)
-    errors = (*ERRORS, ATOMIC) if has_atomic else ERRORS
+    """epoch_*.dat (errors in the units of their quantities, time in s) and the curves.
+
+    An optional quantity has a column only where the data have such labels.
+    """
+    known = {name for row in result.history for name in row}
+    errors = [
+        quantity.metric
+        for quantity in QUANTITIES
+        if not quantity.is_optional
+        or any(f"{prefix}_{quantity.metric}" in known for prefix in ("train", "valid"))
+    ]
     for prefix in ("train", "valid"):
         names = [f"{prefix}_{error}" for error in errors]
         heads = [f"{error:>14}" for error in (*errors, "loss", "seconds")]

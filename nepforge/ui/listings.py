@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nepforge.quantities import FORCE
 from nepforge.recipe.positions import dotted
-from nepforge.ui.words import ERROR_KINDS, counted, duration, short
+from nepforge.ui.words import counted, duration, short, shown
 
 if TYPE_CHECKING:  # `check` starts without the ledger and its locks
     from nepforge.events import PlannedStage
     from nepforge.ledger.entry import Entry
     from nepforge.recipe.named_files import NamedFiles
     from nepforge.shared_disk.held import HeldLock
-
-FORCE = ERROR_KINDS[1]
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
@@ -63,7 +62,15 @@ def run_row(entry: Entry) -> dict[str, Any]:
 
 def log_text(entries: Iterable[Entry]) -> str:
     """A list of ledger entries, one a line, oldest first."""
-    head = ["seq", "hash", "time (UTC)", "recipe", "outcome", "took", f"force RMSE, {FORCE.unit}"]
+    head = [
+        "seq",
+        "hash",
+        "time (UTC)",
+        "recipe",
+        "outcome",
+        "took",
+        f"force RMSE, {FORCE.shown_unit}",
+    ]
     return columns([head, *(_log_cells(run_row(entry)) for entry in entries)])
 
 
@@ -118,7 +125,7 @@ def _log_cells(row: Mapping[str, Any]) -> list[str]:
         row["name"] or "-",
         row["outcome"] or row["type"],
         "-" if row["seconds"] is None else duration(row["seconds"]),
-        "-" if force is None else FORCE.shown(force),
+        "-" if force is None else shown(FORCE, force),
     ]
 
 

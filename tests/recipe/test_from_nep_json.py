@@ -16,7 +16,6 @@ from nepforge.recipe.load import load_recipe
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS, nepforge_command
 from nepforge.recipe.tables import AdamOptimizer, DPModelTable, LKFOptimizer, NEPModelTable, Recipe
 
-STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
 FIRST = {"model_type": "NEP", "atom_type": [8, 72], "max_neigh_num": 100}  # of the manual
 
 
@@ -34,7 +33,7 @@ def translated(folder: Path, content: dict[str, Any]) -> tuple[Recipe, str, tupl
         (folder / "train.xyz").write_text("frames")
         (folder / "valid.xyz").write_text("others")
     (folder / "nep.json").write_text(json.dumps(content, indent=2))
-    done = recipe_from_json(folder / "nep.json", STARTER, "x")
+    done = recipe_from_json(folder / "nep.json", "x")
     (folder / "recipe.toml").write_text(done.text)
     return load_recipe(folder / "recipe.toml").recipe, done.text, done.warnings
 
@@ -222,9 +221,9 @@ def test_what_is_not_json_is_said_with_line_and_column(tmp_path: Path) -> None:
     path.write_text('{\n  "model_type": "NEP",\n}\n')
     assert is_json(path)
     with pytest.raises(DataError, match=r"nep\.json:3:1: not JSON"):
-        recipe_from_json(path, STARTER, "x")
+        recipe_from_json(path, "x")
     with pytest.raises(UsageError, match=r"absent\.json"):
-        recipe_from_json(tmp_path / "absent.json", STARTER, "x")
+        recipe_from_json(tmp_path / "absent.json", "x")
 
 
 @pytest.mark.parametrize(
@@ -247,7 +246,7 @@ def test_a_damaged_input_is_refused_by_its_place(
     path.write_bytes(content)
     assert is_json(path)
     with pytest.raises(DataError) as caught:
-        recipe_from_json(path, STARTER, "x")
+        recipe_from_json(path, "x")
     assert words in caught.value.message
 
 
@@ -256,14 +255,14 @@ def test_a_byte_order_mark_is_no_reason_to_stop(tmp_path: Path) -> None:
     path = tmp_path / "nep.json"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({**FIRST, "train_data": "a.xyz"}).encode())
     assert is_json(path)
-    assert 'species = ["O", "Hf"]' in recipe_from_json(path, STARTER, "x").text
+    assert 'species = ["O", "Hf"]' in recipe_from_json(path, "x").text
 
 
 def test_data_of_the_command_line_stand_for_those_of_the_input(tmp_path: Path) -> None:
     """Whose key is not called unknown."""
     path = tmp_path / "nep.json"
     path.write_text(json.dumps({**FIRST, "raw_files": ["a.xyz"]}))
-    done = recipe_from_json(path, STARTER, "x", Path("b.xyz"))
+    done = recipe_from_json(path, "x", Path("b.xyz"))
     assert 'train = ["b.xyz"]' in done.text
     assert "raw_files" in done.text
     assert done.warnings == ()

@@ -166,7 +166,8 @@ class Data:
     )
     train: tuple[FileName, ...] = field(
         metadata=key(
-            'labelled structures, relative to this file; see "Data files"',
+            "labelled structures, relative to this file",
+            more='See "Data files"',
             example=["data.xyz"],
             file="training data",
         )
@@ -197,16 +198,18 @@ class Data:
         ),
     )
     select: Select | None = field(
-        default=None, metadata=key("which of the frames are used; see below")
+        default=None, metadata=key("which of the frames are used", more="See below")
     )
     labels: Labels | None = field(
         default=None,
-        metadata=key("names, units and signs of labels that are not the usual ones; see below"),
+        metadata=key(
+            "names, units and signs of labels that are not the usual ones", more="See below"
+        ),
     )
     unconverged: Literal["leave-out", "keep"] | None = field(
         default=None,
         metadata=key(
-            "what happens to frames whose electronic steps did not converge; "
-            'default `"leave-out"`, see "Data files"'
+            'what happens to frames whose electronic steps did not converge; default `"leave-out"`',
+            more='See "Data files"',
         ),
     )

@@ -93,7 +93,8 @@ class Training:
     )
     weights: Weights = field(
         metadata=key(
-            "how hard each kind of error counts, 0 leaves it out; see below",
+            "how hard each kind of error counts; 0 leaves it out",
+            more="See below",
             example={"energy": 30.0, "force": 1.0, "virial": 1.0},
         )
     )
@@ -120,7 +121,7 @@ class LKFOptimizer(Training):
     block_size: Count = field(
         default=5120,
         metadata=key(
-            "the covariance P is kept in blocks of this many parameters",
+            "size of the blocks in which the covariance P is kept",
             unit="parameters",
             source="MatPL",
         ),
@@ -170,7 +171,8 @@ class AdamOptimizer(Training):
         default=0.0, metadata=key("L2 penalty of Adam, decoupled decay of AdamW")
     )
     prefactors: Prefactors = field(
-        factory=Prefactors, metadata=key("first and last weight of each squared error; see below")
+        factory=Prefactors,
+        metadata=key("first and last weight of each squared error", more="See below"),
     )
 
 

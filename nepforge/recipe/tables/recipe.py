@@ -58,14 +58,15 @@ class Recipe:
     export: Export | None = field(
         default=None,
         metadata=key(
-            "see below; without it the run ends with the trained model and its errors",
-            more='Not with `model.kind = "dp"`',
+            "text files of the model, see below",
+            more="Without it the run ends with the trained model and its errors. Not with "
+            '`model.kind = "dp"`',
         ),
     )
     md: tuple[Md, ...] = field(
-        default=(), metadata=key("`[[md]]`, one table per MD run; see below")
+        default=(), metadata=key("`[[md]]`, one table per MD run, see below")
     )
     md_benchmark: MdBenchmark | None = field(default=None, metadata=key("see below"))
     tolerances: Mapping[Metric, Tolerance] = field(
-        factory=dict, metadata=key("what two runs of the recipe may differ by; see below")
+        factory=dict, metadata=key("what two runs of the recipe may differ by, see below")
     )

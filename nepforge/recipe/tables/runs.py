@@ -55,7 +55,8 @@ class Md:
     name: Name = field(metadata=key("names the stage `md:<name>`; each once", example="nvt-300K"))
     structure: Structure = field(
         metadata=key(
-            "the cell: a training frame, or a file; see below",
+            "the cell: a training frame, or a file",
+            more="See below",
             example={"from": "data", "index": 0, "replicate": [2, 2, 2]},
         )
     )
@@ -92,7 +93,7 @@ class MdBenchmark:
     """[md_benchmark]: speed of npt runs with the exported model over sizes and settings."""
 
     structure: Structure = field(
-        metadata=key("the cell, replicated further to each size; see below")
+        metadata=key("the cell, replicated further to each size", more="See below")
     )
     atoms: tuple[Count, ...] = field(
         metadata=key("sizes; the nearest that a replication gives is taken")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NewType
 
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.limits import in_range, matching, one_of
 
 _ALL_SYMBOLS = (
@@ -14,9 +15,9 @@ _ALL_SYMBOLS = (
 )
 SYMBOLS = _ALL_SYMBOLS.split()
 METRICS = [
-    f"{part}_{quantity}_{error}"
+    f"{part}_{quantity.name}_{error}"
     for part in ("train", "valid")
-    for quantity in ("energy", "force", "virial", "atomic_energy")
+    for quantity in QUANTITIES
     for error in ("rmse", "mae")
 ]
 
