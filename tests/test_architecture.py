@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "store": {"plan", "ledger", "shared_disk", "events", "errors"},
     "mlflow_mirror": {"store", "events", "errors"},
     "engine": {
-        *("plan", "stages", "store", "ledger", "shared_disk", "interrupt", "events", "errors"),
+        *("recipe", "plan", "stages", "store", "ledger", "shared_disk", "interrupt"),
+        *("events", "errors"),
     },
     "diff": {"ledger", "store", "formats", "models", "errors"},
     "reproduce": {
@@ -61,7 +62,7 @@ ROOMS: dict[str, set[str]] = {
 }
 # what a function of a room may import besides, when it runs
 LATER: dict[str, set[str]] = {
-    "": {"evaluate"},
+    "": {"engine", "evaluate", "formats", "recipe", "store"},
     "commands": {
         *("recipe", "plan", "engine", "store", "ledger", "shared_disk", "mlflow_mirror"),
         *("diff", "reproduce", "bundle", "comparison", "ui", "events", "interrupt"),

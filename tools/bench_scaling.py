@@ -27,7 +27,6 @@ from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
 from nepforge.models.nep.network import NEP
 from nepforge.plots.figure import BLUE, drawing
-from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import LKFSettings, LKFStepper
 from nepforge.train.training_set import FrameSet, find_scaler
 
@@ -43,7 +42,7 @@ SETTINGS = LKFSettings(
     kalman_nue=0.9987,
     block_size=5120,
     p0_weight=1.0,
-    weights=ObservationWeights(energy=100.0, force=1.0, virial=0.0),
+    weights={"energy": 100.0, "force": 1.0, "virial": 0.0, "atomic_energy": 0.0},
 )
 
 

@@ -28,11 +28,11 @@ from nepforge.models.nep.jacobian import direction_rows, energy_rows
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.states import predict_from_states, type_states
 from nepforge.train.average import TailAverage
-from nepforge.train.observations import ObservationWeights, group_directions
+from nepforge.train.observations import group_directions
 from nepforge.train.steppers import LKFSettings, LKFStepper
 from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 
-WEIGHTS = ObservationWeights(energy=100.0, force=1.0, virial=0.0)
+WEIGHTS = {"energy": 100.0, "force": 1.0, "virial": 0.0, "atomic_energy": 0.0}
 TAIL = 0.5  # share of an epoch whose mean parameters are validated
 PARTS_STEPS = 12  # batches for the cost of each part
 

@@ -193,7 +193,7 @@ def _table(kind: Any, converter: Converter) -> Hook:
 def _broken(
     rule: Rule, kind: Any, value: Mapping[str, Any], read: Mapping[str, Any]
 ) -> Iterator[Violation]:
-    """What the rule finds, where all keys that it looks at could be read."""
+    """What the rule finds, if all keys that it needs could be read."""
     attributes = keys_of(kind)
     defaults = {key: attributes[key].default for key in rule.keys if key not in value}
     values = [{**defaults, **read}.get(key, attrs.NOTHING) for key in rule.keys]

@@ -11,8 +11,6 @@ from nepforge.data.frame import Frame
 from nepforge.errors import DataError
 from nepforge.models.potential import Potential
 from nepforge.quantities import QUANTITIES
-from nepforge.train.loss import Prefactors
-from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import (
     AdamSettings,
     AdamStepper,
@@ -43,9 +41,9 @@ def check_labels(frames: Sequence[Frame], settings: Mapping[str, Any]) -> None:
                 )
 
 
-def observation_weights(settings: Mapping[str, Any]) -> ObservationWeights:
+def observation_weights(settings: Mapping[str, Any]) -> dict[str, float]:
     """Of the [optimizer] table; a weight that is not given is 0."""
-    return ObservationWeights(**{name: w or 0.0 for name, w in settings["weights"].items()})
+    return {name: weight or 0.0 for name, weight in settings["weights"].items()}
 
 
 def _force_weights(model: Potential, settings: Mapping[str, Any]) -> tuple[float, ...]:
@@ -86,8 +84,8 @@ def _adam(
             kind=settings["kind"],
             schedule=Schedule(start, end, settings["schedule_steps"], settings["decay_steps"]),
             weight_decay=settings["weight_decay"],
-            first=Prefactors(**{name: pair[0] for name, pair in pairs.items()}),
-            last=Prefactors(**{name: pair[1] for name, pair in pairs.items()}),
+            first={name: pair[0] for name, pair in pairs.items()},
+            last={name: pair[1] for name, pair in pairs.items()},
             force_weights=_force_weights(model, settings),
         ),
     )

@@ -11,8 +11,6 @@ from nepforge.data.frame import Frame
 from nepforge.errors import DivergenceError, InterruptedRunError
 from nepforge.models.nep.network import NEP
 from nepforge.train.loop import Report, Training, TrainingResult, train
-from nepforge.train.loss import Prefactors
-from nepforge.train.observations import ObservationWeights
 from nepforge.train.steppers import (
     AdamSettings,
     AdamStepper,
@@ -27,7 +25,7 @@ from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 from tests.conftest import SPECIES, random_model
 
 MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 2, (), 6)
-WEIGHTS = ObservationWeights(energy=30.0, force=1.0, virial=1.0)
+WEIGHTS = {"energy": 30.0, "force": 1.0, "virial": 1.0, "atomic_energy": 0.0}
 MakeFrame = Callable[..., Frame]
 
 
@@ -92,8 +90,8 @@ def adam(training: Training, rng: torch.Generator) -> Stepper:
             kind="adamw",
             schedule=Schedule(start=0.02, end=0.002, steps=60, decay_steps=4),
             weight_decay=1.0e-4,
-            first=Prefactors(energy=0.1, force=10.0, virial=1.0),
-            last=Prefactors(energy=1.0, force=1.0, virial=1.0),
+            first={"energy": 0.1, "force": 10.0, "virial": 1.0, "atomic_energy": 0.0},
+            last={"energy": 1.0, "force": 1.0, "virial": 1.0, "atomic_energy": 0.0},
         ),
     )
 
@@ -108,7 +106,7 @@ def snes(training: Training, rng: torch.Generator) -> Stepper:
             sigma=0.1,
             lambda_1=0.01,
             lambda_2=0.01,
-            weights=ObservationWeights(energy=1.0, force=1.0, virial=0.1),
+            weights={"energy": 1.0, "force": 1.0, "virial": 0.1, "atomic_energy": 0.0},
         ),
     )
 

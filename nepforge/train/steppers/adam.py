@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
-from nepforge.train.loss import Prefactors, loss_gradient
+from nepforge.train.loss import loss_gradient
 from nepforge.train.observations import force_factors
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -39,23 +39,14 @@ class AdamSettings:
     kind: str  # of OPTIMIZERS
     schedule: Schedule
     weight_decay: float
-    first: Prefactors  # at the first learning rate
-    last: Prefactors  # at a learning rate of 0
+    first: Mapping[str, float]  # by name of the quantity, at the first learning rate
+    last: Mapping[str, float]  # at a learning rate of 0
     force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
-    def prefactors(self, rate: float) -> Prefactors:
+    def prefactors(self, rate: float) -> dict[str, float]:
         """p = p_last + (p_first - p_last) rate / rate_start."""
         share = rate / self.schedule.start
-
-        def between(first: float, last: float) -> float:
-            return last + (first - last) * share
-
-        return Prefactors(
-            between(self.first.energy, self.last.energy),
-            between(self.first.force, self.last.force),
-            between(self.first.virial, self.last.virial),
-            between(self.first.atomic_energy, self.last.atomic_energy),
-        )
+        return {name: last + (self.first[name] - last) * share for name, last in self.last.items()}
 
 
 class AdamStepper:

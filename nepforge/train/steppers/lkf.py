@@ -13,7 +13,7 @@ from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.lkf import LKF, split_blocks
-from nepforge.train.observations import ObservationWeights, observe
+from nepforge.train.observations import observe
 
 
 @frozen
@@ -25,7 +25,7 @@ class LKFSettings:
     kalman_nue: float
     block_size: int
     p0_weight: float
-    weights: ObservationWeights
+    weights: Mapping[str, float]  # by name of the quantity
     force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
 

@@ -12,12 +12,9 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.snes import SNES
+from nepforge.quantities import QUANTITIES
 from nepforge.train.metrics import ErrorSums
-from nepforge.train.observations import (
-    ObservationWeights,
-    force_factors,
-    refuse_not_finite,
-)
+from nepforge.train.observations import force_factors, refuse_not_finite
 
 
 @frozen
@@ -28,7 +25,7 @@ class SNESSettings:
     sigma: float  # first deviation of every parameter
     lambda_1: float  # of the mean absolute parameter
     lambda_2: float  # of the root mean square parameter
-    weights: ObservationWeights
+    weights: Mapping[str, float]  # by name of the quantity
     force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
 
@@ -72,11 +69,9 @@ class SNESStepper:
             attrs.evolve(prediction, forces=factors * prediction.forces),
         )
         found = errors.report("batch")
-        return (
-            weights.energy * found.get("batch_energy_rmse", 0.0)
-            + weights.force * found.get("batch_force_rmse", 0.0)
-            + weights.virial * found.get("batch_virial_rmse", 0.0)
-            + weights.atomic_energy * found.get("batch_atomic_energy_rmse", 0.0)
+        return sum(
+            weights[quantity.name] * found.get(f"batch_{quantity.metric}", 0.0)
+            for quantity in QUANTITIES
         )
 
     def _penalty(self, candidate: Tensor) -> float:
