@@ -24,9 +24,22 @@ from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
 from nepforge.models.potential import Potential, Prediction
 from nepforge.quantities import FORCE, QUANTITIES, Quantity
+from nepforge.recipe.tables import Weights
 from nepforge.train.jacobians import JACOBIANS
 
 SMALLEST_RMS = 1.0e-12  # in the unit of the label: smaller errors are rounding, without direction
+
+
+def observation_weights(given: Weights) -> dict[str, float]:
+    """Those of [optimizer.weights] by name of the quantity; a weight that is not given is 0."""
+    return {one.name: getattr(given, one.name) or 0.0 for one in QUANTITIES}
+
+
+def force_weights_of(
+    species: Sequence[str], given: Mapping[str, float] | None
+) -> tuple[float, ...]:
+    """By type, 1 for a species that is not given; empty when none is."""
+    return () if given is None else tuple(given.get(symbol, 1.0) for symbol in species)
 
 
 @frozen(eq=False)
