@@ -43,6 +43,9 @@ COMMANDS = (
     ),
     LazyCommand("deviation", "Compare MODEL MODEL... on STRUCTURE, the last of FILES."),
     LazyCommand("ledger", "Read, prove and check the ledger of this workspace."),
+    LazyCommand(
+        "schema", "Print the JSON Schema of recipes, by which editors complete and check TOML."
+    ),
     LazyCommand("explain", "Say why a run would compute STAGE or not, with every part of its key."),
     LazyCommand("cache", "Look at, check and clear the results that runs share."),
     LazyCommand(

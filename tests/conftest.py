@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nepforge.data.frame import Frame
-from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.network import NEP
 
 SPECIES = ("Hf", "O")

@@ -19,8 +19,9 @@ from nepforge.data.frame import Frame
 from nepforge.diff.weights import weight_differences
 from nepforge.errors import DataError, ModelFileError
 from nepforge.evaluate.inference import compare, infer
-from nepforge.formats.convert import convert, inspect
-from nepforge.formats.dp_file import DPModel, write_dp
+from nepforge.formats.convert import convert_model
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import DPModel, write_potential
 from tests.models.potentials import DP_MODELS, dp_sample
 
 EXACT = 1.0e-10
@@ -32,7 +33,7 @@ SAMPLE = dp_sample(MODEL)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    write_dp(tmp_path / "dp_model.ckpt", DPModel(MODEL, SAMPLE.parameters, SAMPLE.scaler))
+    write_potential(tmp_path / "dp_model.ckpt", DPModel(MODEL, SAMPLE.parameters, SAMPLE.scaler))
     return tmp_path / "dp_model.ckpt"
 
 
@@ -100,7 +101,10 @@ def test_test_compares_with_labels(path: Path, random_frame: MakeFrame, tmp_path
 
 def test_no_other_layout_holds_a_deep_potential(path: Path, tmp_path: Path) -> None:
     """Refused before anything is written."""
-    for use in (lambda: convert(path, tmp_path / "nep5.txt"), lambda: inspect(path)):
+    for use in (
+        lambda: convert_model(path, tmp_path / "nep5.txt"),
+        lambda: open_nep(path),
+    ):
         with pytest.raises(ModelFileError, match="found a Deep Potential, expected a NEP model"):
             use()
     assert not (tmp_path / "nep5.txt").exists()
@@ -111,7 +115,7 @@ def test_weights_are_compared_layer_by_layer(path: Path, tmp_path: Path) -> None
     parameters = SAMPLE.parameters.clone()
     parameters[-1] += 0.5
     other = tmp_path / "other.ckpt"
-    write_dp(other, DPModel(MODEL, parameters, SAMPLE.scaler))
+    write_potential(other, DPModel(MODEL, parameters, SAMPLE.scaler))
     found = weight_differences(path, other)
     assert [block.name for block in found] == [n for n, _ in SAMPLE.model.parameter_groups()]
     assert {block.name for block in found if block.difference} == {"bias"}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from nepforge.data.frame import Frame
-from nepforge.formats.nep_txt import LAYOUTS, read_nep_text
+from nepforge.formats.nep_txt import LAYOUTS
+from nepforge.formats.open_model import open_nep
 from nepforge.models.nep.native import NativeModel, instruction_sets
 from nepforge.stages.evaluate import predict_set
 
@@ -55,9 +56,9 @@ def test_torch_agrees_with_calorine_through_every_layout(
     name: str, layout: str, tmp_path: Path
 ) -> None:
     """Read, written as nep4, nep5 or for LAMMPS, and read again."""
-    first = read_nep_text(FOLDER / f"{name}.txt")
-    LAYOUTS[layout][1](tmp_path / "nep.txt", first.trained, first.neighbors, (1.0, 1.0))
-    trained = read_nep_text(tmp_path / "nep.txt").trained
+    first = open_nep(FOLDER / f"{name}.txt")
+    LAYOUTS[layout][1](tmp_path / "nep.txt", first.trained, first.trained.counts, (1.0, 1.0))
+    trained = open_nep(tmp_path / "nep.txt").trained
     for frame, expected in cases(name):
         found = predict_set(trained, [frame]).prediction
         energy = found["energy"][0] * frame.n_atoms

@@ -20,7 +20,7 @@ from nepforge.data.batch import make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
 from nepforge.evaluate.calculator import Calculator
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.open_model import open_nep
 from nepforge.models.nep.native import NativeModel, StructureResult, instruction_sets
 from tests.nep_files import NepFile, Structure
 from tests.potential_table import COUNTS, POTENTIALS, PUBLIC, UNEP
@@ -79,7 +79,7 @@ def evaluated(model: NativeModel, structure: Structure, n_threads: int = 1) -> S
 
 def by_torch(path: Path, of_file: dict[str, Structure]) -> dict[str, StructureResult]:
     """All structures in one batch."""
-    trained = read_nep_text(path).trained
+    trained = open_nep(path).trained
     model = trained.model
     frames = [Frame(one.numbers, one.positions, one.cell) for one in of_file.values()]
     neighbors = [find_neighbors(frame, model.species, model.max_cutoff[0]) for frame in frames]

@@ -28,7 +28,9 @@ from random_potential import random_crystal, write_random_model
 from roofline import roofline
 
 from nepforge.errors import NepforgeError, UsageError
-from nepforge.formats.nep_txt import NEPText, read_nep_text, write_nep4
+from nepforge.formats.nep_file import NEPFile
+from nepforge.formats.nep_txt import write_nep4
+from nepforge.formats.open_model import open_nep
 from nepforge.lammps.plugin import find_lammps
 from nepforge.lammps.replication import replication
 from nepforge.lammps.runner import Timing, run_lammps
@@ -152,7 +154,7 @@ def _measure(
         "atom_steps_per_cpu_s": timing.atom_steps_per_cpu_s,
         "memory_bytes_per_atom": max(0, memory - memory_of_cell) / n_more if n_more else 0.0,
     }
-    text = read_nep_text(folder / MODEL_FILE)
+    text = open_nep(folder / MODEL_FILE)
     report |= roofline(cell, text.trained.model, arguments.precision, timing.atom_steps_per_cpu_s)
     if arguments.nep_cpu:
         speed = _nep_cpu_speed(text, folder, cell)
@@ -200,13 +202,13 @@ def _run(settings: MdRun, folder: Path, arguments: argparse.Namespace) -> tuple[
     return result.timing, memory.most
 
 
-def _nep_cpu_speed(text: NEPText, folder: Path, cell: ase.Atoms) -> float:
+def _nep_cpu_speed(text: NEPFile, folder: Path, cell: ase.Atoms) -> float:
     """Atom-steps a CPU second of NEP_CPU as calorine compiles it, its neighbour search included."""
     from calorine.calculators import CPUNEP  # noqa: PLC0415 - only when asked for
 
     atoms = cell.repeat(replication(cell, NEP_CPU_ATOMS))
     shares = [1.0] * len(text.trained.model.species)  # of a bias that does not matter here
-    write_nep4(folder / "nep4.txt", text.trained, text.neighbors, shares)
+    write_nep4(folder / "nep4.txt", text.trained, text.trained.counts, shares)
     atoms.calc = CPUNEP(str(folder / "nep4.txt"))
     atoms.get_forces()
     atoms.rattle(1.0e-3)

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from calorine.calculators import CPUNEP
 
-from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep4
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.invariants import INVARIANTS
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.zbl import ZBL

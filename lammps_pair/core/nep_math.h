@@ -2,16 +2,10 @@
 // a SIMD vector of the CPU kernels, or a CUDA thread's scalar. No memory is allocated here.
 #pragma once
 
+#include <iterator>
 #include <type_traits>
 
-#include "nep_model.h"
-
-#ifdef __CUDACC__
-#define NEP_HD_MEMBER __host__ __device__ __forceinline__
-#else
-#define NEP_HD_MEMBER inline __attribute__((always_inline))
-#endif
-#define NEP_HD static NEP_HD_MEMBER
+#include "inlined.h"
 
 namespace nepforge {
 
@@ -35,41 +29,55 @@ NEP_HD void unrolled(const Body& body) {
   }
 }
 
-/// sum_i terms[i] x^i.
-template <class V, int n>
+/// sum_i terms[i] x^i over the first n_terms.
+template <int n_terms, class V, int n>
 NEP_HD V polynomial(V x, const ScalarOf<V> (&terms)[n]) {
-  V sum = x * terms[n - 1] + terms[n - 2];
-  for (int idx = n - 3; idx >= 0; --idx) sum = sum * x + terms[idx];
+  static_assert(n_terms >= 2 && n_terms <= n);
+  V sum = x * terms[n_terms - 1] + terms[n_terms - 2];
+  for (int idx = n_terms - 3; idx >= 0; --idx) sum = sum * x + terms[idx];
   return sum;
+}
+
+/// The first terms of the Taylor series of (sin(t) / t - 1) / t^2 in t^2.
+template <int n_terms, class V>
+NEP_HD V sine_series(V square) {
+  using S = ScalarOf<V>;
+  constexpr S terms[] = {S(-1.0 / 6),
+                         S(1.0 / 120),
+                         S(-1.0 / 5040),
+                         S(1.0 / 362880),
+                         S(-1.0 / 39916800),
+                         S(1.0 / 6227020800.0),
+                         S(-1.0 / 1307674368000.0),
+                         S(1.0 / 355687428096000.0)};
+  return polynomial<n_terms>(square, terms);
+}
+
+/// The first terms of the Taylor series of cos(t) in t^2.
+template <int n_terms, class V>
+NEP_HD V cosine_series(V square) {
+  using S = ScalarOf<V>;
+  constexpr S terms[] = {S(1.0),
+                         S(-1.0 / 2),
+                         S(1.0 / 24),
+                         S(-1.0 / 720),
+                         S(1.0 / 40320),
+                         S(-1.0 / 3628800),
+                         S(1.0 / 479001600.0),
+                         S(-1.0 / 87178291200.0),
+                         S(1.0 / 20922789888000.0),
+                         S(-1.0 / 6402373705728000.0)};
+  return polynomial<n_terms>(square, terms);
 }
 
 /// sin(t) and cos(t) for |t| <= pi/4: Taylor series, cut where the next term is below the
 /// resolution of the scalar.
 template <class V>
 NEP_HD void sine_cosine(V t, V& sine, V& cosine) {
-  using S = ScalarOf<V>;
+  constexpr bool is_double = sizeof(ScalarOf<V>) == sizeof(double);
   const V square = t * t;
-  if constexpr (sizeof(S) == sizeof(double)) {
-    constexpr S sine_terms[] = {
-        -1.0 / 6,        1.0 / 120,          -1.0 / 5040,           1.0 / 362880,
-        -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0};
-    constexpr S cosine_terms[] = {1.0,
-                                  -1.0 / 2,
-                                  1.0 / 24,
-                                  -1.0 / 720,
-                                  1.0 / 40320,
-                                  -1.0 / 3628800,
-                                  1.0 / 479001600.0,
-                                  -1.0 / 87178291200.0,
-                                  1.0 / 20922789888000.0};
-    sine = polynomial(square, sine_terms) * square * t + t;
-    cosine = polynomial(square, cosine_terms);
-  } else {
-    constexpr S sine_terms[] = {S(-1.0 / 6), S(1.0 / 120), S(-1.0 / 5040), S(1.0 / 362880)};
-    constexpr S cosine_terms[] = {S(1.0), S(-1.0 / 2), S(1.0 / 24), S(-1.0 / 720), S(1.0 / 40320)};
-    sine = polynomial(square, sine_terms) * square * t + t;
-    cosine = polynomial(square, cosine_terms);
-  }
+  sine = sine_series<is_double ? 7 : 4>(square) * square * t + t;
+  cosine = cosine_series<is_double ? 9 : 5>(square);
 }
 
 /// f_c(x) = (1 + cos(pi x)) / 2 = cos^2(pi x / 2) and its slope df_c/dx, for 0 <= x < 1.
@@ -85,18 +93,44 @@ NEP_HD void cutoff_function(V x, V& value, V& slope) {
   slope = half_cosine * (cosine + sine) * S(-pi / 2);
 }
 
+/// Where the Chebyshev polynomials are taken: x = 2 (r/cutoff - 1)^2 - 1 of a ratio r/cutoff.
+template <class V>
+NEP_HD V chebyshev_argument(V ratio) {
+  return 2.0 * (ratio - 1.0) * (ratio - 1.0) - 1.0;
+}
+
+/// One member of a sequence with p_{k+1}(x) = 2 x p_k(x) - p_{k-1}(x).
+template <class V>
+struct ChebyshevMember {
+  V value;  // p_k
+  V lower;  // p_{k-1}
+
+  NEP_HD_MEMBER void step(V twice_x) {
+    const V next = twice_x * value - lower;
+    lower = value;
+    value = next;
+  }
+};
+
 /// Chebyshev polynomials of the first kind: calls put(k, T_k(x)) for k = 0 .. n_basis-1.
 template <class V, class Put>
 NEP_HD void chebyshev(V x, int n_basis, const Put& put) {
   using S = ScalarOf<V>;
-  V lower = x;  // T_{-1} = T_1
-  V value = x * S(0) + S(1);
+  ChebyshevMember<V> first = {x * S(0) + S(1), x};  // T_{-1} = T_1
   const V twice = x + x;
-  for (int k = 0; k < n_basis; ++k) {
-    put(k, value);
-    const V next = twice * value - lower;
-    lower = value;
-    value = next;
+  for (int k = 0; k < n_basis; ++k, first.step(twice)) put(k, first.value);
+}
+
+/// The same with their derivatives dT_k/dx = k U_{k-1}: calls put(k, T_k(x), U_{k-1}(x)).
+template <class V, class Put>
+NEP_HD void chebyshev_and_second_kind(V x, int n_basis, const Put& put) {
+  using S = ScalarOf<V>;
+  const V zero = x - x;
+  ChebyshevMember<V> first = {zero + S(1), x};
+  ChebyshevMember<V> second = {zero, zero - S(1)};  // U_{-1}, U_{-2}
+  const V twice = x + x;
+  for (int k = 0; k < n_basis; ++k, first.step(twice), second.step(twice)) {
+    put(k, first.value, second.value);
   }
 }
 
@@ -119,11 +153,11 @@ NEP_HD V tanh_of(V x) {
     constexpr S terms[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,          1.0 / 120,
                            1.0 / 720,     1.0 / 5040,     1.0 / 40320,       1.0 / 362880,
                            1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600.0, 1.0 / 6227020800.0};
-    series = polynomial(remainder, terms);
+    series = polynomial<std::size(terms)>(remainder, terms);
   } else {
     constexpr S terms[] = {S(1.0 / 2),   S(1.0 / 6),   S(1.0 / 24),
                            S(1.0 / 120), S(1.0 / 720), S(1.0 / 5040)};
-    series = polynomial(remainder, terms);
+    series = polynomial<std::size(terms)>(remainder, terms);
   }
   const V expm1_remainder = series * remainder * remainder + remainder;
   const V expm1 = two_to_power * expm1_remainder + (two_to_power - S(1));
@@ -145,11 +179,15 @@ constexpr int moment_index(int l, int m) {
 /// Constants of the polynomials Z_lm(z) (the derivatives d^m P_l / dz^m, scaled as in GPUMD's
 /// tables): Z_lm = rise[l][m] z Z_{l-1,m} - fall[l][m] Z_{l-2,m}, beginning with Z_mm = 1.
 ///
+/// coefficients[l][m][k] is that of z^k: integers without a common divisor, from the differential
+/// equation (1 - z^2) Z'' - 2 (m + 1) z Z' + (l - m)(l + m + 1) Z = 0.
+///
 /// weight[l][m] is what s_{l,m}^2 is multiplied by in q_l, so that by the addition theorem q_l of
 /// two unit vectors is (2l + 1) / (4 pi) P_l of their cosine.
 struct ZonalTable {
   double rise[max_moment_l + 1][max_moment_l + 1] = {};
   double fall[max_moment_l + 1][max_moment_l + 1] = {};
+  double coefficients[max_moment_l + 1][max_moment_l + 1][max_moment_l + 1] = {};
   double weight[max_moment_l + 1][max_moment_l + 1] = {};
 };
 
@@ -182,6 +220,11 @@ constexpr ZonalTable make_zonal_table() {
       const double norm =
           (2 * l + 1) / (4 * pi) * factorial(l - m) / factorial(l + m) / (scale * scale);
       table.weight[l][m] = m == 0 ? norm : 2 * norm;
+      table.coefficients[l][m][l - m] = leading[l][m];
+      for (int k = l - m; k >= 2; k -= 2) {
+        table.coefficients[l][m][k - 2] =
+            -table.coefficients[l][m][k] * k * (k - 1) / ((l - m - k + 2) * (l + m + k - 1));
+      }
       if (l > m) table.rise[l][m] = leading[l][m] / leading[l - 1][m];
       if (l > m + 1) {
         const double lower_scale = leading[l - 2][m] / legendre_leading(l - 2, m);
@@ -258,6 +301,39 @@ NEP_HD void moment_functions(const Degrees& degrees, V x, V y, V z, const Put& p
   });
 }
 
+/// Moment functions and their gradients as polynomials in three variables: calls
+/// put(a, B_a, dB_a/dx, dB_a/dy, dB_a/dz) for every a. The trainer's: Z_lm from its coefficients.
+template <class V, class Put>
+NEP_HD void moment_functions_and_gradients(int l_max, V x, V y, V z, const Put& put) {
+  using S = ScalarOf<V>;
+  const V zero = x - x;
+  V real = zero + S(1), imaginary = zero;       // (x + iy)^m
+  V lower_real = zero, lower_imaginary = zero;  // (x + iy)^(m-1)
+  for (int m = 0; m <= l_max; ++m) {
+    for (int l = m > 1 ? m : 1; l <= l_max; ++l) {
+      const double* coefficients = zonal_table.coefficients[l][m];
+      V value = zero + S(coefficients[l - m]), slope = zero;
+      for (int k = l - m - 1; k >= 0; --k) {
+        slope = slope * z + value;
+        value = value * z + S(coefficients[k]);
+      }
+      if (m == 0) {
+        put(moment_index(l, 0), value, zero, zero, slope);
+        continue;
+      }
+      const V ring = S(m) * value;
+      put(moment_index(l, m), value * real, ring * lower_real, -ring * lower_imaginary,
+          slope * real);
+      put(moment_index(l, m) + 1, value * imaginary, ring * lower_imaginary, ring * lower_real,
+          slope * imaginary);
+    }
+    lower_real = real;
+    lower_imaginary = imaginary;
+    real = lower_real * x - lower_imaginary * y;
+    imaginary = lower_real * y + lower_imaginary * x;
+  }
+}
+
 /// Sums over all moment functions of a unit vector (x, y, z).
 template <class V>
 struct MomentGradient {
@@ -325,127 +401,6 @@ NEP_HD MomentGradient<V> moment_gradient(const Degrees& degrees, V x, V y, V z,
     real = next_real;
   });
   return total;
-}
-
-/// One product of moments s_a s_b s_c [s_d] in a many-body invariant; index -1 ends the product.
-struct Monomial {
-  double coefficient;
-  signed char moments[4];
-};
-
-/// A many-body invariant as a sum of monomials.
-struct InvariantTable {
-  const Monomial* monomials;
-  int n_monomials;
-};
-
-namespace monomials {
-
-constexpr double a0 = -0.007499480826664, a1 = -0.134990654879954, a2 = 0.067495327439977,
-                 a3 = 0.404971964639861, a4 = -0.809943929279723;
-constexpr Monomial q_222[] = {
-    {a0, {3, 3, 3, -1}}, {a1, {3, 4, 4, -1}}, {a1, {3, 5, 5, -1}},  {a2, {3, 6, 6, -1}},
-    {a2, {3, 7, 7, -1}}, {a3, {6, 5, 5, -1}}, {-a3, {6, 4, 4, -1}}, {a4, {4, 5, 7, -1}},
-};
-
-constexpr double b0 = 0.026596810706114, b1 = 0.053193621412227;
-constexpr Monomial q_1111[] = {
-    {b0, {0, 0, 0, 0}}, {b1, {0, 0, 1, 1}}, {b1, {0, 0, 2, 2}},
-    {b0, {1, 1, 1, 1}}, {b1, {1, 1, 2, 2}}, {b0, {2, 2, 2, 2}},
-};
-
-constexpr double c0 = 0.027493550848847, c1 = 0.164961305093080, c2 = -0.013746775424423,
-                 c3 = 0.041240326273270, c4 = 0.082480652546540;
-constexpr Monomial q_112[] = {
-    {c0, {0, 0, 3, -1}}, {c1, {0, 1, 4, -1}}, {c1, {0, 2, 5, -1}},  {c2, {3, 1, 1, -1}},
-    {c2, {3, 2, 2, -1}}, {c3, {6, 1, 1, -1}}, {-c3, {6, 2, 2, -1}}, {c4, {1, 2, 7, -1}},
-};
-
-constexpr double d0 = -0.008418146349617, d1 = -0.016836292699234, d2 = -0.033672585398469,
-                 d3 = -0.042090731748086, d4 = -0.067345170796937, d5 = -0.084181463496172,
-                 d6 = -0.168362926992344;
-constexpr Monomial q_123[] = {
-    {d6, {2, 4, 12, -1}},  {-d6, {2, 5, 11, -1}}, {d6, {1, 4, 11, -1}}, {d6, {1, 5, 12, -1}},
-    {d5, {0, 6, 11, -1}},  {d5, {0, 7, 12, -1}},  {d3, {2, 6, 14, -1}}, {-d3, {2, 7, 13, -1}},
-    {d3, {1, 6, 13, -1}},  {d3, {1, 7, 14, -1}},  {d4, {0, 5, 10, -1}}, {d4, {0, 4, 9, -1}},
-    {d1, {2, 3, 10, -1}},  {d1, {0, 3, 8, -1}},   {d1, {1, 3, 9, -1}},  {d0, {2, 6, 10, -1}},
-    {-d0, {1, 7, 10, -1}}, {-d0, {2, 7, 9, -1}},  {-d0, {1, 6, 9, -1}}, {-d2, {2, 5, 8, -1}},
-    {-d2, {1, 4, 8, -1}},
-};
-
-constexpr double f0 = 0.008572620635186, f1 = 0.009644198214584, f2 = 0.019288396429168,
-                 f3 = 0.025717861905558, f4 = 0.026789439484956, f5 = 0.032147327381947,
-                 f6 = 0.038576792858337, f7 = 0.128589309527790, f8 = 0.192883964291685,
-                 f9 = 0.321473273819474;
-constexpr Monomial q_233[] = {
-    {f0, {3, 8, 8, -1}},    {f1, {3, 10, 10, -1}}, {f1, {3, 9, 9, -1}},   {-f2, {6, 10, 10, -1}},
-    {f2, {6, 9, 9, -1}},    {f3, {4, 8, 9, -1}},   {f3, {5, 8, 10, -1}},  {-f4, {3, 13, 13, -1}},
-    {-f4, {3, 14, 14, -1}}, {-f5, {7, 9, 14, -1}}, {-f5, {6, 9, 13, -1}}, {-f5, {6, 10, 14, -1}},
-    {f5, {7, 10, 13, -1}},  {f6, {7, 9, 10, -1}},  {-f7, {6, 8, 11, -1}}, {-f7, {7, 8, 12, -1}},
-    {f8, {4, 9, 11, -1}},   {f8, {5, 9, 12, -1}},  {f8, {4, 10, 12, -1}}, {-f8, {5, 10, 11, -1}},
-    {f9, {4, 12, 14, -1}},  {f9, {5, 11, 14, -1}}, {f9, {4, 11, 13, -1}}, {-f9, {5, 12, 13, -1}},
-};
-
-constexpr double g0 = 0.003645164295772, g1 = 0.004860219061029, g2 = 0.006075273826286,
-                 g3 = 0.018225821478859, g4 = 0.024301095305146, g5 = 0.036451642957719,
-                 g6 = 0.042526916784005, g7 = 0.072903285915437, g8 = 0.085053833568010,
-                 g9 = 0.255161500704030;
-constexpr Monomial q_134[] = {
-    {-g0, {2, 10, 15, -1}}, {-g0, {1, 9, 15, -1}},  {g1, {0, 8, 15, -1}},  {-g2, {1, 13, 18, -1}},
-    {-g2, {1, 14, 19, -1}}, {-g2, {2, 14, 18, -1}}, {g2, {2, 13, 19, -1}}, {-g3, {2, 10, 18, -1}},
-    {g3, {1, 10, 19, -1}},  {g3, {1, 9, 18, -1}},   {g3, {2, 9, 19, -1}},  {g4, {1, 8, 16, -1}},
-    {g4, {2, 8, 17, -1}},   {g5, {0, 10, 17, -1}},  {g5, {0, 9, 16, -1}},  {-g5, {1, 11, 16, -1}},
-    {-g5, {1, 12, 17, -1}}, {-g5, {2, 12, 16, -1}}, {g5, {2, 11, 17, -1}}, {g6, {1, 13, 22, -1}},
-    {g6, {1, 14, 23, -1}},  {-g6, {2, 14, 22, -1}}, {g6, {2, 13, 23, -1}}, {g7, {0, 11, 18, -1}},
-    {g7, {0, 12, 19, -1}},  {g8, {0, 13, 20, -1}},  {g8, {0, 14, 21, -1}}, {g9, {1, 11, 20, -1}},
-    {g9, {1, 12, 21, -1}},  {-g9, {2, 12, 20, -1}}, {g9, {2, 11, 21, -1}},
-};
-
-}  // namespace monomials
-
-template <int n>
-constexpr InvariantTable table_of(const Monomial (&monomials)[n]) {
-  return {monomials, n};
-}
-
-/// Indexed by Invariant.
-constexpr InvariantTable invariant_tables[n_invariants] = {
-    table_of(monomials::q_222), table_of(monomials::q_1111), table_of(monomials::q_112),
-    table_of(monomials::q_123), table_of(monomials::q_233),  table_of(monomials::q_134),
-};
-
-/// Value of an invariant; `moment(a)` is s_a.
-template <class V, class Moment>
-NEP_HD V invariant_value(const InvariantTable& table, V zero, const Moment& moment) {
-  V total = zero;
-  for (int idx = 0; idx < table.n_monomials; ++idx) {
-    const Monomial& term = table.monomials[idx];
-    V product = ScalarOf<V>(term.coefficient) * moment(term.moments[0]) * moment(term.moments[1]) *
-                moment(term.moments[2]);
-    if (term.moments[3] >= 0) product *= moment(term.moments[3]);
-    total += product;
-  }
-  return total;
-}
-
-/// Adds `factor` times d(invariant)/ds_a through `add(a, contribution)`.
-template <class V, class Moment, class Add>
-NEP_HD void invariant_gradient(const InvariantTable& table, V factor, const Moment& moment,
-                               const Add& add) {
-  for (int idx = 0; idx < table.n_monomials; ++idx) {
-    const Monomial& term = table.monomials[idx];
-    const V first = moment(term.moments[0]);
-    const V second = moment(term.moments[1]);
-    const V third = moment(term.moments[2]);
-    V scale = factor * ScalarOf<V>(term.coefficient);
-    if (term.moments[3] >= 0) {
-      add(term.moments[3], scale * first * second * third);
-      scale *= moment(term.moments[3]);
-    }
-    add(term.moments[0], scale * second * third);
-    add(term.moments[1], scale * first * third);
-    add(term.moments[2], scale * first * second);
-  }
 }
 
 }  // namespace nepforge

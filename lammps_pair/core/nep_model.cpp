@@ -11,6 +11,8 @@
 #include <sstream>
 
 #include "elements.h"
+#include "invariants.h"
+#include "zbl.h"
 
 namespace nepforge {
 namespace {
@@ -22,11 +24,6 @@ constexpr int max_l = 8;
 constexpr double longest_cutoff = 100.0;         // Å
 constexpr double sure_cutoffs[2] = {2.5, 10.0};  // Å, what GPUMD's trainer allows
 constexpr int n_zbl_numbers = 10;                // of one pair in the table of a flexible ZBL
-
-constexpr double coulomb_constant = 14.399645;   // e^2 / (4 pi eps0) in eV Å, as GPUMD has it
-constexpr double zbl_inverse_length = 2.134563;  // 1/Å
-constexpr double universal_amplitude[4] = {0.18175, 0.50986, 0.28022, 0.02817};
-constexpr double universal_decay[4] = {3.1998, 0.94229, 0.4029, 0.20162};
 
 using Words = std::vector<std::string>;
 
@@ -164,7 +161,6 @@ std::string refused_meaning(const std::string& token) {
 /// Header facts that are needed only while reading.
 struct Header {
   bool zbl = false;
-  std::vector<double> zbl_numbers;  // r_in, r_out[, factor]
   std::size_t zbl_line = 0;
 };
 
@@ -203,16 +199,16 @@ void read_token(ModelFile& file, NepModel& model, Header& header) {
   }
 }
 
-void read_zbl_record(ModelFile& file, Header& header) {
+void read_zbl_record(ModelFile& file, NepModel& model, Header& header) {
   const std::string expected = "zbl r_in r_out [factor]";
   const Words words = file.record("zbl", expected);
   header.zbl_line = file.line();
   for (const std::string& word : words) {
     double value = 0.0;
     if (!parse_number(word, value) || value < 0.0) file.fail_here("'" + expected + "' in Å");
-    header.zbl_numbers.push_back(value);
+    model.zbl_record.push_back(value);
   }
-  const std::vector<double>& numbers = header.zbl_numbers;
+  const std::vector<double>& numbers = model.zbl_record;
   if (numbers.size() < 2 || numbers.size() > 3) file.fail_here("'" + expected + "'");
   const bool flexible = numbers.size() == 2 && numbers[0] == 0.0 && numbers[1] == 0.0;
   if (!flexible && numbers[0] >= numbers[1]) file.fail_here("r_in below r_out");
@@ -260,6 +256,7 @@ void read_cutoff(ModelFile& file, NepModel& model) {
   const Words words = file.record("cutoff", "cutoff radial angular MN_radial MN_angular");
   const std::size_t n_species = model.species.size();
   const std::size_t n_cutoffs = n_cutoffs_of(file, words, n_species);
+  model.cutoff_per_species = n_species > 1 && n_cutoffs == 2 * n_species;
   for (std::size_t idx = 0; idx < 2 * n_species; ++idx) {
     double cutoff = 0.0;
     if (!parse_number(words[idx % n_cutoffs], cutoff) || cutoff <= 0.0 || cutoff > longest_cutoff) {
@@ -274,8 +271,10 @@ void read_cutoff(ModelFile& file, NepModel& model) {
   }
   if (words.size() == n_cutoffs) return;
   const auto counts = words.begin() + static_cast<std::ptrdiff_t>(n_cutoffs);
-  integers(file, Words(counts, counts + 2), 2, 0, std::numeric_limits<int>::max(),
-           "two neighbour counts behind the cutoffs");
+  const std::vector<int> values =
+      integers(file, Words(counts, counts + 2), 2, 0, std::numeric_limits<int>::max(),
+               "two neighbour counts behind the cutoffs");
+  model.neighbor_counts = {values[0], values[1]};
 }
 
 void read_sizes(ModelFile& file, NepModel& model) {
@@ -291,7 +290,6 @@ void read_sizes(ModelFile& file, NepModel& model) {
 }
 
 void read_l_max(ModelFile& file, NepModel& model) {
-  static const int needed_l[n_invariants] = {2, 1, 2, 3, 3, 4};
   const Words words = file.record("l_max", "l_max L q_222 q_1111 ...");
   const std::string expected =
       "L from 1 to 8, then at most six flags (222, 1111, 112, 123, 233, 134) that are 0, 1 or 2";
@@ -303,7 +301,7 @@ void read_l_max(ModelFile& file, NepModel& model) {
     int flag = 0;
     if (!parse_integer(words[idx], 0, 2, flag)) file.fail_here(expected);
     if (flag == 0) continue;
-    const int needed = needed_l[idx - 1];
+    const int needed = smallest_l_max(invariant_tables[idx - 1]);
     if (model.l_max < needed) {
       file.fail_here("L of at least " + std::to_string(needed) + " for flag " +
                      std::to_string(idx));
@@ -347,7 +345,7 @@ struct Layout {
   int n_last_biases = 1;
 };
 
-std::int64_t expected_numbers(const NepModel& model, const Header& header, int n_last_biases) {
+std::int64_t expected_numbers(const NepModel& model, int n_last_biases) {
   const std::int64_t n_species = model.n_species();
   const std::int64_t network =
       (model.n_descriptor() + std::int64_t{2}) * model.n_neurons + (model.version == 5 ? 1 : 0);
@@ -355,18 +353,18 @@ std::int64_t expected_numbers(const NepModel& model, const Header& header, int n
       n_species * n_species *
       (std::int64_t{model.radial.n_functions} * model.radial.n_basis +
        std::int64_t{model.angular.n_functions} * model.angular.n_basis);
-  const bool flexible = header.zbl && header.zbl_numbers[1] == 0.0;
   return network * (model.version == 3 ? 1 : n_species) + n_last_biases + coefficients +
-         model.n_descriptor() + (flexible ? n_zbl_numbers * n_species * (n_species + 1) / 2 : 0);
+         model.n_descriptor() +
+         (model.has_zbl_table() ? n_zbl_numbers * n_species * (n_species + 1) / 2 : 0);
 }
 
 /// NEP4 files come with one common last bias (GPUMD) or with one for each species (MatPL's
 /// nep_to_lmps.txt): the header is the same and only the count tells them apart.
-Layout find_layout(const ModelFile& file, const NepModel& model, const Header& header,
-                   std::size_t n_header_lines, std::size_t n_found) {
+Layout find_layout(const ModelFile& file, const NepModel& model, std::size_t n_header_lines,
+                   std::size_t n_found) {
   const auto found = static_cast<std::int64_t>(n_found);
-  const Layout common{expected_numbers(model, header, 1), 1};
-  const Layout per_species{expected_numbers(model, header, model.n_species()), model.n_species()};
+  const Layout common{expected_numbers(model, 1), 1};
+  const Layout per_species{expected_numbers(model, model.n_species()), model.n_species()};
   if (found == common.n_numbers) return common;
   std::string expected = std::to_string(common.n_numbers);
   std::int64_t most = common.n_numbers;
@@ -416,17 +414,6 @@ void take_networks(NepModel& model, const Layout& layout, Cursor& cursor) {
   model.bias_per_species = model.version == 5 || layout.n_last_biases > 1;
 }
 
-ZblPair universal_zbl(const NepModel& model, int first, int second) {
-  const double z_first = model.atomic_numbers[first];
-  const double z_second = model.atomic_numbers[second];
-  ZblPair pair;
-  pair.charges = coulomb_constant * z_first * z_second;
-  pair.inverse_length = zbl_inverse_length * (std::pow(z_first, 0.23) + std::pow(z_second, 0.23));
-  std::copy(universal_amplitude, universal_amplitude + 4, pair.amplitude);
-  std::copy(universal_decay, universal_decay + 4, pair.decay);
-  return pair;
-}
-
 void set_zbl_range(const NepModel& model, const std::vector<double>& numbers, int first, int second,
                    ZblPair& pair) {
   pair.inner = numbers[0];
@@ -441,12 +428,11 @@ void set_zbl_range(const NepModel& model, const std::vector<double>& numbers, in
 
 void take_zbl(const ModelFile& file, const Header& header, NepModel& model, Cursor& cursor) {
   const int n_species = model.n_species();
-  const bool flexible = header.zbl_numbers[1] == 0.0;
   model.zbl.resize(static_cast<std::size_t>(n_species) * n_species);
   for (int first = 0; first < n_species; ++first) {
     for (int second = first; second < n_species; ++second) {
-      ZblPair pair = universal_zbl(model, first, second);
-      if (flexible) {
+      ZblPair pair = universal_zbl(model.atomic_numbers[first], model.atomic_numbers[second]);
+      if (model.has_zbl_table()) {
         pair.inner = cursor.take();
         pair.outer = cursor.take();
         for (int idx = 0; idx < 4; ++idx) {
@@ -454,7 +440,7 @@ void take_zbl(const ModelFile& file, const Header& header, NepModel& model, Curs
           pair.decay[idx] = cursor.take();
         }
       } else {
-        set_zbl_range(model, header.zbl_numbers, first, second, pair);
+        set_zbl_range(model, model.zbl_record, first, second, pair);
       }
       const double cutoff = (model.angular.cutoff[first] + model.angular.cutoff[second]) / 2;
       if (pair.inner < 0.0 || pair.inner >= pair.outer || pair.outer > cutoff) {
@@ -494,14 +480,14 @@ NepModel parse_nep_model(const std::string& text, const std::string& path) {
   NepModel model;
   Header header;
   read_token(file, model, header);
-  if (header.zbl) read_zbl_record(file, header);
+  if (header.zbl) read_zbl_record(file, model, header);
   read_cutoff(file, model);
   read_sizes(file, model);
   read_l_max(file, model);
   read_neurons(file, model);
   const std::size_t n_header_lines = file.line();
   const std::vector<double> numbers = read_numbers(file);
-  const Layout layout = find_layout(file, model, header, n_header_lines, numbers.size());
+  const Layout layout = find_layout(file, model, n_header_lines, numbers.size());
 
   Cursor cursor(numbers);
   take_networks(model, layout, cursor);

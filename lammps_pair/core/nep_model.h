@@ -1,6 +1,8 @@
 // A NEP model as read from its text file (NEP3, NEP4, NEP5, with or without ZBL).
 #pragma once
 
+#include <array>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -47,8 +49,11 @@ struct ZblPair {
 };
 
 struct NepModel {
-  int version = 0;                   // 3, 4 or 5
-  bool bias_per_species = false;     // the file had one output bias for each species
+  int version = 0;                  // 3, 4 or 5
+  bool bias_per_species = false;    // the file had one output bias for each species
+  bool cutoff_per_species = false;  // the file had one pair of cutoffs for each species
+  std::optional<std::array<int, 2>> neighbor_counts;  // largest in training: radial, angular
+  std::vector<double> zbl_record;    // as written: inner, outer[, factor]; 0, 0 for a flexible ZBL
   std::vector<std::string> species;  // chemical symbols in model order
   std::vector<int> atomic_numbers;   // of the species
   Expansion radial;
@@ -59,6 +64,9 @@ struct NepModel {
   std::vector<Network> networks;  // [n_species]
   std::vector<double> q_scaler;   // [n_descriptor]
   std::vector<ZblPair> zbl;       // [n_species * n_species], empty without ZBL
+
+  /// Whether the file ends with a table of ZBL parameters for every pair of species.
+  bool has_zbl_table() const { return !zbl_record.empty() && zbl_record[1] == 0.0; }
 
   int n_species() const { return static_cast<int>(species.size()); }
 

@@ -1,16 +1,19 @@
-// A vector of numbers as wide as the instruction set that this file is compiled for. Used only by
-// nep_kernel.cpp, which is compiled once for each instruction set and precision: everything here
-// must be inlined, so that no AVX code can be linked in place of a baseline function of the same
-// name.
+// A vector of numbers, as wide as the instruction set that this file is compiled for unless
+// NEPFORGE_VECTOR_BYTES says it. Used only by nep_kernel.cpp and moment_kernel.cpp, which are
+// compiled once for each instruction set: everything here must be inlined, so that no AVX code can
+// be linked in place of a baseline function of the same name.
 #pragma once
 
 #include <cstdint>
 
+#include "buffer.h"
 #include "nep_math.h"
 
 namespace nepforge {
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#ifdef NEPFORGE_VECTOR_BYTES
+constexpr int vector_bytes = NEPFORGE_VECTOR_BYTES;
+#elif defined(__AVX512F__) && defined(__AVX512DQ__)
 constexpr int vector_bytes = 64;
 #elif defined(__AVX2__)
 constexpr int vector_bytes = 32;
@@ -49,6 +52,15 @@ NEP_HD Vec load(const Real* from) {
 
 NEP_HD void store(Real* to, Vec value) {
   __builtin_memcpy(to, &value, sizeof(Vec));
+}
+
+/// The vector that begins at an item of an array.
+NEP_HD Vec load(Span<const Real> from, std::size_t first) {
+  return load(from.place(first, n_lanes));
+}
+
+NEP_HD void store(Span<Real> to, std::size_t first, Vec value) {
+  store(to.place(first, n_lanes), value);
 }
 
 NEP_HD Vec broadcast(Real value) {

@@ -91,9 +91,10 @@ class EvaluateAtom {
       kept.y[slot] = vector[1];
       kept.z[slot] = vector[2];
       kept.distance[slot] = distance;
-      kept.radial_argument[slot] = chebyshev_argument(distance, model_.radial.inverse_cutoff[pair]);
+      kept.radial_argument[slot] =
+          chebyshev_argument(distance * model_.radial.inverse_cutoff[pair]);
       kept.angular_argument[slot] =
-          chebyshev_argument(distance, model_.angular.inverse_cutoff[pair]);
+          chebyshev_argument(distance * model_.angular.inverse_cutoff[pair]);
       kept.atom[slot] = list[idx];
       kept.pair[slot] = pair;
     };

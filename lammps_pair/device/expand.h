@@ -33,12 +33,6 @@ NEP_HD void store(const Real (&from)[block], Real* to) {
   }
 }
 
-/// x = 2 (r/cutoff - 1)^2 - 1.
-NEP_HD double chebyshev_argument(double distance, double inverse_cutoff) {
-  const double ratio = distance * inverse_cutoff;
-  return 2.0 * (ratio - 1.0) * (ratio - 1.0) - 1.0;
-}
-
 /// x, and f_c, df_c/dr and f_c dx/dr, which are 0 beyond the cutoff.
 template <class Real>
 struct Basis {

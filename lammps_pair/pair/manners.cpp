@@ -59,9 +59,9 @@ void cite_nep(LAMMPS* lmp) {
   if (lmp->citeme) lmp->citeme->add(citation);
 }
 
-std::vector<int> map_species(LAMMPS* lmp, const nepforge::NepModel& model,
-                             const std::vector<std::string>& species) {
-  std::vector<int> species_of_type(1, -1);
+SpeciesOfType map_species(LAMMPS* lmp, const nepforge::NepModel& model,
+                          const std::vector<std::string>& species) {
+  SpeciesOfType species_of_type(1, -1);
   bool mapped = false;
   for (const std::string& word : species) {
     species_of_type.push_back(word == "NULL" ? -1 : species_index(lmp, model, word));
@@ -86,7 +86,7 @@ void allow_coefficients(LAMMPS* lmp, Pair& pair) {
   pair.allocated = 1;
 }
 
-void set_flags(const std::vector<int>& species_of_type, int** setflag) {
+void set_flags(const SpeciesOfType& species_of_type, int** setflag) {
   const std::size_t n_types = species_of_type.size() - 1;
   for (std::size_t first = 1; first <= n_types; ++first) {
     for (std::size_t second = 1; second <= n_types; ++second) {

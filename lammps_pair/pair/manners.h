@@ -12,6 +12,8 @@ namespace LAMMPS_NS {
 
 class Compute;
 
+using SpeciesOfType = std::vector<int>;  // [type] index of the species in a model, -1 for NULL
+
 /// Ends LAMMPS with the problem of the first rank that has one; an empty text is none. All ranks
 /// call it.
 void stop_together(LAMMPS* lmp, std::string problem);
@@ -19,10 +21,10 @@ void stop_together(LAMMPS* lmp, std::string problem);
 /// Names the paper in the log.
 void cite_nep(LAMMPS* lmp);
 
-/// Species index of each atom type, [type], -1 for NULL. species: [type - 1] chemical symbol,
-/// atomic number or NULL. Ends LAMMPS when the model lacks one, or when all are NULL.
-std::vector<int> map_species(LAMMPS* lmp, const nepforge::NepModel& model,
-                             const std::vector<std::string>& species);
+/// What each atom type is in a model. species: [type - 1] chemical symbol, atomic number or NULL.
+/// Ends LAMMPS when the model lacks one, or when all are NULL.
+SpeciesOfType map_species(LAMMPS* lmp, const nepforge::NepModel& model,
+                          const std::vector<std::string>& species);
 
 /// Takes back what pair_coeff said: LAMMPS then asks for it, "All pair coeffs are not set".
 void forget_coefficients(LAMMPS* lmp, Pair& pair);
@@ -31,7 +33,7 @@ void forget_coefficients(LAMMPS* lmp, Pair& pair);
 void allow_coefficients(LAMMPS* lmp, Pair& pair);
 
 /// Which pairs of types a map covers: setflag[first][second].
-void set_flags(const std::vector<int>& species_of_type, int** setflag);
+void set_flags(const SpeciesOfType& species_of_type, int** setflag);
 
 /// Ends LAMMPS when a map does not cover a pair of types.
 void check_pair(LAMMPS* lmp, const Pair& pair, int first_type, int second_type);

@@ -15,28 +15,8 @@
 
 using namespace LAMMPS_NS;
 
-PairNepforge::PairNepforge(LAMMPS* lmp) : Pair(lmp) {
-  single_enable = 0;  // no pair energy exists: pair_write is refused
-  restartinfo = 0;
-  one_coeff = 1;
-  manybody_flag = 1;
-  centroidstressflag = CENTROID_AVAIL;
+PairNepforge::PairNepforge(LAMMPS* lmp) : PotentialPair(lmp, "Pair style nepforge") {
   comm_reverse = 3;  // forces of one model; pair_style hybrid asks before the models are known
-  cite_nep(lmp);
-}
-
-PairNepforge::~PairNepforge() {
-  forget_coefficients(lmp, *this);
-}
-
-void PairNepforge::settings(int narg, char** arg) {
-  NepforgeSettings settings(lmp, narg, arg);
-  Committee committee;
-  if (!settings.models.empty()) committee = load(settings);
-  forget_coefficients(lmp, *this);
-  prepared_ = false;
-  committee_ = std::move(committee);
-  settings_ = std::move(settings);
 }
 
 void PairPwmlff::settings(int narg, char** arg) {
@@ -53,7 +33,7 @@ void PairPwmlff::settings(int narg, char** arg) {
   PairNepforge::settings(narg - 1, arg + 1);
 }
 
-PairNepforge::Committee PairNepforge::load(const NepforgeSettings& settings) {
+Committee PairNepforge::load(const NepforgeSettings& settings) {
   settings.check_models(lmp);
   Committee committee;
   for (const std::string& path : settings.models) {
@@ -71,9 +51,8 @@ PairNepforge::Committee PairNepforge::load(const NepforgeSettings& settings) {
   return committee;
 }
 
-PairNepforge::Member PairNepforge::load_member(const std::string& path,
-                                               nepforge::Precision precision) {
-  Member member;
+CommitteeMember PairNepforge::load_member(const std::string& path, nepforge::Precision precision) {
+  CommitteeMember member;
   LoadedModel loaded = load_model(lmp, path);
   member.model = std::move(loaded.model);
   try {
@@ -94,33 +73,13 @@ PairNepforge::Member PairNepforge::load_member(const std::string& path,
   return member;
 }
 
-void PairNepforge::coeff(int narg, char** arg) {
-  if (!settings_) error->all(FLERR, "Pair style nepforge: pair_coeff needs pair_style before it");
-  const Coefficients coefficients(lmp, *settings_, narg, arg);
-  if (coefficients.models.empty()) {
-    set_species(map_members(committee_, coefficients.species));
-    return;
-  }
-  NepforgeSettings settings = *settings_;
-  settings.models = coefficients.models;
-  Committee committee = load(settings);
-  std::vector<SpeciesOfType> maps = map_members(committee, coefficients.species);
-  committee_ = std::move(committee);
-  set_species(std::move(maps));
-}
-
-std::vector<std::string> PairNepforge::species() const {
-  if (committee_.members.empty()) return {};
-  return committee_.members.front().model.species;
-}
-
 void PairNep::coeff(int narg, char** arg) {
-  std::vector<std::string> words = species();
   const std::size_t n_types = atom->ntypes;
-  if (narg != 2 || words.empty()) {
+  if (narg != 2 || potential_.members.empty()) {
     PairNepforge::coeff(narg, arg);
     return;
   }
+  std::vector<std::string> words = potential_.members.front().model.species;
   if (words.size() < n_types) {
     error->all(FLERR,
                "Pair style nep: 'pair_coeff * *' makes the atom types the species of the model in "
@@ -141,75 +100,34 @@ void PairNep::coeff(int narg, char** arg) {
   PairNepforge::coeff(static_cast<int>(all.size()), all.data());
 }
 
-/// The species of the types in each model.
-std::vector<PairNepforge::SpeciesOfType> PairNepforge::map_members(
-    const Committee& committee, const std::vector<std::string>& species) {
-  std::vector<SpeciesOfType> maps;
-  for (const Member& member : committee.members) {
-    maps.push_back(map_species(lmp, member.model, species));
-  }
-  return maps;
+void PairNepforge::forget_atoms() {
+  for (CommitteeMember& member : potential_.members) member.list_version = -1;
 }
 
-void PairNepforge::set_species(std::vector<SpeciesOfType> maps) {
-  allow_coefficients(lmp, *this);
-  prepared_ = false;
-  set_flags(maps.front(), setflag);
-  for (std::size_t idx = 0; idx < maps.size(); ++idx) {
-    committee_.members[idx].species_of_type = std::move(maps[idx]);
-    committee_.members[idx].list_version = -1;
-  }
-}
-
-void PairNepforge::init_style() {
-  if (committee_.members.empty()) {  // a restart file of pair_style hybrid does not hold the model
-    error->all(FLERR, "Pair style nepforge: found no model, expected pair_style and pair_coeff");
-  }
-  check_run(lmp);
+void PairNepforge::request_list() {
   neighbor->add_request(this, NeighConst::REQ_FULL);
-  prepared_ = true;
 }
 
-double PairNepforge::init_one(int first_type, int second_type) {
-  check_pair(lmp, *this, first_type, second_type);
-  double cutoff = 0.0;
-  for (const Member& member : committee_.members) {
-    const std::vector<int>& species = member.species_of_type;
-    cutoff = std::max(cutoff, member.model.cutoff(species[first_type], species[second_type]));
-  }
-  return cutoff;
-}
-
-void PairNepforge::compute(int eflag, int vflag) {
-  check_prepared(lmp, prepared_);
-  ev_init(eflag, vflag);
+void PairNepforge::add_contributions(double* atomic_virial) {
   if (neighbor->ago == 0) update_list();
   nepforge::Totals totals;
   totals.with_virial = vflag_global != 0;
   totals.atomic_energy = eflag_atom ? eatom : nullptr;
-  if (vflag_atom || cvflag_atom) {
-    atomic_virial_.assign(9 * static_cast<std::size_t>(atom->nlocal + atom->nghost), 0.0);
-    totals.atomic_virial = atomic_virial_.data();
-  }
-  const int every = committee_.deviation_every;
+  totals.atomic_virial = atomic_virial;
+  const int every = potential_.deviation_every;
   const bool with_deviation =
-      every > 0 && update->ntimestep % every == 0 && update->ntimestep != committee_.last_deviation;
+      every > 0 && update->ntimestep % every == 0 && update->ntimestep != potential_.last_deviation;
   if (with_deviation) {
     write_deviation(totals);
   } else if (list->inum > 0) {
     totals.forces = atom->f[0];
-    evaluate(committee_.members.front(), totals);
+    evaluate(potential_.members.front(), totals);
   }
   if (eflag_global) eng_vdwl += totals.energy;
   if (vflag_global) {
     constexpr int row_major[6] = {0, 4, 8, 1, 2, 5};  // xx, yy, zz, xy, xz, yz
     for (int idx = 0; idx < 6; ++idx) virial[idx] += totals.virial[row_major[idx]];
   }
-  if (totals.atomic_virial) {
-    add_atomic_virials(totals.atomic_virial, atom->nlocal + atom->nghost,
-                       vflag_atom ? vatom : nullptr, cvflag_atom ? cvatom : nullptr);
-  }
-  if (vflag_fdotr) virial_fdotr_compute();
 }
 
 /// Looks at the new list of LAMMPS. As a rule it is read where it lies.
@@ -232,7 +150,7 @@ nepforge::NeighborView PairNepforge::neighbors(bool changed) const {
   return view;
 }
 
-void PairNepforge::evaluate(Member& member, nepforge::Totals& totals) {
+void PairNepforge::evaluate(CommitteeMember& member, nepforge::Totals& totals) {
   try {
     member.evaluator->evaluate({atom->x[0], atom->type, member.species_of_type.data()},
                                atom->nlocal + atom->nghost,
@@ -251,8 +169,8 @@ void PairNepforge::write_deviation(nepforge::Totals& totals) {
   const std::size_t n_all = atom->nlocal + atom->nghost;
   std::vector<double> energies;
   std::vector<const double*> forces;
-  for (Member& member : committee_.members) {
-    const bool drives = &member == &committee_.members.front();
+  for (CommitteeMember& member : potential_.members) {
+    const bool drives = &member == &potential_.members.front();
     nepforge::Totals others;
     nepforge::Totals& sums = drives ? totals : others;
     member.forces.assign(3 * n_all, 0.0);
@@ -270,15 +188,15 @@ void PairNepforge::write_deviation(nepforge::Totals& totals) {
   }
   std::vector<char> takes_part(atom->nlocal);
   for (int idx = 0; idx < atom->nlocal; ++idx) {
-    takes_part[idx] = committee_.members.front().species_of_type[atom->type[idx]] >= 0 ? 1 : 0;
+    takes_part[idx] = potential_.members.front().species_of_type[atom->type[idx]] >= 0 ? 1 : 0;
   }
   const Deviation deviation = find_deviation(forces, takes_part, energies, world);
-  if (comm->me == 0) committee_.deviation_file.write(update->ntimestep, deviation);
-  committee_.last_deviation = update->ntimestep;
+  if (comm->me == 0) potential_.deviation_file.write(update->ntimestep, deviation);
+  potential_.last_deviation = update->ntimestep;
 }
 
 int PairNepforge::pack_reverse_comm(int n, int first, double* buffer) {
-  const double* forces = committee_.members[communicated_].forces.data();
+  const double* forces = potential_.members[communicated_].forces.data();
   std::copy_n(forces + 3 * static_cast<std::size_t>(first), 3 * static_cast<std::size_t>(n),
               buffer);
   return 3 * n;
@@ -287,16 +205,15 @@ int PairNepforge::pack_reverse_comm(int n, int first, double* buffer) {
 void PairNepforge::unpack_reverse_comm(int n, int* list_of_atoms, double* buffer) {
   const double* next = buffer;
   for (int idx = 0; idx < n; ++idx) {
-    double* force = committee_.members[communicated_].forces.data() +
+    double* force = potential_.members[communicated_].forces.data() +
                     3 * static_cast<std::size_t>(list_of_atoms[idx]);
     for (int axis = 0; axis < 3; ++axis) force[axis] += *next++;
   }
 }
 
 double PairNepforge::memory_usage() {
-  double bytes =
-      Pair::memory_usage() + atomic_virial_.capacity() * sizeof(double) + counted_.memory_usage();
-  for (const Member& member : committee_.members) {
+  double bytes = PotentialPair::memory_usage();
+  for (const CommitteeMember& member : potential_.members) {
     bytes += member.evaluator->memory_usage() + member.forces.capacity() * sizeof(double);
   }
   return bytes;

@@ -15,40 +15,17 @@
 
 using namespace LAMMPS_NS;
 
-PairNepforgeGpu::PairNepforgeGpu(LAMMPS* lmp) : Pair(lmp) {
-  single_enable = 0;  // no pair energy exists: pair_write is refused
-  restartinfo = 0;
-  one_coeff = 1;
-  manybody_flag = 1;
-  centroidstressflag = CENTROID_AVAIL;
-  cite_nep(lmp);
-}
-
-PairNepforgeGpu::~PairNepforgeGpu() {
-  forget_coefficients(lmp, *this);
-}
-
-void PairNepforgeGpu::settings(int narg, char** arg) {
-  NepforgeSettings settings(lmp, narg, arg);
-  Potential potential;
-  if (!settings.models.empty()) potential = load(settings);
-  forget_coefficients(lmp, *this);
-  prepared_ = false;
-  potential_ = std::move(potential);
-  settings_ = std::move(settings);
-}
-
-PairNepforgeGpu::Potential PairNepforgeGpu::load(const NepforgeSettings& settings) {
+DevicePotential PairNepforgeGpu::load(const NepforgeSettings& settings) {
   if (settings.models.size() > 1) {
     error->all(FLERR, "Pair style nepforge/gpu: found {} models, expected one",
                settings.models.size());
   }
   settings.check_models(lmp);
   LoadedModel loaded = load_model(lmp, settings.models.front());
-  Potential potential;
+  DeviceMember member;
   std::string problem;
   try {
-    potential.device = make_device(loaded.model, settings.precision);
+    member.device = make_device(loaded.model, settings.precision);
   } catch (const std::exception& failure) {
     problem = failure.what();
   }
@@ -57,9 +34,11 @@ PairNepforgeGpu::Potential PairNepforgeGpu::load(const NepforgeSettings& setting
     const bool mixed = settings.precision == nepforge::Precision::mixed;
     utils::logmesg(lmp, "Pair style nepforge/gpu: NEP{} of {} species from {}, {}, on {}\n",
                    loaded.model.version, loaded.model.n_species(), loaded.path,
-                   mixed ? "mixed" : "double", potential.device->name());
+                   mixed ? "mixed" : "double", member.device->name());
   }
-  potential.model = std::move(loaded.model);
+  member.model = std::move(loaded.model);
+  DevicePotential potential;
+  potential.members.push_back(std::move(member));
   return potential;
 }
 
@@ -80,52 +59,14 @@ std::unique_ptr<nepforge::NepDevice> PairNepforgeGpuHost::make_device(
   return nepforge::make_host_device(model, precision);
 }
 
-void PairNepforgeGpu::coeff(int narg, char** arg) {
-  if (!settings_) {
-    error->all(FLERR, "Pair style nepforge/gpu: pair_coeff needs pair_style before it");
-  }
-  const Coefficients coefficients(lmp, *settings_, narg, arg);
-  if (coefficients.models.empty()) {
-    set_species(map_species(lmp, potential_.model, coefficients.species));
-    return;
-  }
-  NepforgeSettings settings = *settings_;
-  settings.models = coefficients.models;
-  Potential potential = load(settings);
-  std::vector<int> species_of_type = map_species(lmp, potential.model, coefficients.species);
-  potential_ = std::move(potential);
-  set_species(std::move(species_of_type));
-}
-
-void PairNepforgeGpu::set_species(std::vector<int> species_of_type) {
-  allow_coefficients(lmp, *this);
-  prepared_ = false;
-  set_flags(species_of_type, setflag);
-  species_of_type_ = std::move(species_of_type);
-  types_.clear();
-}
-
-void PairNepforgeGpu::init_style() {
-  if (!potential_.device) {  // a restart file of pair_style hybrid does not hold the model
-    error->all(FLERR,
-               "Pair style nepforge/gpu: found no model, expected pair_style and pair_coeff");
-  }
-  check_run(lmp);
+void PairNepforgeGpu::request_list() {
   // reduce/multi leaves out ghost atoms that a list of the device needs: LAMMPS itself refuses it
   // to styles that ask for a full list.
   takes_list_ = pairs_are_restricted(lmp, this) || comm->mode != Comm::SINGLE;
   if (takes_list_) neighbor->add_request(this, NeighConst::REQ_FULL);
-  prepared_ = true;
 }
 
-double PairNepforgeGpu::init_one(int first_type, int second_type) {
-  check_pair(lmp, *this, first_type, second_type);
-  return potential_.model.cutoff(species_of_type_[first_type], species_of_type_[second_type]);
-}
-
-void PairNepforgeGpu::compute(int eflag, int vflag) {
-  check_prepared(lmp, prepared_);
-  ev_init(eflag, vflag);
+void PairNepforgeGpu::add_contributions(double* atomic_virial) {
   if (!takes_list_ && pairs_are_restricted(lmp, this)) {
     error->all(
         FLERR,
@@ -140,26 +81,18 @@ void PairNepforgeGpu::compute(int eflag, int vflag) {
     energies_.assign(atom->nlocal, 0.0);
     results.atomic_energies = energies_.data();
   }
-  if (vflag_atom || cvflag_atom) {
-    atomic_virial_.resize(9 * n_all);
-    results.atomic_virials = atomic_virial_.data();
-  }
+  results.atomic_virials = atomic_virial;
   evaluate(results);
   add_forces();
   if (results.atomic_energies) add_energies();
-  if (results.atomic_virials) {
-    add_atomic_virials(results.atomic_virials, static_cast<int>(n_all),
-                       vflag_atom ? vatom : nullptr, cvflag_atom ? cvatom : nullptr);
-  }
   if (vflag_global) add_virial();
-  if (vflag_fdotr) virial_fdotr_compute();
 }
 
 void PairNepforgeGpu::evaluate(const nepforge::DeviceResults& results) {
   const double* positions = atom->nlocal > 0 ? atom->x[0] : nullptr;
   try {
     update_atoms();
-    potential_.device->evaluate(positions, results);
+    potential_.members.front().device->evaluate(positions, results);
   } catch (const nepforge::NonFiniteEnergy& failure) {
     error->one(
         FLERR,
@@ -179,11 +112,12 @@ void PairNepforgeGpu::update_atoms() {
   if (same) return;
   types_.assign(atom->type, atom->type + n_all);
   species_.resize(n_all);
-  for (int idx = 0; idx < n_all; ++idx) species_[idx] = species_of_type_[types_[idx]];
+  const SpeciesOfType& species_of_type = potential_.members.front().species_of_type;
+  for (int idx = 0; idx < n_all; ++idx) species_[idx] = species_of_type[types_[idx]];
   nepforge::DeviceAtoms atoms = {n_all, atom->nlocal, n_all > 0 ? atom->x[0] : nullptr,
                                  species_.data()};
   if (!takes_list_) {
-    potential_.device->set_atoms(atoms, neighbor->skin);
+    potential_.members.front().device->set_atoms(atoms, neighbor->skin);
     return;
   }
   std::vector<char> listed(atom->nlocal, 0);
@@ -192,7 +126,7 @@ void PairNepforgeGpu::update_atoms() {
     if (!listed[idx]) species_[idx] = -1;  // it has no energy either
   }
   counted_.copy(lmp, *list, species_.data());
-  potential_.device->set_atoms(atoms, counted_.first(), counted_.atoms());
+  potential_.members.front().device->set_atoms(atoms, counted_.first(), counted_.atoms());
 }
 
 void PairNepforgeGpu::add_forces() {
@@ -223,8 +157,9 @@ void PairNepforgeGpu::add_virial() {
 }
 
 double PairNepforgeGpu::memory_usage() {
-  return Pair::memory_usage() +
-         (forces_.capacity() + energies_.capacity() + atomic_virial_.capacity()) * sizeof(double) +
-         (types_.capacity() + species_.capacity()) * sizeof(int) + counted_.memory_usage() +
-         (potential_.device ? potential_.device->memory_usage() : 0.0);
+  double bytes = PotentialPair::memory_usage();
+  bytes += (forces_.capacity() + energies_.capacity()) * sizeof(double);
+  bytes += (types_.capacity() + species_.capacity()) * sizeof(int);
+  for (const DeviceMember& member : potential_.members) bytes += member.device->memory_usage();
+  return bytes;
 }

@@ -35,7 +35,7 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
                                                                          void* register_plugin) {
   const auto add = reinterpret_cast<RegisterPlugin>(register_plugin);
   Plugin plugin{};
-  plugin.version = "22 Jul 2025";
+  plugin.version = NEPFORGE_LAMMPS_RELEASE;
   plugin.style = "pair";
   plugin.info = "NEP potentials by nepforge";
   plugin.author = "nepforge developers";

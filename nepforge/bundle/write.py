@@ -116,7 +116,7 @@ def _write_inputs(original: Original, folder: Path, with_data: bool) -> list[str
 
 
 def _sources(loaded: LoadedRecipe) -> list[DataSource]:
-    return [source for _, source in loaded.sources.by_use]
+    return list(loaded.sources.at.values())
 
 
 def _files_of(path: Path, sources: list[DataSource]) -> Iterator[tuple[str, Path]]:

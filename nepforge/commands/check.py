@@ -30,6 +30,7 @@ def check(recipe: Path, overrides: tuple[str, ...], with_data: bool, as_json: bo
     and whether the data hold what the recipe asks of them.
     """
     from nepforge.plan.build import build
+    from nepforge.recipe.positions import dotted
     from nepforge.ui.listings import data_text
 
     runs = load_all(recipe, overrides)
@@ -43,13 +44,13 @@ def check(recipe: Path, overrides: tuple[str, ...], with_data: bool, as_json: bo
         content: dict[str, Any] = {"v": 1, "recipe": str(recipe), "ok": True, "runs": rows}
         content["files"] = [
             {
-                "for": use,
+                "key": dotted(at),
                 "file": str(source.path),
                 "format": source.format,
                 "size": source.size,
                 "sha256": source.sha256,
             }
-            for use, source in runs[0].sources.by_use
+            for at, source in runs[0].sources.at.items()
         ]
         if with_data:
             content |= {"data": metrics, "messages": messages}

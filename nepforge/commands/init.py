@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import rich_click as click
 
-import nepforge
 from nepforge.commands.errors import debug_option
 from nepforge.errors import UsageError
-
-STARTER = "starter.toml"
 
 
 @click.command()
@@ -30,19 +26,19 @@ def init(name: str, settings: Path | None) -> None:
     from nepforge.recipe.from_nep_in import data_beside, recipe_from_nep_in
     from nepforge.recipe.from_nep_json import recipe_from_json
     from nepforge.recipe.json_input import is_json
+    from nepforge.recipe.starter import starter_recipe
 
     warnings: tuple[str, ...] = ()
     train = Path(name) if settings is not None and Path(name).exists() else None
     path = Path(f"{'recipe' if train else name}.toml")
-    text = resources.files(nepforge).joinpath(STARTER).read_text(encoding="utf-8")
     if settings is None:
-        text = text.replace("@NAME@", path.stem)
+        text = starter_recipe(path.stem)
     elif is_json(settings):
-        translated = recipe_from_json(settings, text, path.stem, train)
+        translated = recipe_from_json(settings, path.stem, train)
         text, warnings = translated.text, translated.warnings
     else:
         files = data_beside(settings, train)
-        text = recipe_from_nep_in(settings, text, path.stem, *files)
+        text = recipe_from_nep_in(settings, path.stem, *files)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

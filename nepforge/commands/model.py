@@ -256,19 +256,15 @@ def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:
+    from nepforge.quantities import QUANTITIES
     from nepforge.ui.listings import columns
 
-    units = {
-        "energy": ("meV/atom", 1e3),
-        "force": ("meV/Å", 1e3),
-        "virial": ("meV/atom", 1e3),
-        "atomic_energy": ("meV", 1e3),
-    }
     rows = [["", "RMSE", "MAE", ""]]
-    for name, (unit, factor) in units.items():
-        if f"{name}_rmse" in metrics:
-            values = [f"{factor * metrics[f'{name}_{error}']:.4g}" for error in ("rmse", "mae")]
-            rows.append([name.replace("_", " "), *values, unit])
+    for one in QUANTITIES:
+        if one.metric in metrics:
+            errors = [metrics[f"{one.name}_{error}"] for error in ("rmse", "mae")]
+            values = [f"{one.shown_factor * error:.4g}" for error in errors]
+            rows.append([one.words, *values, one.shown_unit])
     text = f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
     judged = [
         f"{name} error bars: {metrics[f'{name}_within_1_std']:.1%} of the errors within one, "
@@ -300,9 +296,9 @@ def convert(source: Path, out: Path, to: str | None, counts: str) -> None:
     nep4 is GPUMD's format with one output bias for all species: total energies then hold for one
     composition only. For nep4 and nep5 a nep.in for GPUMD is written beside OUT.
     """
-    from nepforge.formats.convert import convert as convert_file
+    from nepforge.formats.convert import convert_model
 
-    done = convert_file(source, out, to or "", _counts(counts))
+    done = convert_model(source, out, to or "", _counts(counts))
     click.echo(f"wrote {', '.join(map(str, done.written))}")
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -328,16 +324,19 @@ def _counts(text: str) -> dict[str, float]:
 @debug_option
 def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None:
     """Show kind, species, cutoffs and sizes of MODEL, as a recipe would write them."""
-    from nepforge.formats.convert import inspect as inspect_file
-    from nepforge.formats.convert import plot_radial_functions
+    from nepforge.formats.convert import inspect as facts_of
+    from nepforge.formats.open_model import open_nep
 
-    facts = inspect_file(model)
+    opened = open_nep(model)
+    facts = facts_of(opened)
     if as_json:
         click.echo(json.dumps({"v": 1, **facts}))
     else:
         click.echo(_facts_text(facts))
     if plot is not None:
-        plot_radial_functions(model, plot, [word for word in species.split(",") if word])
+        from nepforge.evaluate.radial_functions import plot_radial_functions
+
+        plot_radial_functions(opened, plot, [word for word in species.split(",") if word])
         click.echo(f"wrote {plot}", err=as_json)
 
 

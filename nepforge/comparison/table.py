@@ -14,13 +14,10 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from nepforge.events import RunFinished
+from nepforge.quantities import QUANTITIES
 
-# metric of the stage evaluate, on validation data -> column of epoch_valid.dat
-ERRORS = {
-    "valid_energy_rmse": "energy_rmse",  # eV/atom
-    "valid_force_rmse": "force_rmse",  # eV/Å
-    "valid_virial_rmse": "virial_rmse",  # eV/atom
-}
+# metric of the stage evaluate, on validation data -> its quantity, a column of epoch_valid.dat
+ERRORS = {f"valid_{quantity.metric}": quantity for quantity in QUANTITIES}
 HISTORY = Path("train") / "epoch_valid.dat"
 
 
@@ -139,7 +136,7 @@ def leads_of(rows: Sequence[Row], runs: Sequence[ComparedRun]) -> list[Lead]:
 
 
 def _lead(name: str, first: Row, second: Row, runs: Sequence[ComparedRun]) -> Lead:
-    column = ERRORS[name]
+    column = ERRORS[name].metric
     own = [run.history for run in runs if run.variant == first.variant]
     others = [run.history for run in runs if run.variant == second.variant]
     lowest = [float(np.nanmin(history[column])) for history in others]
@@ -186,7 +183,7 @@ class Comparison:
         return metrics
 
     def to_json(self) -> dict[str, Any]:
-        """Energies and virials per atom in eV, forces in eV/Å, times in s."""
+        """Errors in the units of their quantities, times in s."""
         return {
             "variants": [attrs.asdict(row) for row in self.rows],
             "leads": [attrs.asdict(lead) for lead in self.leads],

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from nepforge.comparison.table import Comparison, Lead, Row, Spread
+from collections.abc import Mapping, Sequence
 
-# metric, title, unit shown, factor to it
-SHOWN_ERRORS = (
-    ("valid_energy_rmse", "energy", "meV/atom", 1.0e3),
-    ("valid_force_rmse", "force", "eV/Å", 1.0),
-    ("valid_virial_rmse", "virial", "meV/atom", 1.0e3),
-)
+from nepforge.comparison.table import ERRORS, Comparison, Lead, Row, Spread
+from nepforge.quantities import Quantity
 
 
-def cells_of(row: Row) -> list[str]:
-    """The texts of a row under `head()`."""
-    shown = [
-        spread_text(row.errors[name], factor) if name in row.errors else "-"
-        for name, _, _, factor in SHOWN_ERRORS
+def cells(rows: Sequence[Row]) -> list[list[str]]:
+    """Titles with their units, and the texts of the rows.
+
+    An optional quantity that no row has gets no column.
+    """
+    shown = {
+        name: quantity
+        for name, quantity in ERRORS.items()
+        if not quantity.is_optional or any(name in row.errors for row in rows)
+    }
+    titles = [f"{quantity.words} RMSE, {quantity.shown_unit}" for quantity in shown.values()]
+    head = ["variant", "runs", "epochs", "training, s", *titles]
+    return [head, *(_cells_of(row, shown) for row in rows)]
+
+
+def _cells_of(row: Row, shown: Mapping[str, Quantity]) -> list[str]:
+    errors = [
+        spread_text(row.errors[name], quantity.shown_factor) if name in row.errors else "-"
+        for name, quantity in shown.items()
     ]
     return [
         row.variant,
         str(row.n_runs),
         spread_text(row.epochs, 1.0),
         spread_text(row.seconds, 1.0),
-        *shown,
+        *errors,
     ]
-
-
-def head() -> list[str]:
-    """Titles of the columns with their units."""
-    errors = [f"{title} RMSE, {unit}" for _, title, unit, _ in SHOWN_ERRORS]
-    return ["variant", "runs", "epochs", "training, s", *errors]
 
 
 def spread_text(spread: Spread, factor: float) -> str:
@@ -44,8 +48,8 @@ def spread_text(spread: Spread, factor: float) -> str:
 
 def lead_text(lead: Lead) -> str:
     """ "lowest force RMSE: lkf, 0.59 of adam, whose best it had after 12.0 s instead of 140 s"."""
-    title = next(title for name, title, _, _ in SHOWN_ERRORS if name == lead.metric)
-    text = f"lowest {title} RMSE: {lead.variant}, {lead.ratio:.2f} of {lead.second}"
+    words = ERRORS[lead.metric].words
+    text = f"lowest {words} RMSE: {lead.variant}, {lead.ratio:.2f} of {lead.second}"
     if lead.seconds is None:
         return text
     first, second = _three_digits(lead.seconds), _three_digits(lead.second_seconds)
@@ -54,8 +58,8 @@ def lead_text(lead: Lead) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """The table, and who is ahead."""
-    table = [head(), ["---"] * len(head()), *(cells_of(row) for row in comparison.rows)]
-    lines = ["| " + " | ".join(cells) + " |" for cells in table]
+    head, *rows = cells(comparison.rows)
+    lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
     leads = [f"- {lead_text(lead)}" for lead in comparison.leads]
     text = "Errors of the best model of each run on its validation data; mean ± standard deviation."
     return "\n".join([text, "", *lines, "", *leads]) + "\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 from nepforge.comparison.table import ComparedRun, Comparison, leads_of, rows_of
 from nepforge.comparison.text import markdown
 from nepforge.plots.comparison import Curve, comparison_curves
+from nepforge.quantities import QUANTITIES
 
 FLOOR_OPTIMIZER = "snes"  # the field's own: its lowest error is drawn as a line
 
@@ -40,7 +41,10 @@ def _curve(run: ComparedRun) -> Curve:
         variant=run.variant,
         epochs=run.history["epoch"],
         seconds=run.history["seconds"],
-        energy=run.history["energy_rmse"],
-        force=run.history["force_rmse"],
+        errors={
+            quantity.name: run.history[quantity.metric]
+            for quantity in QUANTITIES
+            if quantity.metric in run.history
+        },
         has_floor=run.optimizer == FLOOR_OPTIMIZER,
     )

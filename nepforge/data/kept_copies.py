@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nepforge.data.frame import Frame
+from nepforge.quantities import QUANTITIES
 
-LABELS = ("energy", "forces", "virial", "atomic_energy")
+LABELS = [quantity.field for quantity in QUANTITIES]
 SAME_ENERGY = 5.0e-3  # eV/atom; labels of copies that differ by more contradict each other
 SAME_FORCE = 2.0e-2  # eV/Å, of the root mean square
 SAME_VIRIAL = 2.0e-2  # eV/atom, of the norm

@@ -11,6 +11,8 @@ from attrs import frozen
 from nepforge.data.doctor.finding import by_file
 from nepforge.data.doctor.structure import composition_of
 from nepforge.data.frame import Frame
+from nepforge.data.frame_labels import has_label
+from nepforge.quantities import QUANTITIES
 from nepforge.units import EV_PER_A3_IN_GPA
 
 
@@ -50,8 +52,9 @@ def _summary(name: str, frames: Sequence[Frame]) -> Summary:
         force_max=None if lengths is None else float(lengths.max()),
         pressure_gpa=_range([p for f in frames if (p := _pressure_gpa(f)) is not None]),
         n_without={
-            label: sum(getattr(frame, label) is None for frame in frames)
-            for label in ("energy", "forces", "virial")
+            one.field: sum(not has_label(frame, one) for frame in frames)
+            for one in QUANTITIES
+            if not one.is_optional
         },
         n_unconverged=sum(not frame.converged for frame in frames),
     )

@@ -8,8 +8,6 @@ from attrs import frozen
 
 from nepforge.errors import ModelFileError
 
-MODEL_FILES = ("nep_model.ckpt", "dp_model.ckpt")
-
 
 @frozen
 class BlockDifference:
@@ -27,10 +25,10 @@ class BlockDifference:
 
 def weight_differences(first: Path, second: Path) -> list[BlockDifference]:
     """Compare two checkpoints group by group; empty when they are models of another shape."""
-    from nepforge.formats.potential_file import read_potential  # noqa: PLC0415 - loads torch
+    from nepforge.formats.open_model import open_model  # noqa: PLC0415 - loads torch
 
     try:
-        one, two = read_potential(first), read_potential(second)
+        one, two = open_model(first).trained, open_model(second).trained
     except ModelFileError:
         return []
     groups = one.model.parameter_groups()

@@ -1,5 +1,4 @@
 """Uses a finished model: energies, forces, error bars, descriptors.
 
-Begin at `evaluator` (any model file -> something that evaluates structures); `calculator` is the
-ASE interface, `inference` evaluates whole datasets.
+Begin at `inference`, which evaluates datasets; `calculator` is the ASE interface.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,13 @@ from ase.calculators import calculator as ase_calculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from nepforge.data.frame import FloatArray, Frame
-from nepforge.evaluate.evaluator import evaluator, read_content
+from nepforge.formats.open_model import ModelFile, open_model
 from nepforge.models.arguments import checked_skin, checked_threads
 from nepforge.models.nep.native import NativeModel
 from nepforge.units import stress_from_virial
 
 if TYPE_CHECKING:
-    from nepforge.evaluate.deepmd_kit import DeepMDModel
-    from nepforge.formats.checkpoint_file import NEPModel
-    from nepforge.formats.dp_file import DPModel
+    from nepforge.formats.potential_file import NEPModel
     from nepforge.models.uncertainty import Covariance
 
 SKIN = 1.0  # Å, as usual in molecular dynamics: a list serves some tens of steps
@@ -77,21 +76,19 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         skin: float = SKIN,
         uncertainty: bool = False,
     ) -> None:
-        path = Path(model)
-        known = _read_with_covariance(path) if uncertainty else None
-        self._open(str(model), read_content(path), threads, skin, known)
+        opened = open_model(model)
+        self._use(opened, threads, skin, _covariance_of(opened) if uncertainty else None)
 
-    def _open(
+    def _use(
         self,
-        name: str,
-        content: str | DPModel | DeepMDModel,
+        opened: ModelFile,
         threads: int,
         skin: float,
         known: tuple[NEPModel, Covariance] | None,
     ) -> None:
         super().__init__()
-        self._arguments = (name, content, threads, skin, known)
-        self._evaluator = evaluator(name, content)
+        self._opened = opened
+        self._evaluator = opened.evaluator()
         self._known = known
         self.threads = checked_threads(threads)
         self.skin = checked_skin(skin)
@@ -104,7 +101,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         self.results: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopen, self._arguments
+        return _reopen, (copy.copy(self._opened), self.threads, self.skin, self._known)
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -210,20 +207,19 @@ def _voigt_stress(virial: FloatArray, volume: float) -> FloatArray:
     return stress
 
 
-def _read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:
-    from nepforge.formats.covariance_file import read_with_covariance  # noqa: PLC0415 - torch
+def _covariance_of(opened: ModelFile) -> tuple[NEPModel, Covariance]:
+    from nepforge.formats.covariance_file import covariance_of  # noqa: PLC0415 - torch
 
-    return read_with_covariance(path)
+    return covariance_of(opened)
 
 
 def _reopen(
-    name: str,
-    content: str | DPModel | DeepMDModel,
+    opened: ModelFile,
     threads: int,
     skin: float,
     known: tuple[NEPModel, Covariance] | None,
 ) -> Calculator:
-    """A calculator from the content of its file, which may no longer be there."""
+    """A calculator of an open model, whose file may no longer be there."""
     calculator = Calculator.__new__(Calculator)
-    calculator._open(name, content, threads, skin, known)
+    calculator._use(opened, threads, skin, known)
     return calculator

@@ -17,8 +17,8 @@ from ase.data import chemical_symbols
 from nepforge.data.batch import make_batch
 from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.formats.checkpoint_file import NEPModel
-from nepforge.formats.model_file import read_model
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.moments import moments_of_type
 from nepforge.models.nep.network import NEP, descriptor, type_states
 
@@ -36,7 +36,7 @@ def frame_descriptors(frames: Sequence[Frame], model: Path | None = None) -> Flo
         ModelFileError: The model cannot be read.
     """
     if model is not None:
-        trained = read_model(model).trained
+        trained = open_nep(model).trained
         return np.stack([_of_model(frame, trained) for frame in frames])
     numbers = sorted({int(z) for frame in frames for z in frame.numbers})
     species = tuple(chemical_symbols[z] for z in numbers)

@@ -12,30 +12,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import evolve, frozen
 
 from nepforge.data.error_bars import ErrorBars
 from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.frame_labels import label_of, labels_of, quantities_of
 from nepforge.errors import DataError
 from nepforge.evaluate.calibration import ErrorBarReport, judge_error_bars
-from nepforge.evaluate.evaluator import evaluator, read_content
+from nepforge.formats.open_model import ModelFile, open_model
+from nepforge.quantities import QUANTITIES, Quantity
 from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
-
-# label -> its name and unit in figures; energies and virials are per atom
-QUANTITIES = {
-    "energy": ("Energy", "eV/atom"),
-    "forces": ("Force component", "eV/Å"),
-    "virial": ("Virial", "eV/atom"),
-    "atomic_energy": ("Atomic energy", "eV"),
-}
-METRIC_NAMES = {
-    "energy": "energy",
-    "forces": "force",
-    "virial": "virial",
-    "atomic_energy": "atomic_energy",
-}
 
 
 @frozen(eq=False)
@@ -63,18 +52,18 @@ class Predicted:
 
     def as_frame(self) -> Frame:
         """The structure with the predictions as its labels."""
-        return evolve(
-            self.frame,
-            energy=self.energy,
-            forces=self.forces,
-            virial=self.virial,
-            atomic_energy=self.energies,
-            converged=True,
-        )
+        predicted: dict[str, Any] = {quantity.field: None for quantity in QUANTITIES}
+        predicted |= {
+            "energy": self.energy,
+            "forces": self.forces,
+            "virial": self.virial,
+            "atomic_energy": self.energies,
+        }
+        return evolve(self.frame, **predicted, converged=True)
 
 
 def infer(
-    model: Path, frames: Sequence[Frame], *, threads: int = 1, uncertainty: bool = False
+    model: Path | str, frames: Sequence[Frame], *, threads: int = 1, uncertainty: bool = False
 ) -> list[Predicted]:
     """Energy, forces and virial of every frame, in order. Labels are neither needed nor used.
 
@@ -91,12 +80,13 @@ def infer(
             no covariance for error bars.
         DataError: A frame has an element that the model does not know, or atoms at one place.
     """
-    find_bars = _error_bars_of(model) if uncertainty else None
-    evaluates = evaluator(str(model), read_content(model))
+    opened = open_model(model)
+    find_bars = _error_bars_of(opened) if uncertainty else None
+    evaluator = opened.evaluator()
     predicted = []
     for frame in frames:
         try:
-            found = evaluates.evaluate_structure(
+            found = evaluator.evaluate_structure(
                 frame.numbers, frame.positions, frame.cell, frame.pbc, n_threads=threads
             )
         except DataError as error:
@@ -107,18 +97,18 @@ def infer(
     return predicted
 
 
-def _error_bars_of(model: Path) -> Callable[[Frame], ErrorBars]:
-    from nepforge.formats.covariance_file import read_with_covariance  # noqa: PLC0415 - torch
+def _error_bars_of(opened: ModelFile) -> Callable[[Frame], ErrorBars]:
+    from nepforge.formats.covariance_file import covariance_of  # noqa: PLC0415 - torch
     from nepforge.models.uncertainty import error_bars  # noqa: PLC0415
 
-    return partial(error_bars, *read_with_covariance(model))
+    return partial(error_bars, *covariance_of(opened))
 
 
 @frozen(eq=False)
 class Comparison:
-    """Labels (nan where missing) and predictions; energies and virials per atom in eV.
+    """Labels (nan where missing) and predictions by field, as errors are reported.
 
-    Arrays energy [n], forces [atoms of all, 3], virial [n, 3, 3], atomic_energy [atoms of all].
+    Arrays [frames or atoms of all, *shape of the quantity].
     """
 
     reference: dict[str, FloatArray]
@@ -129,12 +119,12 @@ class Comparison:
     def metrics(self) -> dict[str, float]:
         """energy_rmse (eV/atom), energy_mae, force_rmse (eV/Å), ... of the labels that exist."""
         found: dict[str, float] = {"n_frames": len(self.rows)}
-        for label, name in METRIC_NAMES.items():
-            errors = self.prediction[label] - self.reference[label]
+        for quantity in QUANTITIES:
+            errors = self.prediction[quantity.field] - self.reference[quantity.field]
             known = errors[~np.isnan(errors)]
             if known.size:
-                found[f"{name}_rmse"] = float(np.sqrt(np.mean(known**2)))
-                found[f"{name}_mae"] = float(np.mean(np.abs(known)))
+                found[quantity.metric] = float(np.sqrt(np.mean(known**2)))
+                found[f"{quantity.name}_mae"] = float(np.mean(np.abs(known)))
         return found | (self.error_bars.metrics() if self.error_bars else {})
 
 
@@ -145,25 +135,19 @@ def compare(predicted: Sequence[Predicted]) -> Comparison:
         DataError: No frame has any label.
     """
     frames = [entry.frame for entry in predicted]
-    if not any(getattr(frame, label) is not None for frame in frames for label in METRIC_NAMES):
+    labelled = quantities_of(frames)
+    if not labelled:
+        words = ", ".join(quantity.plural for quantity in QUANTITIES)
         raise DataError(
-            "none of the frames has an energy, forces, a virial or atomic energies to compare with",
+            f"none of the frames has labels to compare with: {words}",
             hint="nepforge infer MODEL STRUCTURE... needs no labels",
         )
-    reference = {
-        "energy": np.array([_energy_label(frame) for frame in frames]),
-        "forces": np.concatenate([_forces_label(frame) for frame in frames]),
-        "virial": np.stack([_virial_label(frame) for frame in frames]),
-        "atomic_energy": np.concatenate([_atomic_energy_label(frame) for frame in frames]),
-    }
-    prediction = {
-        "energy": np.array([entry.energy / entry.frame.n_atoms for entry in predicted]),
-        "forces": np.concatenate([entry.forces for entry in predicted]),
-        "virial": np.stack([entry.virial / entry.frame.n_atoms for entry in predicted]),
-        "atomic_energy": np.concatenate([entry.energies for entry in predicted]),
-    }
+    models = [entry.as_frame() for entry in predicted]
+    reference = {one.field: labels_of(frames, one) for one in QUANTITIES}
+    prediction = {one.field: labels_of(models, one) for one in QUANTITIES}
     errors = {label: prediction[label] - reference[label] for label in ("energy", "forces")}
-    rows = [_row(idx, entry) for idx, entry in enumerate(predicted)]
+    shown = [one for one in QUANTITIES if one in labelled or not one.is_optional]
+    rows = [_row(idx, entry, shown) for idx, entry in enumerate(predicted)]
     return Comparison(reference, prediction, rows, _judge(predicted, errors))
 
 
@@ -178,43 +162,37 @@ def _judge(
     return judge_error_bars(errors["energy"], energy_std, errors["forces"], forces_std)
 
 
-def _energy_label(frame: Frame) -> float:
-    return math.nan if frame.energy is None else frame.energy / frame.n_atoms
-
-
-def _forces_label(frame: Frame) -> FloatArray:
-    return np.full((frame.n_atoms, 3), np.nan) if frame.forces is None else frame.forces
-
-
-def _virial_label(frame: Frame) -> FloatArray:
-    return np.full((3, 3), np.nan) if frame.virial is None else frame.virial / frame.n_atoms
-
-
-def _atomic_energy_label(frame: Frame) -> FloatArray:
-    return np.full(frame.n_atoms, np.nan) if frame.atomic_energy is None else frame.atomic_energy
-
-
-def _row(idx: int, entry: Predicted) -> dict[str, float | int | str]:
-    """One line of the table: energies in eV/atom, forces in eV/Å, virial in eV/atom."""
-    frame = entry.frame
-    force_error = entry.forces - _forces_label(frame)
-    virial_error = entry.virial / frame.n_atoms - _virial_label(frame)
-    bars = entry.bars
+def _row(idx: int, entry: Predicted, shown: Sequence[Quantity]) -> dict[str, float | int | str]:
+    """One line of the table; errors as they are reported."""
+    frame, model, bars = entry.frame, entry.as_frame(), entry.bars
     row: dict[str, float | int | str] = {
         "frame": idx,
         "source": frame.source,
         "n_atoms": frame.n_atoms,
-        "energy": _energy_label(frame),
-        "energy_predicted": entry.energy / frame.n_atoms,
-        "energy_error": entry.energy / frame.n_atoms - _energy_label(frame),
-        "force_rmse": float(np.sqrt(np.mean(force_error**2))),
-        "force_largest_error": float(np.sqrt((force_error**2).sum(axis=1)).max()),
-        "virial_rmse": float(np.sqrt(np.mean(virial_error**2))),
     }
+    for quantity in shown:
+        row |= _cells(quantity, label_of(frame, quantity), label_of(model, quantity))
     if bars is not None:
         row["energy_std"] = bars.energy / frame.n_atoms
         row["force_std"] = float(np.sqrt(np.mean(bars.forces**2)))
     return row
+
+
+def _cells(
+    quantity: Quantity, reference: FloatArray, prediction: FloatArray
+) -> dict[str, float | int | str]:
+    """Both numbers of a single one, else the RMSE, and the largest error of vectors."""
+    name, error = quantity.name, prediction - reference
+    if error.size == 1 and quantity.belongs_to == "frame":
+        return {
+            name: float(reference[0]),
+            f"{name}_predicted": float(prediction[0]),
+            f"{name}_error": float(error[0]),
+        }
+    cells: dict[str, float | int | str] = {quantity.metric: float(np.sqrt(np.mean(error**2)))}
+    if quantity.shape == (3,):
+        cells[f"{name}_largest_error"] = float(np.sqrt((error**2).sum(axis=-1)).max())
+    return cells
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
@@ -233,12 +211,13 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
         writer.writeheader()
         writer.writerows(_without_nan(row) for row in comparison.rows)
     written = [metrics, table]
-    for label, (quantity, unit) in QUANTITIES.items():
+    for quantity in QUANTITIES:
+        label = quantity.field
         reference, prediction = comparison.reference[label], comparison.prediction[label]
-        if np.isfinite(reference).any():
+        if np.isfinite(prediction - reference).any():
             path = folder / f"parity_{label}.png"
             sets = [ParitySet("test", reference.ravel(), prediction.ravel())]
-            parity(path, sets, quantity=quantity, unit=unit)
+            parity(path, sets, quantity=quantity.axis, unit=quantity.unit)
             written.append(path)
     if comparison.error_bars is not None:
         written += _write_calibration(folder, comparison.error_bars)

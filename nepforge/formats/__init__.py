@@ -1,4 +1,4 @@
-"""Model files: nep.txt of GPUMD, nep_to_lmps.txt, nep_model.ckpt, dp_model.ckpt, nep.in.
+"""Model files: one door, `open_model`, for every kind; writers; conversion.
 
-Begin at `model_file`.
+Begin at `open_model` (reading), `nep_txt` and `potential_file` (writing).
 """

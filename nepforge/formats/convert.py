@@ -10,19 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from attrs import frozen
 
-from nepforge.data.frame import FloatArray
 from nepforge.errors import UsageError
-from nepforge.formats.checkpoint_file import NEPModel, write_checkpoint
-from nepforge.formats.fine_tune import cut_down, zbl_words
-from nepforge.formats.model_file import CHECKPOINT, read_model
+from nepforge.formats.fine_tune import zbl_words
+from nepforge.formats.gpumd_settings import ZBL_FILE, settings_files
 from nepforge.formats.neighbor_counts import DENSEST
-from nepforge.formats.nep_in import ZBL_FILE, settings_files
-from nepforge.formats.nep_txt import LAYOUTS, NEPText
-from nepforge.models.nep.radial import radial_basis
+from nepforge.formats.nep_file import CHECKPOINT, NEPFile
+from nepforge.formats.nep_txt import LAYOUTS
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import NEPModel, write_potential
 
 LAYOUT_WORDS = {
     "nep3": "NEP3, one network for all species",
@@ -32,8 +29,6 @@ LAYOUT_WORDS = {
     CHECKPOINT: "nepforge checkpoint, one output bias for each species",
 }
 GPUMD_LAYOUTS = {"nep4": 4, "nep5": 5}  # -> version in nep.in
-MOST_SPECIES_SHOWN = 3  # in a figure, which has a panel for each pair
-POINTS = 400  # of a curve
 
 
 @frozen
@@ -44,7 +39,9 @@ class Converted:
     warnings: tuple[str, ...]
 
 
-def convert(source: Path, out: Path, to: str = "", counts: Mapping[str, float] = {}) -> Converted:
+def convert_model(
+    source: Path, out: Path, to: str = "", counts: Mapping[str, float] = {}
+) -> Converted:
     """Write a model in another layout; all numbers are kept with 17 digits.
 
     Args:
@@ -60,12 +57,12 @@ def convert(source: Path, out: Path, to: str = "", counts: Mapping[str, float] =
         UsageError: `out` exists, its layout is not told, or `counts` are needed or do not fit.
     """
     layout = _output_layout(out, to)
-    found = read_model(source)
+    found = open_nep(source)
     if out.exists():
         raise UsageError(f"{out}: exists", hint="name a new file")
     warnings: list[str] = []
     if layout == CHECKPOINT:
-        write_checkpoint(out, found.trained)
+        write_potential(out, found.trained)
         return Converted((out,), ())
     composition = [1.0] * found.trained.model.n_types
     if layout == "nep4" and not _one_bias(found.trained):
@@ -73,7 +70,7 @@ def convert(source: Path, out: Path, to: str = "", counts: Mapping[str, float] =
         warnings.append(_nep4_warning(found, composition))
     if found.trained.neighbors is None:
         warnings.append(_counts_warning(source, found))
-    LAYOUTS[layout][1](out, found.trained, found.neighbors, composition)
+    LAYOUTS[layout][1](out, found.trained, found.trained.counts, composition)
     written = [out]
     if layout in GPUMD_LAYOUTS:
         files = settings_files(found.trained.model, GPUMD_LAYOUTS[layout])
@@ -102,11 +99,12 @@ def _foreign_table(path: Path) -> list[str]:
     return [f"{path} exists: GPUMD takes ZBL from it, not from the model"] * path.exists()
 
 
-def _counts_warning(source: Path, found: NEPText) -> str:
-    radial, angular = found.neighbors.radial, found.neighbors.angular
+def _counts_warning(source: Path, found: NEPFile) -> str:
+    counts = found.trained.counts
     return (
-        f"{source} does not say how many neighbours its training met: {radial} and {angular} were "
-        f"written, those of {DENSEST} atoms/Å³; GPUMD makes room for 1.25 times as many"
+        f"{source} does not say how many neighbours its training met: {counts.radial} and "
+        f"{counts.angular} were written, those of {DENSEST} atoms/Å³; GPUMD makes room for 1.25 "
+        "times as many"
     )
 
 
@@ -129,7 +127,7 @@ def _one_bias(trained: NEPModel) -> bool:
     return bool((biases == biases[0]).all())
 
 
-def _composition(found: NEPText, counts: Mapping[str, float]) -> list[float]:
+def _composition(found: NEPFile, counts: Mapping[str, float]) -> list[float]:
     species = found.trained.model.species
     example = ",".join(f"{symbol}={32 * (idx + 1)}" for idx, symbol in enumerate(species))
     if not counts:
@@ -147,7 +145,7 @@ def _composition(found: NEPText, counts: Mapping[str, float]) -> list[float]:
     return [float(counts.get(symbol, 0.0)) for symbol in species]
 
 
-def _nep4_warning(found: NEPText, composition: Sequence[float]) -> str:
+def _nep4_warning(found: NEPFile, composition: Sequence[float]) -> str:
     pairs = zip(found.trained.model.species, composition, strict=True)
     text = " ".join(f"{symbol}{count:g}" for symbol, count in pairs)
     return (
@@ -156,13 +154,8 @@ def _nep4_warning(found: NEPText, composition: Sequence[float]) -> str:
     )
 
 
-def inspect(path: Path) -> dict[str, Any]:
-    """Kind, species, sizes and a few numbers of a model, JSON types; lengths in Å, energies in eV.
-
-    Raises:
-        ModelFileError: Missing, damaged, or of a kind that is not evaluated.
-    """
-    found = read_model(path)
+def inspect(found: NEPFile) -> dict[str, Any]:
+    """Kind, species, sizes and a few numbers of a model, as JSON; lengths in Å, energies in eV."""
     model, trained = found.trained.model, found.trained
     weights = model.weights(trained.parameters)
     counts = trained.neighbors
@@ -188,41 +181,8 @@ def inspect(path: Path) -> dict[str, Any]:
     }
 
 
-def _n_free(found: NEPText, n_biases: int) -> int:
+def _n_free(found: NEPFile, n_biases: int) -> int:
     """Numbers that training may change: a shared network or bias counts once."""
     model = found.trained.model
     n_networks = 1 if found.layout == "nep3" else model.n_types
     return n_networks * (model.n_network - 1) + n_biases + sum(model.coefficient_sizes)
-
-
-def plot_radial_functions(path: Path, out: Path, species: Sequence[str] = ()) -> None:
-    """Write a figure of the radial functions g_n(r) of every pair of species.
-
-    Args:
-        path: The model.
-        out: PNG file.
-        species: Which of its species; the first few of a model of many when empty.
-
-    Raises:
-        ModelFileError: The model cannot be read, or does not know a species.
-    """
-    from nepforge.plots.radial import radial_functions  # noqa: PLC0415 - matplotlib is slow
-
-    trained = read_model(path).trained
-    shown = list(species) or list(trained.model.species[:MOST_SPECIES_SHOWN])
-    radial_functions(out, shown, radial_curves(cut_down(trained, shown, str(path))))
-
-
-def radial_curves(trained: NEPModel) -> dict[tuple[str, str], tuple[FloatArray, FloatArray]]:
-    """Centre and neighbour -> distances [points] in Å and g_n [n_max + 1, points], radial part."""
-    model = trained.model
-    c = model.weights(trained.parameters).c_radial.unflatten(2, (model.n_types, -1))
-    cutoffs = model.pair_cutoffs()[0]
-    curves = {}
-    for i, center in enumerate(model.species):
-        for j, neighbor in enumerate(model.species):
-            cutoff = float(cutoffs[i, j])
-            distance = torch.linspace(0.0, cutoff, POINTS, dtype=torch.float64)
-            basis, _ = radial_basis(distance, cutoff, model.basis_size[0])
-            curves[center, neighbor] = (distance.numpy(), np.asarray(c[i, :, j] @ basis.mT))
-    return curves

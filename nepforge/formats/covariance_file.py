@@ -16,8 +16,10 @@ from torch import Tensor
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.archive import Archive, array_of, read_archive, write_archive
-from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint
-from nepforge.formats.model_file import is_checkpoint
+from nepforge.formats.content import read_content
+from nepforge.formats.nep_file import CHECKPOINT, NEPFile
+from nepforge.formats.open_model import ModelFile
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.uncertainty import Covariance
 
 FORMAT = "nepforge.covariance.v1"
@@ -36,22 +38,22 @@ def write_covariance(path: Path, covariance: Covariance, parameters: Tensor) -> 
     write_archive(path, Archive(FORMAT, facts, arrays))
 
 
-def read_with_covariance(path: Path) -> tuple[NEPModel, Covariance]:
-    """A model file, and the covariance that lies beside it.
+def covariance_of(opened: ModelFile) -> tuple[NEPModel, Covariance]:
+    """A model, and the covariance that lies beside its file.
 
     Raises:
         ModelFileError: The model has none (only one that LKF trained has, and only as
-            nep_model.ckpt), or one of the files is damaged or belongs to something else.
+            nep_model.ckpt), or the covariance is damaged or belongs to another model.
     """
-    beside = path.parent / FILE
-    if not is_checkpoint(path) or not beside.exists():
+    beside = Path(opened.name).parent / FILE
+    if not isinstance(opened, NEPFile) or opened.layout != CHECKPOINT or not beside.exists():
         raise ModelFileError(
-            f"{path}: this model has no covariance: expected nep_model.ckpt with {FILE} beside it",
+            f"{opened.name}: this model has no covariance: expected nep_model.ckpt with {FILE} "
+            "beside it",
             hint='train with optimizer.kind = "lkf", and name train/nep_model.ckpt of that run, or '
             "that of the cache where summary.json of the run lists it as only_in_cache",
         )
-    trained = read_checkpoint(path)
-    return trained, read_covariance(beside, trained.parameters)
+    return opened.trained, read_covariance(beside, opened.trained.parameters)
 
 
 def read_covariance(path: Path, parameters: Tensor) -> Covariance:
@@ -60,7 +62,7 @@ def read_covariance(path: Path, parameters: Tensor) -> Covariance:
     Raises:
         ModelFileError: The file is missing, damaged, or belongs to other parameters.
     """
-    archive = read_archive(path, [FORMAT])
+    archive = read_archive(read_content(path), path, [FORMAT])
     facts = archive.sizes
     if facts["parameters"] != _digest(parameters):
         raise ModelFileError(
@@ -68,7 +70,7 @@ def read_covariance(path: Path, parameters: Tensor) -> Covariance:
             hint="keep the model and the covariance of one training together",
         )
     factors = [
-        _unpacked(array_of(archive, path, f"L.{b}", (n * (n + 1) // 2,)), n)
+        _unpacked(array_of(archive, path, f"L.{b}", (n * (n + 1) // 2,), torch.float32), n)
         for b, n in enumerate(facts["blocks"])
     ]
     return Covariance(tuple(factors), facts["energy_factor"], facts["force_factor"])

@@ -9,7 +9,7 @@ import attrs
 import torch
 
 from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.network import NEP, CutoffPair
 from nepforge.models.nep.zbl import ZBL
 

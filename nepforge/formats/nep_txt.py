@@ -1,7 +1,7 @@
 """NEP as text: GPUMD's `nep3`, `nep4` and `nep5`, and the LAMMPS layout with a bias per element.
 
-The only place that knows the order of the numbers and the sign of the biases (spec: GPUMD,
-nep.txt); `nep_header` knows the lines before them. Our parameters map one to one, except that
+NEP_FORMAT.md beside this file describes the format. It is read by the C++ core alone
+(`lammps_pair/core/nep_model.cpp`) and written here. Our parameters map one to one, except that
 
 - c[n, k, t, t'] is stored with n slowest, then k, then t (centre), then t' (neighbour);
 - `nep4` has one output bias for all elements: the mean of ours weighted by a composition. Total
@@ -14,145 +14,58 @@ nep.txt); `nep_header` knows the lines before them. Our parameters map one to on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 
 import attrs
 import numpy as np
 import torch
-from attrs import frozen
 
 from nepforge.data.frame import FloatArray
-from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import NEPModel
 from nepforge.formats.neighbor_counts import NeighborCounts
-from nepforge.formats.nep_header import (
-    BLANKS,
-    FLEXIBLE,
-    Header,
-    TextLines,
-    format_header,
-    parse_number,
-    read_header,
-)
-from nepforge.formats.text_file import read_ascii
+from nepforge.formats.potential_file import NEPModel
+from nepforge.models.nep.invariants import INVARIANTS
+from nepforge.models.nep.native import NEPHeader
 from nepforge.models.nep.network import NEP
-from nepforge.models.nep.zbl import N_ROW
+from nepforge.models.nep.zbl import N_ROW, ZBL
 
 NUMBER = "{:.16e}"  # 17 digits: float64 survives
+FIRST_NEW_INVARIANT = INVARIANTS.index("112")
 
 
-@frozen(eq=False)
-class NEPText:
-    """What a text file held."""
-
-    layout: str  # nep3, nep4, nep5 or lammps
-    trained: NEPModel
-
-    @property
-    def neighbors(self) -> NeighborCounts:
-        """The neighbour counts that every layout of this model gets."""
-        return self.trained.counts
-
-
-def read_nep_text(path: Path) -> NEPText:
-    """Read any of the layouts; the number of lines is checked for each.
-
-    Raises:
-        ModelFileError: The file is missing, damaged, or a kind of model that is not evaluated
-            (charges, dipoles, polarizabilities, temperature, van der Waals, two hidden layers);
-            says line, what was found and what was expected.
-    """
-    try:
-        content = read_ascii(path)
-    except OSError as error:
-        raise ModelFileError(
-            f"{path}: found no file that can be read, expected a NEP text file"
-        ) from error
-    text = TextLines.of(path, content)
-    if not text.lines:
-        text.fail("found an empty file, expected a NEP text file", 1)
-    header = read_header(text)
-    numbers = _read_numbers(text)
-    layout = _find_layout(text, header, len(numbers))
-    return _assemble(text, header, layout, numbers)
-
-
-def _read_numbers(text: TextLines) -> FloatArray:
-    """All numbers after the header, one on each line."""
-    numbers = np.empty(len(text.lines) - text.number)
-    for idx, line in enumerate(text.lines[text.number :]):
-        value = parse_number(line.strip(BLANKS))
-        if value is None:
-            text.number += idx + 1
-            text.fail_here("one finite number on the line")
-        numbers[idx] = value
-    return numbers
-
-
-def _expected_numbers(header: Header, n_last_biases: int) -> int:
-    """How many numbers belong after the header."""
-    model = header.model
-    network = (model.n_descriptor + 2) * model.neurons + int(header.version == 5)
-    n_networks = 1 if header.version == 3 else model.n_types
-    n_flexible = N_ROW * model.n_types * (model.n_types + 1) // 2 * int(header.zbl == FLEXIBLE)
-    coefficients = sum(model.coefficient_sizes)
-    return network * n_networks + n_last_biases + coefficients + model.n_descriptor + n_flexible
-
-
-def _find_layout(text: TextLines, header: Header, found: int) -> str:
-    """nep4 comes with one common bias (GPUMD) or one for each species (nep_to_lmps.txt); the header
-    is the same and only the count tells them apart."""
-    n_types = header.model.n_types
-    common = _expected_numbers(header, 1)
-    if found == common:
-        return f"nep{header.version}"
-    expected, most = str(common), common
-    if header.version == 4 and n_types > 1:
-        most = _expected_numbers(header, n_types)
-        expected += f" (one common output bias) or {most} (one output bias for each species)"
-        if found == most:
-            return "lammps"
-    return text.fail(
-        f"found {found} numbers after the header, expected {expected}",
-        header.n_lines + 1 + min(found, most),
+def trained_of(header: NEPHeader, numbers: FloatArray) -> NEPModel:
+    """The model with the numbers that the C++ core has read, in its order, in ours."""
+    model = NEP(
+        header.species,
+        header.cutoff if len(header.cutoff) > 1 else header.cutoff[0],
+        header.n_max,
+        header.basis_size,
+        header.l_max,
+        tuple(compress(INVARIANTS, header.invariants)),
+        header.neurons,
     )
-
-
-def _assemble(text: TextLines, header: Header, layout: str, numbers: FloatArray) -> NEPText:
-    """Put the numbers of the file in our order."""
-    model, n_types = header.model, header.model.n_types
-    n_inner = (model.n_descriptor + 2) * model.neurons
-    n_own = n_inner + int(layout == "nep5")
-    n_networks = 1 if layout == "nep3" else n_types
-    n_last = n_types if layout == "lammps" else 1
-    lengths = [n_networks * n_own, n_last, *model.coefficient_sizes, model.n_descriptor]
-    networks, last, *coefficients, q_scaler, rows = np.split(numbers, np.cumsum(lengths))
-    own = np.broadcast_to(networks.reshape(n_networks, n_own), (n_types, n_own))
-    bias = np.broadcast_to(last, n_types) + (own[:, -1] if layout == "nep5" else 0.0)
-    parts = [np.column_stack([own[:, :n_inner], bias]).ravel()]
+    n_types = model.n_types
+    lengths = [n_types * model.n_network, *model.coefficient_sizes, model.n_descriptor]
+    networks, *coefficients, q_scaler, rows = np.split(numbers, np.cumsum(lengths))
+    parts = [networks]
     for stored, n_max, basis_size in zip(coefficients, model.n_max, model.basis_size, strict=True):
         by_pair = stored.reshape(n_max + 1, basis_size + 1, n_types, n_types)
         parts.append(by_pair.transpose(2, 0, 3, 1).ravel())
-    trained = NEPModel(
-        _with_zbl(text, header, rows),
+    return NEPModel(
+        attrs.evolve(model, zbl=_zbl(header, rows)),
         torch.from_numpy(np.concatenate(parts)),
         torch.from_numpy(q_scaler.copy()),
-        header.neighbors,
+        None if header.neighbors is None else NeighborCounts(*header.neighbors),
     )
-    return NEPText(layout, trained)
 
 
-def _with_zbl(text: TextLines, header: Header, rows: FloatArray) -> NEP:
-    """The model with the rows of a flexible ZBL; every range is checked."""
-    model, zbl = header.model, header.zbl
-    if zbl is None:
-        return model
-    if zbl == FLEXIBLE:
-        zbl = attrs.evolve(zbl, rows=tuple(map(tuple, rows.reshape(-1, N_ROW).tolist())))
-    try:
-        return attrs.evolve(model, zbl=zbl)
-    except ValueError as error:
-        text.fail(f"found {error}", header.zbl_line)
+def _zbl(header: NEPHeader, rows: FloatArray) -> ZBL | None:
+    if not header.zbl:
+        return None
+    if rows.size:
+        return ZBL(rows=tuple(map(tuple, rows.reshape(-1, N_ROW).tolist())))
+    inner, outer, *factor = header.zbl
+    return ZBL(inner, outer, factor[0] if factor else None)
 
 
 def write_nep4(
@@ -226,6 +139,54 @@ def _text(
     parts = [*networks, *_coefficients(trained), trained.q_scaler.numpy(), rows]
     header = format_header(version, trained.model, neighbors)
     return "\n".join([*header, *map(NUMBER.format, np.concatenate(parts))]) + "\n"
+
+
+def format_header(version: int, model: NEP, neighbors: NeighborCounts) -> list[str]:
+    """The lines before the numbers."""
+    zbl = []
+    if model.zbl is not None:
+        parts = [0, 0] if model.zbl.rows else [model.zbl.inner, model.zbl.outer, model.zbl.factor]
+        zbl = [f"zbl {' '.join(repr(value) for value in parts if value is not None)}"]
+    cutoff, *sizes = size_records(model)
+    return [
+        f"nep{version}{'_zbl' * len(zbl)} {species_record(model)}",
+        *zbl,
+        f"{cutoff} {neighbors.radial} {neighbors.angular}",
+        *sizes,
+        f"ANN {model.neurons} 0",
+    ]
+
+
+def species_record(model: NEP) -> str:
+    """Number and symbols of the species."""
+    return f"{model.n_types} {' '.join(model.species)}"
+
+
+def size_records(model: NEP) -> list[str]:
+    """cutoff, n_max, basis_size and l_max: the same words in nep.txt, which adds the neighbour
+    counts, and in nep.in, which GPUMD compares with it before it trains a model further."""
+    cutoffs = model.cutoffs if isinstance(model.cutoff[0], tuple) else model.cutoffs[:1]
+    numbers = " ".join(repr(float(value)) for pair in cutoffs for value in pair)
+    return [
+        f"cutoff {numbers}",
+        f"n_max {model.n_max[0]} {model.n_max[1]}",
+        f"basis_size {model.basis_size[0]} {model.basis_size[1]}",
+        f"l_max {model.l_max} {' '.join(map(str, invariant_flags(model)))}",
+    ]
+
+
+def invariant_flags(model: NEP) -> list[int]:
+    """Flags behind l_max: 222 first, trailing zeros of the newer ones left away.
+
+    The historic flag of 222 is 2. Beside one of the newer invariants a 2 makes NEP_CPU read the
+    old format and drop them, so 1 is written there, which all readers understand.
+    """
+    flags = [int(name in model.invariants) for name in INVARIANTS]
+    if any(flags[FIRST_NEW_INVARIANT:]):
+        while not flags[-1]:
+            flags.pop()
+        return flags
+    return [2 * flags[0], flags[1]]
 
 
 # layout of the recipe -> (file name, writer); the composition matters for nep4 alone

@@ -88,15 +88,17 @@ def _stage(
 
 
 def _data_stage(loaded: LoadedRecipe) -> Stage:
-    data, files = loaded.recipe.data, loaded.sources
+    data = loaded.recipe.data
+    train = loaded.sources.each("data", "train")
+    validation = loaded.sources.each("data", "validation")
     table: dict[str, Any] = {
         "data": {
             "species": list(data.species),
-            "validation": None if files.validation else data.validation,
+            "validation": None if validation else data.validation,
             "group_by": data.group_by,
             "files": {
-                "train": _layout("train", files.train),
-                "validation": _layout("validation", files.validation),
+                "train": _layout("train", train),
+                "validation": _layout("validation", validation),
             },
         },
         "seed": stage_seed(loaded.recipe.seed, "data"),
@@ -104,8 +106,8 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
     table["data"] |= _baseline(data) | _selection(data) | _labels(data)
     if data.unconverged == "keep":
         table["data"]["unconverged"] = "keep"
-    sources = {f"train.{idx}": _file(source) for idx, source in enumerate(files.train)}
-    sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(files.validation)}
+    sources = {f"train.{idx}": _file(source) for idx, source in enumerate(train)}
+    sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
     needs = needs_of(loaded)
     sources |= {name: _file(source) for name, source in needs.files.items()}
@@ -113,7 +115,7 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
 
 
 def _train_stage(loaded: LoadedRecipe) -> Stage:
-    recipe, start = loaded.recipe, loaded.sources.start_from
+    recipe, start = loaded.recipe, loaded.sources.get("model", "start_from")
     model = to_json(recipe.model)
     if start is not None:
         model["start_from"] = "start_from"  # the source of that name, not a local path
@@ -184,7 +186,8 @@ def _md_stage(loaded: LoadedRecipe, export: Export, idx: int) -> Stage:
     recipe = loaded.recipe
     md = recipe.md[idx]
     name = f"md:{md.name}"
-    files = {"structure": loaded.sources.md[md.name]} if md.name in loaded.sources.md else {}
+    structure = loaded.sources.get("md", idx, "structure", "file")
+    files = {"structure": structure} if structure else {}
     return _stage(
         name,
         {
@@ -200,7 +203,12 @@ def _md_stage(loaded: LoadedRecipe, export: Export, idx: int) -> Stage:
 
 
 def _md_benchmark_stage(loaded: LoadedRecipe, export: Export, benchmark: MdBenchmark) -> Stage:
-    recipe, files = loaded.recipe, loaded.sources.md_benchmark
+    recipe, named = loaded.recipe, loaded.sources
+    found = {
+        "structure": named.get("md_benchmark", "structure", "file"),
+        "deepmd_model": named.get("md_benchmark", "deepmd_model"),
+    }
+    files = {key: source for key, source in found.items() if source}
     table = _md_table(benchmark, files)
     if "deepmd_model" in files:
         table["deepmd_model"] = "deepmd_model"

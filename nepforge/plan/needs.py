@@ -38,13 +38,13 @@ def needs_of(loaded: LoadedRecipe) -> Needs:
     runs = []
     for idx, md in enumerate(recipe.md):
         run = {key: to_json(md)[key] for key in MD_KEYS}
-        runs.append(_with_file(run, f"md[{idx}]", files.md.get(md.name), needs))
+        runs.append(_with_file(run, f"md[{idx}]", files.get("md", idx, "structure", "file"), needs))
     if runs:
         needs.tables["md"] = runs
     if recipe.md_benchmark is not None:
         settings = to_json(recipe.md_benchmark)
         table = {key: settings[key] for key in BENCHMARK_KEYS}
-        source = files.md_benchmark.get("structure")
+        source = files.get("md_benchmark", "structure", "file")
         needs.tables["md_benchmark"] = _with_file(table, "md_benchmark", source, needs)
     return needs
 

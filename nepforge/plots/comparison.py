@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from nepforge.plots.figure import BLUE, GREEN, GREY, ORANGE, PINK, drawing
+from nepforge.quantities import QUANTITIES, Quantity
 
 FloatArray = NDArray[np.float64]
 COLORS = (BLUE, ORANGE, GREEN, PINK, GREY, "#56B4E9", "#E69F00")  # the last two of Okabe and Ito
@@ -27,13 +28,12 @@ class Curve:
     variant: str  # runs of one variant share colour and label
     epochs: FloatArray
     seconds: FloatArray  # of training so far
-    energy: FloatArray  # RMSE in eV/atom, nan where there are no labels
-    force: FloatArray  # RMSE in eV/Å
+    errors: Mapping[str, FloatArray]  # RMSE by name and in the unit of the quantity, nan: unknown
     has_floor: bool = False  # whether its lowest error is drawn as a dashed line
 
 
 def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
-    """Write energy and force errors (rows) against epoch and training time (columns).
+    """Write the errors of each quantity (rows) against epoch and training time (columns).
 
     Args:
         path: PNG file to write.
@@ -44,24 +44,21 @@ def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
     """
     variants = list(dict.fromkeys(curve.variant for curve in curves))
     rows = [
-        (title, factor, name)
-        for title, factor, name in (
-            ("Energy RMSE (meV/atom)", 1.0e3, "energy"),
-            ("Force RMSE (eV/Å)", 1.0, "force"),
-        )
-        if any(np.isfinite(getattr(curve, name)).any() for curve in curves)
+        quantity
+        for quantity in QUANTITIES
+        if any(np.isfinite(curve.errors.get(quantity.name, np.nan)).any() for curve in curves)
     ]
     if not rows:
         raise ValueError("no finite error to plot")
     with drawing(path, 6.6, 0.6 + 2.1 * len(rows)) as figure:
         axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False)
-        for (title, factor, name), panels in zip(rows, axes, strict=True):
+        for quantity, panels in zip(rows, axes, strict=True):
             for panel, x_name in zip(panels, ("epochs", "seconds"), strict=True):
                 for idx, variant in enumerate(variants):
                     color = COLORS[idx % len(COLORS)]
                     members = [curve for curve in curves if curve.variant == variant]
-                    _draw(panel, members, x_name, name, factor=factor, color=color)
-            panels[0].set_ylabel(title)
+                    _draw(panel, members, x_name, quantity, color)
+            panels[0].set_ylabel(f"{quantity.words.capitalize()} RMSE ({quantity.shown_unit})")
             _logarithmic(panels[0])
         for panel, x_name, label in zip(
             axes[-1], ("epochs", "seconds"), ("Epoch", "Training time (s)"), strict=True
@@ -81,12 +78,14 @@ def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
 
 
 def _draw(
-    panel: Any, members: Sequence[Curve], x_name: str, name: str, *, factor: float, color: str
+    panel: Any, members: Sequence[Curve], x_name: str, quantity: Quantity, color: str
 ) -> None:
     """The curves of one variant, and its floor."""
     lowest = math.inf
     for curve in members:
-        values = factor * np.asarray(getattr(curve, name), dtype=np.float64)
+        if quantity.name not in curve.errors:
+            continue
+        values = quantity.shown_factor * curve.errors[quantity.name]
         kept = np.isfinite(values)
         if not kept.any():
             continue

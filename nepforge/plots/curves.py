@@ -13,16 +13,10 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from numpy.typing import NDArray
 
 from nepforge.plots.figure import BLUE, GREY, ORANGE, SET_COLORS, drawing
+from nepforge.quantities import QUANTITIES
 
 FloatArray = NDArray[np.float64]
 
-# title, unit shown, factor from eV, per-epoch metric without its set
-LOSS_ROWS = (
-    ("Energy RMSE", "meV/atom", 1.0e3, "energy_rmse"),
-    ("Force RMSE", "eV/Å", 1.0, "force_rmse"),
-    ("Virial RMSE", "meV/atom", 1.0e3, "virial_rmse"),
-    ("Atomic energy RMSE", "meV", 1.0e3, "atomic_energy_rmse"),
-)
 SETS = (("train", "train"), ("valid", "validation"))
 
 
@@ -40,28 +34,29 @@ def loss_curves(
         path: PNG file to write.
         epochs: Epoch numbers, shape [n_epochs].
         seconds: Training time at the end of each epoch in s, shape [n_epochs].
-        series: Errors by their metric name (train_energy_rmse and valid_energy_rmse in eV/atom,
-            *_force_rmse in eV/Å, *_virial_rmse in eV/atom, *_atomic_energy_rmse in eV), each of
-            shape [n_epochs]. A quantity without a finite value above 0 gets no row.
+        series: Errors by their metric name (train_energy_rmse, valid_force_rmse, ...) in the unit
+            of the quantity, each of shape [n_epochs]. A quantity without a finite value above 0
+            gets no row.
         best_epoch: The epoch whose model was kept; marked.
 
     Raises:
         ValueError: No series has such a value.
     """
-    rows = [row for row in LOSS_ROWS if has_values(series, row[3])]
+    rows = [quantity for quantity in QUANTITIES if has_values(series, quantity.metric)]
     if not rows:
         raise ValueError("no finite error above 0 to plot")
     with drawing(path, 6.4, 0.5 + 1.75 * len(rows)) as figure:
         axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", squeeze=False)
-        for (title, unit, factor, metric), (left, right) in zip(rows, axes, strict=True):
+        for quantity, (left, right) in zip(rows, axes, strict=True):
             for prefix, set_name in SETS:
-                values = series.get(f"{prefix}_{metric}")
+                values = series.get(f"{prefix}_{quantity.metric}")
                 if values is None:
                     continue
                 style = {"color": SET_COLORS[set_name], "label": set_name}
-                _line(left, epochs, factor * np.asarray(values, dtype=np.float64), **style)
-                _line(right, seconds, factor * np.asarray(values, dtype=np.float64), **style)
-            left.set_ylabel(f"{title} ({unit})")
+                shown = quantity.shown_factor * np.asarray(values, dtype=np.float64)
+                _line(left, epochs, shown, **style)
+                _line(right, seconds, shown, **style)
+            left.set_ylabel(f"{quantity.words.capitalize()} RMSE ({quantity.shown_unit})")
             _logarithmic(left)
         if best_epoch is not None:
             _mark_best(axes, epochs, seconds, best_epoch)

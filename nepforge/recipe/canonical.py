@@ -1,8 +1,8 @@
 """The form of a recipe that is hashed: what can change numbers, and nothing else.
 
 recipe hash = sha256(b"nepforge.recipe.v1\\0" + RFC 8785 form of the resolved recipe). Resolved
-means: defaults filled in, keys without a value left out, each file of the user's as {sha256, size,
-format} (and the part of a folder that is read), no description. Order of arrays is kept.
+means: defaults filled in, keys without a value left out, each of the user's files as {sha256,
+size, format} (and the part of a folder that is read), no description. Order of arrays is kept.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import attrs
 import rfc8785
 
 from nepforge.data.sources import DataSource
-from nepforge.recipe.describe import key_name
 from nepforge.recipe.named_files import NamedFiles
+from nepforge.recipe.positions import Parts
 from nepforge.recipe.tables import Recipe
+from nepforge.recipe.tables.key import about, key_name
 
 HASH_DOMAIN = b"nepforge.recipe.v1\0"
-NOTES = ("description",)  # top-level keys that cannot change numbers
 
 
 def to_json(value: Any) -> Any:
@@ -36,23 +36,31 @@ def to_json(value: Any) -> Any:
 
 def resolve(recipe: Recipe, files: NamedFiles) -> dict[str, Any]:
     """The recipe as it is hashed and recorded, JSON types."""
-    resolved: dict[str, Any] = _without_null(to_json(recipe))
-    for name in NOTES:
-        del resolved[name]
-    resolved["data"]["train"] = [_content(source) for source in files.train]
-    if files.validation:
-        resolved["data"]["validation"] = [_content(source) for source in files.validation]
-    if files.start_from is not None:
-        resolved["model"]["start_from"] = _content(files.start_from)
-    for table in resolved["md"]:
-        if table["name"] in files.md:
-            table["structure"]["file"] = _content(files.md[table["name"]])
-    if "structure" in files.md_benchmark:
-        structure = resolved["md_benchmark"]["structure"]
-        structure["file"] = _content(files.md_benchmark["structure"])
-    if "deepmd_model" in files.md_benchmark:
-        resolved["md_benchmark"]["deepmd_model"] = _content(files.md_benchmark["deepmd_model"])
+    resolved: dict[str, Any] = _hashed(recipe)
+    for at, source in files.at.items():
+        _put(resolved, at, _content(source))
     return resolved
+
+
+def _hashed(value: Any) -> Any:
+    """Tables -> JSON types; without keys that have no value or cannot change numbers."""
+    if attrs.has(type(value)):
+        return {
+            key_name(a): _hashed(item)
+            for a in attrs.fields(type(value))
+            if about(a).hashed and (item := getattr(value, a.name)) is not None
+        }
+    if isinstance(value, Mapping):
+        return {name: _hashed(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_hashed(item) for item in value]
+    return value
+
+
+def _put(document: Any, at: Parts, value: Any) -> None:
+    for part in at[:-1]:
+        document = document[part]
+    document[at[-1]] = value
 
 
 def canonical_bytes(resolved: Mapping[str, Any]) -> bytes:
@@ -72,11 +80,3 @@ def _content(source: DataSource) -> dict[str, str | int]:
         "format": source.format,
     }
     return {**content, "part": source.part} if source.part else content
-
-
-def _without_null(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_null(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_null(item) for item in value]
-    return value

@@ -5,17 +5,10 @@ from __future__ import annotations
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import attrs
-
 from nepforge.recipe.limits import Limit
-from nepforge.recipe.tables import FileName
+from nepforge.recipe.tables.values import FileName
 
 LARGEST_INTEGER = 2**53 - 1  # RFC 8785 numbers are doubles
-
-
-def key_name(attribute: attrs.Attribute[Any]) -> str:
-    """The key in TOML: a trailing underscore avoids a Python keyword (`from_`)."""
-    return attribute.name.rstrip("_")
 
 
 def describe(kind: Any) -> str:

@@ -1,14 +1,13 @@
 """The JSON inputs of PWMLFF and MatPL: each key is used, ignored with its reason, or refused.
 
 Keys and defaults are those of the manuals of PWMLFF 2024.5 (`datasets_path`, `raw_files`) and
-MatPL 2025.3 (`train_data`, `valid_data`). A key with another meaning here (weights of observations,
-p0_weight) is ignored and said so, as GPUMD's are in `from_nep_in`.
+MatPL 2025.3 (`train_data`, `valid_data`). A key that means
+something else here (weights of observations, p0_weight) is ignored, with a comment that says so.
 """
 
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from nepforge.recipe.from_nep_in import LARGEST_FLAG, NEWER_INVARIANTS
 from nepforge.recipe.json_input import Entry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS
-from nepforge.recipe.rules import GPUMD_LAYOUTS, model_for_gpumd
-from nepforge.recipe.starter import Settings, filled
-from nepforge.recipe.tables import SYMBOLS, NEPModel
+from nepforge.recipe.rules import beyond_gpumd
+from nepforge.recipe.starter import Settings, filled, toml
+from nepforge.recipe.tables import SYMBOLS, NEPModelTable
 
 TRAIN_KEYS = ("train_data", "datasets_path", "raw_files", "train_movement_file")
 TEST_KEYS = ("test_data", "datasets_path", "raw_files", "test_movement_file")
@@ -47,7 +46,7 @@ PREFACTORS = {  # quantity -> word in start_pre_fac_..., and first and last valu
 
 @frozen
 class Translated:
-    """A recipe, and what a user must know of it."""
+    """A recipe, and what the user must know about it."""
 
     text: str
     warnings: tuple[str, ...]
@@ -62,12 +61,11 @@ class ComparisonInput:
     file_format: str
 
 
-def recipe_from_json(path: Path, starter: str, name: str, train: Path | None = None) -> Translated:
+def recipe_from_json(path: Path, name: str, train: Path | None = None) -> Translated:
     """The text of a recipe with the settings of a training input.
 
     Args:
         path: nep.json, train.json: whatever its name, its keys tell.
-        starter: The recipe of `nepforge init`, whose values stand where the input says nothing.
         name: Of the recipe.
         train: A file of training data in place of those that the input names.
 
@@ -78,15 +76,15 @@ def recipe_from_json(path: Path, starter: str, name: str, train: Path | None = N
     """
     given = read_json(path)
     settings = Settings({"name": json.dumps(name)}, without=["md"])
-    settings.comments.append("no [[md]] is in the input: nepforge init shows how to write one")
+    settings.comments.append("the input has no [[md]]; `nepforge init` shows how to write one")
     _data(given, settings, train)
     if _kind(given) == "DP":
         _deep_potential(given, settings)
     else:
         _nep(given, settings)
-    _optimizer(given, settings, tomllib.loads(starter)["optimizer"]["weights"])
+    _optimizer(given, settings)
     warnings = _account_for_rest(given, settings)
-    return Translated(filled(starter, settings, path.name), tuple(warnings))
+    return Translated(filled(settings, path.name), tuple(warnings))
 
 
 def comparison_input(path: Path) -> ComparisonInput:
@@ -199,11 +197,11 @@ def _nep(given: JsonInput, settings: Settings) -> None:
         values["zbl"] = repr(zbl.number())
     if _beyond_gpumd(values):
         values["layouts"] = '["lammps"]'
-        settings.comments.append("layouts: GPUMD and NEP_CPU read no model of this size")
+        settings.comments.append("layouts: GPUMD and NEP_CPU cannot read a model of this size")
 
 
 def _l_max(given: JsonInput) -> tuple[int, list[str]]:
-    """The angular resolution, and the invariants whose flags behind it are not 0 as in nep.in."""
+    """The angular resolution, and the invariants whose flags after it are not 0, as in nep.in."""
     entry = given.get("model.descriptor.l_max", "model.l_max")
     if entry is None:
         return 4, ["222", "1111"]
@@ -219,8 +217,8 @@ def _beyond_gpumd(values: Mapping[str, str]) -> bool:
         key: json.loads(values[key])
         for key in ("n_max", "basis_size", "l_max", "invariants", "neurons")
     }
-    model = NEPModel(kind="nep", cutoff=(1.0, 1.0), **sizes)
-    return any(True for _ in model_for_gpumd(model, GPUMD_LAYOUTS))
+    model = NEPModelTable(kind="nep", cutoff=(1.0, 1.0), **sizes)
+    return any(True for _ in beyond_gpumd(model))
 
 
 def _neurons(given: JsonInput) -> int:
@@ -257,20 +255,20 @@ def _deep_potential(given: JsonInput, settings: Settings) -> None:
         lines.append(f"type_embedding = {TYPE_EMBEDDING}")
     settings.sections["model"] = lines
     settings.without.append("export")
-    settings.comments.append("a Deep Potential is trained to compare with, and not exported")
+    settings.comments.append("a Deep Potential is trained for comparison and not exported")
 
 
-def _optimizer(given: JsonInput, settings: Settings, weights: dict[str, float]) -> None:
-    """LKF into the lines of the starter, Adam as a table of its own."""
+def _optimizer(given: JsonInput, settings: Settings) -> None:
+    """LKF fills the lines of the starter, Adam gets a table of its own."""
     kind = given.get("optimizer.optimizer", "optimizer")
     name = "LKF" if kind is None else str(kind.value).upper()
     if kind is not None and name not in ("LKF", "GKF", "ADAM", "ADAMW"):
         raise kind.refused('"LKF", "GKF", "ADAM" or "ADAMW"')
-    trained = _trained(given, weights)
+    trained = _trained(given, settings.weights)
     if name.startswith("ADAM"):
         settings.sections["optimizer"] = _adam(given, name.lower(), trained)
         return
-    settings.values["weights"] = _inline(trained)
+    settings.weights = trained
     for key, of_recipe in (("epochs", "epochs"), ("batch_size", "batch_size")):
         entry = given.get(f"optimizer.{key}")
         if entry is not None:
@@ -290,7 +288,7 @@ def _optimizer(given: JsonInput, settings: Settings, weights: dict[str, float]) 
         settings.comments.append(note)
 
 
-def _trained(given: JsonInput, weights: dict[str, float]) -> dict[str, float]:
+def _trained(given: JsonInput, weights: Mapping[str, float]) -> dict[str, float]:
     """Weights of the quantities; 0 for one that is not trained."""
     found = {}
     for key, (quantity, default) in TRAINED.items():
@@ -299,10 +297,6 @@ def _trained(given: JsonInput, weights: dict[str, float]) -> dict[str, float]:
         if is_trained or quantity in weights:
             found[quantity] = weights.get(quantity, 1.0) if is_trained else 0.0
     return found
-
-
-def _inline(weights: Mapping[str, float]) -> str:
-    return "{ " + ", ".join(f"{name} = {value!r}" for name, value in weights.items()) + " }"
 
 
 def _adam(given: JsonInput, kind: str, weights: dict[str, float]) -> list[str]:
@@ -330,12 +324,12 @@ def _adam(given: JsonInput, kind: str, weights: dict[str, float]) -> list[str]:
         f"schedule_steps = {count('stop_step', 1_000_000)}",
         f"decay_steps = {count('decay_step', 5000)}",
         f"prefactors = {{ {', '.join(prefactors)} }}",
-        f"weights = {_inline(weights)}  # of the validation loss",
+        f"weights = {toml(weights)}  # of the validation loss",
     ]
 
 
 def _account_for_rest(given: JsonInput, settings: Settings) -> list[str]:
-    """A comment on every key; warnings of those that nobody knows."""
+    """A comment on every key, and warnings about unknown ones."""
     warnings = []
     known = {*IGNORED, *OTHERS, *(key.rpartition(".")[2] for key in given.asked)}
     for key, entry in given.entries.items():
@@ -345,11 +339,11 @@ def _account_for_rest(given: JsonInput, settings: Settings) -> list[str]:
         if key in given.asked:
             settings.comments.append(f"{key} {shown}: used")
         elif key in TRAIN_KEYS:
-            settings.comments.append(f"{key} {shown}: ignored, init was given a file of data")
+            settings.comments.append(f"{key} {shown}: ignored, init was given a data file")
         elif last in IGNORED:
             settings.comments.append(f"{key} {shown}: ignored, {IGNORED[last]}")
         elif last in known:
-            settings.comments.append(f"{key} {shown}: ignored, of another model or optimizer")
+            settings.comments.append(f"{key} {shown}: ignored, for another model or optimizer")
         elif last == "type_weight":
             settings.comments.append(f"{key} {shown}: ignored, write optimizer.force_weights")
         else:

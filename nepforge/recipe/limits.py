@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from nepforge.recipe.positions import Parts
 
@@ -35,7 +35,8 @@ class Limit:
 
     words: str
     accepts: Callable[[Any], bool]
-    hint: Callable[[Any], str]
+    json_schema: Mapping[str, Any] = field(eq=False)  # the same test
+    hint: Callable[[Any], str] = lambda _value: ""
 
 
 def in_range(
@@ -44,9 +45,8 @@ def in_range(
     above: float | None = None,
     at_most: float | None = None,
     below: float | None = None,
-    source: str = "",
 ) -> Limit:
-    """A number between bounds; `source` says who sets them."""
+    """A number between bounds."""
     bounds = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     words = " and ".join(f"{word} {b:.15g}" for word, b in bounds.items() if b is not None)
     if at_least is not None and at_most is not None:
@@ -60,17 +60,30 @@ def in_range(
             and (below is None or value < below)
         )
 
-    return Limit(words, accepts, lambda _value: source)
+    keywords = {
+        "minimum": at_least,
+        "exclusiveMinimum": above,
+        "maximum": at_most,
+        "exclusiveMaximum": below,
+    }
+    return Limit(words, accepts, {name: b for name, b in keywords.items() if b is not None})
 
 
 def matching(regex: str, words: str) -> Limit:
     """A string that matches the regular expression as a whole."""
-    return Limit(words, lambda value: re.fullmatch(regex, value) is not None, lambda _value: "")
+    return Limit(
+        words, lambda value: re.fullmatch(regex, value) is not None, {"pattern": f"^({regex})$"}
+    )
 
 
 def one_of(options: Sequence[str], words: str) -> Limit:
     """One of many words, which `words` describe without listing them."""
-    return Limit(words, options.__contains__, lambda value: did_you_mean(value, options))
+    return Limit(
+        words,
+        options.__contains__,
+        {"enum": list(options)},
+        lambda value: did_you_mean(value, options),
+    )
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

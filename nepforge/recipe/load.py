@@ -67,7 +67,7 @@ def load_recipe(
     if loaded[0].place is not None:
         at: Parts = (MATRIX,)
         violation = Violation(
-            f"stands for {len(loaded)} runs, expected a recipe of one run", "", at
+            f"describes {len(loaded)} runs, expected a recipe for one run", "", at
         )
         raise recipe_error(path, [violation], scan(loaded[0].path.read_text(encoding="utf-8-sig")))
     return loaded[0]
@@ -130,7 +130,7 @@ def _checked(
             *missing_files(run.document, locate),
         ]
         raise recipe_error(path, violations, places)
-    sources = find_files(recipe, path, places, locate)
+    sources = find_files(run.document, path, places, locate)
     resolved = resolve(recipe, sources)
     return LoadedRecipe(
         recipe=recipe,

@@ -1,4 +1,4 @@
-"""Every file that a recipe names: found, its format told, hashed."""
+"""Every file that a recipe names: found, recognised and hashed."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from nepforge.errors import DataError, DataMissingError
 from nepforge.recipe.limits import Violation, did_you_mean
 from nepforge.recipe.positions import Parts, Position, dotted
 from nepforge.recipe.problems import recipe_error
-from nepforge.recipe.tables import MdBenchmark, NEPModel, Recipe, StructureFromFile
+from nepforge.recipe.tables import Recipe
+from nepforge.recipe.tables.key import FileUse, about, keys_of, tables_in
+from nepforge.recipe.tables.values import is_one_file
 
 Reader = Callable[[Path], DataSource]
-# name in the recipe, how it would be read -> the path that is meant; need not exist
+READERS: Mapping[FileUse, Reader] = {
+    "training data": partial(data_source, part="train"),
+    "validation data": partial(data_source, part="valid"),
+    "structure": structure_source,
+    "model": model_source,
+}
+# name in the recipe, how it would be read -> the path it means, which need not exist
 Locate = Callable[[str, Reader], Path]
 
 
 @frozen
 class NamedFiles:
-    """The data of the recipe in its order; `md` by the name of the MD run."""
+    """The files of a recipe by the place of their names: ("data", "train", 0)."""
 
-    train: tuple[DataSource, ...] = ()
-    validation: tuple[DataSource, ...] = ()  # empty when a fraction of train is taken
-    md: Mapping[str, DataSource] = field(factory=dict)
-    md_benchmark: Mapping[str, DataSource] = field(factory=dict)  # "structure", "deepmd_model"
-    start_from: DataSource | None = None  # the model that is trained further
+    at: Mapping[Parts, DataSource] = field(factory=dict)
 
-    @property
-    def by_use(self) -> list[tuple[str, DataSource]]:
-        """Every file with what it is for: "train", "md:npt-300K"."""
-        start = [] if self.start_from is None else [self.start_from]
-        return [
-            *(("train", source) for source in self.train),
-            *(("validation", source) for source in self.validation),
-            *(("start_from", source) for source in start),
-            *((f"md:{name}", source) for name, source in self.md.items()),
-            *((f"md_benchmark:{name}", source) for name, source in self.md_benchmark.items()),
-        ]
+    def get(self, *at: str | int) -> DataSource | None:
+        """The file that is named at this place; None where no file is named."""
+        return self.at.get(at)
+
+    def each(self, *at: str | int) -> tuple[DataSource, ...]:
+        """The files of an array; empty where data.validation is a fraction."""
+        return tuple(source for place, source in self.at.items() if place[:-1] == at)
 
 
 def beside(folder: Path) -> Locate:
@@ -51,40 +51,46 @@ def beside(folder: Path) -> Locate:
 
 
 def find_files(
-    recipe: Recipe, path: Path, places: Mapping[Parts, Position], locate: Locate
+    document: Mapping[str, Any], path: Path, places: Mapping[Parts, Position], locate: Locate
 ) -> NamedFiles:
-    """Look up the files of the recipe at `path`.
+    """Look up the files that the recipe at `path` names.
 
     Raises:
         RecipeError: a file has no known layout, or is named twice.
         DataMissingError: files do not exist, all of them.
     """
     search = _Search(locate)
-    data = recipe.data
-    train = search.each(("data", "train"), data.train, partial(data_source, part="train"))
-    names = data.validation if isinstance(data.validation, tuple) else ()
-    validation = search.each(("data", "validation"), names, partial(data_source, part="valid"))
-    start = None
-    if isinstance(recipe.model, NEPModel) and recipe.model.start_from is not None:
-        start = search.one(("model", "start_from"), recipe.model.start_from, model_source)
-    md = {}
-    for idx, table in enumerate(recipe.md):
-        if isinstance(table.structure, StructureFromFile):
-            at = ("md", idx, "structure", "file")
-            md[table.name] = search.one(at, table.structure.file, structure_source)
-    of_benchmark = _benchmark_files(recipe.md_benchmark, search)
-    violations = [*search.violations, *_in_both(train, validation)]
+    found = {at: search.one(at, name, READERS[use]) for at, name, use in file_names(document)}
+    files = NamedFiles({at: source for at, source in found.items() if source})
+    violations = [*search.violations, *_in_both(files)]
     if violations:
         raise recipe_error(path, [*violations, *search.missing], places)
     if search.missing:
         raise _missing_error(path, search.missing, places)
-    return NamedFiles(
-        train=tuple(source for source in train if source),
-        validation=tuple(source for source in validation if source),
-        md={name: source for name, source in md.items() if source},
-        md_benchmark={name: source for name, source in of_benchmark.items() if source},
-        start_from=start,
-    )
+    return files
+
+
+def file_names(
+    document: Mapping[str, Any], table: type = Recipe, at: Parts = ()
+) -> Iterator[tuple[Parts, str, FileUse]]:
+    """Place, name and use of every file that a parsed recipe names, whatever else is wrong."""
+    for key, attribute in keys_of(table).items():
+        use = about(attribute).file
+        depth = len(at) + (1 if is_one_file(attribute.type) else 2)
+        for place, value in _each((*at, key), document.get(key)):
+            if isinstance(value, Mapping):
+                for below in tables_in(attribute.type):
+                    yield from file_names(value, below, place)
+            elif use and value and isinstance(value, str) and len(place) == depth:
+                yield place, value, use
+
+
+def _each(at: Parts, value: Any) -> Iterator[tuple[Parts, Any]]:
+    """A value, or the elements of an array."""
+    if isinstance(value, list):
+        yield from (((*at, idx), item) for idx, item in enumerate(value))
+    else:
+        yield at, value
 
 
 @frozen
@@ -94,9 +100,6 @@ class _Search:
     locate: Locate
     missing: list[Violation] = field(factory=list)
     violations: list[Violation] = field(factory=list)
-
-    def each(self, at: Parts, names: Sequence[str], read: Reader) -> list[DataSource | None]:
-        return [self.one((*at, idx), name, read) for idx, name in enumerate(names)]
 
     def one(self, at: Parts, name: str, read: Reader) -> DataSource | None:
         path = self.locate(name, read)
@@ -114,35 +117,10 @@ class _Search:
 def missing_files(document: Mapping[str, Any], locate: Locate) -> list[Violation]:
     """Files of a recipe with other problems that do not exist, so that all come at once."""
     search = _Search(locate)
-    for at, name, read in _named_in(document):
-        if isinstance(name, str) and name and not locate(name, read).exists():
-            search.one(at, name, read)
+    for at, name, use in file_names(document):
+        if not locate(name, READERS[use]).exists():
+            search.one(at, name, READERS[use])
     return search.missing
-
-
-def _named_in(document: Mapping[str, Any]) -> Iterator[tuple[Parts, Any, Reader]]:
-    """Key path, value and reader of whatever should be the name of a file."""
-    data = _table(document, "data")
-    for key, part in (("train", "train"), ("validation", "valid")):
-        names = data.get(key)
-        for idx, name in enumerate(names if isinstance(names, list) else []):
-            yield ("data", key, idx), name, partial(data_source, part=part)
-    yield ("model", "start_from"), _table(document, "model").get("start_from"), model_source
-    runs = document.get("md")
-    for idx, run in enumerate(runs if isinstance(runs, list) else []):
-        name = _table(run, "structure").get("file")
-        yield ("md", idx, "structure", "file"), name, structure_source
-    benchmark = _table(document, "md_benchmark")
-    name = _table(benchmark, "structure").get("file")
-    yield ("md_benchmark", "structure", "file"), name, structure_source
-    name = benchmark.get("deepmd_model")
-    yield ("md_benchmark", "deepmd_model"), name, model_source
-
-
-def _table(document: Any, key: str) -> Mapping[str, Any]:
-    """The table of that key; empty where there is none."""
-    value = document.get(key) if isinstance(document, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
 
 
 def _near(path: Path, name: str) -> str:
@@ -164,27 +142,13 @@ def _from_folder(path: Path, name: str) -> str:
     return os.path.relpath(Path(name).absolute(), base)
 
 
-def _benchmark_files(table: MdBenchmark | None, search: _Search) -> dict[str, DataSource | None]:
-    found: dict[str, DataSource | None] = {}
-    at: Parts = ("md_benchmark",)
-    if table is not None and isinstance(table.structure, StructureFromFile):
-        name = table.structure.file
-        found["structure"] = search.one((*at, "structure", "file"), name, structure_source)
-    if table is not None and table.deepmd_model is not None:
-        name = table.deepmd_model
-        found["deepmd_model"] = search.one((*at, "deepmd_model"), name, model_source)
-    return found
-
-
-def _in_both(
-    train: Sequence[DataSource | None], validation: Sequence[DataSource | None]
-) -> list[Violation]:
+def _in_both(files: NamedFiles) -> list[Violation]:
     """The same content in train and validation would make the validation errors worthless."""
-    of_train = {source.sha256 for source in train if source}
+    of_train = {source.sha256 for source in files.each("data", "train")}
     return [
-        Violation(f'"{source.path.name}" is in data.train too', "", ("data", "validation", idx))
-        for idx, source in enumerate(validation)
-        if source and source.sha256 in of_train
+        Violation(f'"{source.path.name}" is also in data.train', "", at)
+        for at, source in files.at.items()
+        if at[:-1] == ("data", "validation") and source.sha256 in of_train
     ]
 
 

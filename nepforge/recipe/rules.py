@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 from attrs import frozen
 
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.limits import Violation
 from nepforge.recipe.positions import Parts
 from nepforge.recipe.tables import (
     AdamOptimizer,
-    Cutoff,
     Data,
-    DPModel,
+    DPModelTable,
     Export,
     Md,
     MdBenchmark,
     Model,
-    NEPModel,
+    NEPModelTable,
     Optimizer,
     Prefactors,
+    Recipe,
     Select,
     Tolerance,
     Weights,
     Zbl,
     ZblRange,
 )
+from nepforge.recipe.tables.values import Cutoff
 
 LEAST_L_MAX = {"222": 2, "1111": 1, "112": 2, "123": 3, "233": 3, "134": 4}
-LABELS = ("energy", "force", "virial", "atomic_energy")
+LABELS = tuple(quantity.name for quantity in QUANTITIES)
 MD_LAYOUTS = ("lammps", "nep5")  # what the pair style reads without loss, best first
 GPUMD_LAYOUTS = ("nep4", "nep5")
 # GPUMD's compile-time sizes, which NEP_CPU shares (its doc/nep, and its trainer's own checks)
@@ -43,10 +45,14 @@ LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as 
 
 @frozen
 class Rule:
-    """`check` gets the values of `keys` of one table, in that order."""
+    """A check of the values of `keys` of one table, made if all of them could be read.
+
+    The values of the keys in `written` follow as parsed TOML, readable or not; None if missing.
+    """
 
     keys: tuple[str, ...]
     check: Callable[..., Iterator[Violation]]
+    written: tuple[str, ...] = ()
 
 
 def not_empty(key: str) -> Rule:
@@ -179,7 +185,7 @@ def _foreign(symbols: Iterable[str], species: Sequence[str], at: Parts) -> Itera
     for symbol in symbols:
         if symbol not in species:
             message = f"is not among data.species, {', '.join(species)}"
-            yield Violation(message, f"take {symbol} out", (*at, symbol))
+            yield Violation(message, f"remove {symbol}", (*at, symbol))
 
 
 def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Violation]:
@@ -200,51 +206,9 @@ def one_tolerance(relative: float | None, absolute: float | None) -> Iterator[Vi
         yield Violation("expected exactly one of relative and absolute", "{ relative = 0.05 }")
 
 
-TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
-    Data: (
-        not_empty("species"),
-        distinct("species"),
-        not_empty("train"),
-        distinct("train"),
-        not_empty("validation"),
-        distinct("validation"),
-        Rule(("species", "energy_baseline"), baseline_of_each_species),
-    ),
-    Select: (
-        Rule(SELECT_KEYS, something_is_selected),
-        Rule(SELECT_RANGES, ranges_rise),
-        *(not_empty(key) for key in ("elements", "without", "formula", "info")),
-    ),
-    NEPModel: (
-        Rule(("cutoff",), cutoffs_descend),
-        Rule(("zbl", "cutoff"), zbl_in_range),
-        not_empty("zbl"),
-        distinct("invariants"),
-        Rule(("l_max", "invariants"), l_max_reaches),
-    ),
-    DPModel: (
-        Rule(("cutoff", "smooth_cutoff"), smooth_cutoff_inside),
-        not_empty("embedding"),
-        not_empty("fitting"),
-        Rule(("embedding", "axis"), axis_fits),
-    ),
-    Weights: (Rule(LABELS, something_is_trained),),
-    Prefactors: (Rule(LABELS, something_is_learned),),
-    AdamOptimizer: (Rule(("learning_rate",), learning_rate_falls),),
-    Export: (not_empty("layouts"), distinct("layouts")),
-    Md: (Rule(("ensemble", "pressure"), pressure_with_npt),),
-    MdBenchmark: tuple(
-        rule(key)
-        for key in ("atoms", "ranks", "threads", "precision")
-        for rule in (not_empty, distinct)
-    ),
-    Tolerance: (Rule(("relative", "absolute"), one_tolerance),),
-}
-
-
-def export_for_md(export: Export) -> Iterator[Violation]:
+def export_for_md(export: Export | None, md: object, md_benchmark: object) -> Iterator[Violation]:
     """A recipe that runs LAMMPS needs a layout that the pair style reads."""
-    if not set(MD_LAYOUTS) & set(export.layouts):
+    if export is not None and (md or md_benchmark) and not set(MD_LAYOUTS) & set(export.layouts):
         yield Violation(
             "LAMMPS needs the model in a layout with one output bias per element",
             'add "lammps" or "nep5"',
@@ -252,10 +216,15 @@ def export_for_md(export: Export) -> Iterator[Violation]:
         )
 
 
-def model_for_gpumd(model: Model, layouts: Collection[str]) -> Iterator[Violation]:
+def export_for_gpumd(model: Model, export: Export | None) -> Iterator[Violation]:
     """What is exported for GPUMD and NEP_CPU must be of a size that they were compiled for."""
-    if isinstance(model, DPModel) or not set(GPUMD_LAYOUTS) & set(layouts):
-        return
+    layouts = () if export is None else export.layouts
+    if isinstance(model, NEPModelTable) and set(GPUMD_LAYOUTS) & set(layouts):
+        yield from beyond_gpumd(model)
+
+
+def beyond_gpumd(model: NEPModelTable) -> Iterator[Violation]:
+    """Sizes that GPUMD and NEP_CPU do not read."""
     n_angular = (model.n_max[1] + 1) * (model.l_max + len(model.invariants))
     n_descriptors = model.n_max[0] + 1 + n_angular
     sizes: list[tuple[Parts, str, int, int]] = [
@@ -274,29 +243,32 @@ def model_for_gpumd(model: Model, layouts: Collection[str]) -> Iterator[Violatio
             yield Violation(message, 'lower it, or export.layouts = ["lammps"]', at)
 
 
-def use_of_model(model: Model, given: Collection[str]) -> Iterator[Violation]:
-    """LAMMPS runs what is exported, and only NEP is exported; `given` are keys of the recipe."""
-    if isinstance(model, DPModel):
-        for key in ("export", *LAMMPS_TABLES):
-            if key in given:
+def use_of_model(
+    model: Model, export: object, md: object, md_benchmark: object
+) -> Iterator[Violation]:
+    """LAMMPS runs what is exported, and only NEP is exported."""
+    runs = {"md": md, "md_benchmark": md_benchmark}
+    if isinstance(model, DPModelTable):
+        for key, table in {"export": export, **runs}.items():
+            if table:
                 message = "a Deep Potential is neither exported nor run in LAMMPS here"
-                yield Violation(message, f"take {key} out", (key,))
-    elif "export" not in given:
-        for key, name in LAMMPS_TABLES.items():
-            if key in given:
-                message = f"missing, {name} runs the exported model"
+                yield Violation(message, f"remove {key}", (key,))
+    elif not export:
+        for key, table in runs.items():
+            if table:
+                message = f"missing, {LAMMPS_TABLES[key]} runs the exported model"
                 yield Violation(message, "add [export]", ("export",))
 
 
-def model_for_species(species: Sequence[str], model: Model) -> Iterator[Violation]:
+def model_for_species(data: Data, model: Model) -> Iterator[Violation]:
     """Cutoffs of each species and ZBL rows of each pair fit [data] species."""
-    if isinstance(model, DPModel):
+    if isinstance(model, DPModelTable):
         return
-    n_species = len(species)
+    n_species = len(data.species)
     if isinstance(model.cutoff[0], tuple) and len(model.cutoff) != n_species:
         yield Violation(
             f"got {len(model.cutoff)} pairs, expected one for each of the {n_species} species",
-            f"the order is that of data.species: {', '.join(species)}",
+            f"the order is that of data.species: {', '.join(data.species)}",
             ("model", "cutoff"),
         )
     n_pairs = n_species * (n_species + 1) // 2
@@ -308,21 +280,24 @@ def model_for_species(species: Sequence[str], model: Model) -> Iterator[Violatio
         )
 
 
-def optimizer_for_species(species: Sequence[str], optimizer: Optimizer) -> Iterator[Violation]:
+def optimizer_for_species(data: Data, optimizer: Optimizer) -> Iterator[Violation]:
     """Force weights are of species that the model has."""
-    yield from _foreign(optimizer.force_weights or (), species, ("optimizer", "force_weights"))
+    at = ("optimizer", "force_weights")
+    yield from _foreign(optimizer.force_weights or (), data.species, at)
 
 
 def baseline_of_new_model(data: Data, model: Model) -> Iterator[Violation]:
     """A model that is trained further has output biases, which are fitted to the data."""
     if data.energy_baseline is not None and getattr(model, "start_from", None) is not None:
         message = "got a baseline for a model that starts from another one"
-        hint = "take it out: the output biases of that model are moved to the training energies"
+        hint = "remove it: the output biases of that model are moved to the training energies"
         yield Violation(message, hint, ("data", "energy_baseline"))
 
 
-def distinct_md_names(names: Sequence[object]) -> Iterator[Violation]:
-    """The name of an MD run names its stage; None stands for a missing name."""
+def distinct_md_names(md: object) -> Iterator[Violation]:
+    """The name of an MD run names its stage."""
+    tables = md if isinstance(md, list) else []
+    names = [table.get("name") if isinstance(table, dict) else None for table in tables]
     for idx in _repeated(names):
         if names[idx] is not None:
             yield Violation(
@@ -332,3 +307,54 @@ def distinct_md_names(names: Sequence[object]) -> Iterator[Violation]:
 
 def _repeated(values: Sequence[object]) -> list[int]:
     return [idx for idx, value in enumerate(values) if value in values[:idx]]
+
+
+TABLE_RULES: Mapping[type, tuple[Rule, ...]] = {
+    Data: (
+        not_empty("species"),
+        distinct("species"),
+        not_empty("train"),
+        distinct("train"),
+        not_empty("validation"),
+        distinct("validation"),
+        Rule(("species", "energy_baseline"), baseline_of_each_species),
+    ),
+    Select: (
+        Rule(SELECT_KEYS, something_is_selected),
+        Rule(SELECT_RANGES, ranges_rise),
+        *(not_empty(key) for key in ("elements", "without", "formula", "info")),
+    ),
+    NEPModelTable: (
+        Rule(("cutoff",), cutoffs_descend),
+        Rule(("zbl", "cutoff"), zbl_in_range),
+        not_empty("zbl"),
+        distinct("invariants"),
+        Rule(("l_max", "invariants"), l_max_reaches),
+    ),
+    DPModelTable: (
+        Rule(("cutoff", "smooth_cutoff"), smooth_cutoff_inside),
+        not_empty("embedding"),
+        not_empty("fitting"),
+        Rule(("embedding", "axis"), axis_fits),
+    ),
+    Weights: (Rule(LABELS, something_is_trained),),
+    Prefactors: (Rule(LABELS, something_is_learned),),
+    AdamOptimizer: (Rule(("learning_rate",), learning_rate_falls),),
+    Export: (not_empty("layouts"), distinct("layouts")),
+    Md: (Rule(("ensemble", "pressure"), pressure_with_npt),),
+    MdBenchmark: tuple(
+        rule(key)
+        for key in ("atoms", "ranks", "threads", "precision")
+        for rule in (not_empty, distinct)
+    ),
+    Tolerance: (Rule(("relative", "absolute"), one_tolerance),),
+    Recipe: (
+        Rule(("data", "model"), model_for_species),
+        Rule(("data", "model"), baseline_of_new_model),
+        Rule(("data", "optimizer"), optimizer_for_species),
+        Rule(("model",), use_of_model, written=("export", *LAMMPS_TABLES)),
+        Rule((), distinct_md_names, written=("md",)),
+        Rule(("model", "export"), export_for_gpumd),
+        Rule(("export",), export_for_md, written=tuple(LAMMPS_TABLES)),
+    ),
+}

@@ -16,38 +16,26 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import attrs
 from cattrs import Converter
 
-from nepforge.recipe.describe import LARGEST_INTEGER, describe, key_name, show
+from nepforge.recipe.describe import LARGEST_INTEGER, describe, show
 from nepforge.recipe.limits import RefusedError, Violation, did_you_mean
-from nepforge.recipe.rules import (
-    LAMMPS_TABLES,
-    TABLE_RULES,
-    Rule,
-    baseline_of_new_model,
-    distinct_md_names,
-    export_for_md,
-    model_for_gpumd,
-    model_for_species,
-    optimizer_for_species,
-    use_of_model,
-)
+from nepforge.recipe.rules import TABLE_RULES, Rule
 from nepforge.recipe.tables import (
-    Cutoff,
-    CutoffPair,
-    Data,
-    Export,
-    FileName,
-    Fraction,
-    InfoValues,
-    Model,
-    Optimizer,
-    Positive,
     Recipe,
     Structure,
     StructureFromData,
     StructureFromFile,
-    Validation,
     Zbl,
     ZblRange,
+)
+from nepforge.recipe.tables.key import keys_of
+from nepforge.recipe.tables.values import (
+    Cutoff,
+    CutoffPair,
+    FileName,
+    Fraction,
+    InfoValues,
+    Positive,
+    Validation,
     ZblRow,
 )
 
@@ -58,37 +46,19 @@ HookFactory = Callable[[Any, Converter], Hook]
 
 def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Violation]]:
     """The recipe, or None and everything that is wrong with it."""
-    recipe, violations = _attempt(document, Recipe)
-    data, _ = _attempt(document.get("data"), Data)
-    of_any_kind: Any = Model  # a union, which mypy does not take for a type
-    model, _ = _attempt(document.get("model"), of_any_kind)
-    if data is not None and model is not None:
-        violations += model_for_species(data.species, model)
-        violations += baseline_of_new_model(data, model)
-    of_any_kind = Optimizer
-    optimizer, _ = _attempt(document.get("optimizer"), of_any_kind)
-    if data is not None and optimizer is not None:
-        violations += optimizer_for_species(data.species, optimizer)
-    given = [key for key in ("export", *LAMMPS_TABLES) if document.get(key, []) != []]
-    if model is not None:
-        violations += use_of_model(model, given)
-    md = document.get("md")
-    if isinstance(md, list):
-        names = [table.get("name") if isinstance(table, dict) else None for table in md]
-        violations += distinct_md_names(names)
-    export, _ = _attempt(document.get("export"), Export)
-    if export is not None and model is not None:
-        violations += model_for_gpumd(model, export.layouts)
-    if export is not None and set(given) & set(LAMMPS_TABLES):
-        violations += export_for_md(export)
-    return (None if violations else recipe), violations
-
-
-def _attempt(value: Any, kind: type[T]) -> tuple[T | None, list[Violation]]:
     try:
-        return _converter().structure(value, kind), []
+        return _converter().structure(document, Recipe), []
     except RefusedError as error:
         return None, list(error.violations)
+
+
+def read_table(table: type[T], value: Any) -> T:
+    """A table from JSON types, with the keys of TOML; a key that is null has no value.
+
+    Raises:
+        RefusedError: All that is wrong with it.
+    """
+    return _converter().structure(value, table)
 
 
 def _refuse(value: Any, kind: Any, hint: str = "") -> RefusedError:
@@ -204,7 +174,7 @@ def _all_of(
 
 
 def _table(kind: Any, converter: Converter) -> Hook:
-    attributes = {key_name(a): a for a in attrs.fields(attrs.resolve_types(kind))}
+    attributes = keys_of(kind)
     required = [key for key, a in attributes.items() if a.default is attrs.NOTHING]
     tag = attributes.get("kind")
 
@@ -233,11 +203,12 @@ def _table(kind: Any, converter: Converter) -> Hook:
 def _broken(
     rule: Rule, kind: Any, value: Mapping[str, Any], read: Mapping[str, Any]
 ) -> Iterator[Violation]:
-    """What the rule finds, where all keys that it looks at could be read."""
-    defaults = {key: attrs.fields_dict(kind)[key].default for key in rule.keys if key not in value}
+    """What the rule finds, if all keys that it needs could be read."""
+    attributes = keys_of(kind)
+    defaults = {key: attributes[key].default for key in rule.keys if key not in value}
     values = [{**defaults, **read}.get(key, attrs.NOTHING) for key in rule.keys]
     if attrs.NOTHING not in values:
-        yield from rule.check(*values)
+        yield from rule.check(*values, *(value.get(key) for key in rule.written))
 
 
 def _raise_any(violations: Sequence[Violation]) -> None:
@@ -262,15 +233,13 @@ def _one_of_kinds(kind: Any, converter: Converter) -> Hook:
 
 
 def _options_of_kind(table: Any) -> tuple[Any, ...]:
-    return get_args(attrs.fields_dict(attrs.resolve_types(table))["kind"].type)
+    return get_args(keys_of(table)["kind"].type)
 
 
 def _are_kinds(kind: Any) -> bool:
     """Whether it is a union of tables that all have the key `kind`."""
     tables = get_args(kind) if get_origin(kind) is UnionType else ()
-    return bool(tables) and all(
-        attrs.has(table) and "kind" in attrs.fields_dict(table) for table in tables
-    )
+    return bool(tables) and all(attrs.has(table) and "kind" in keys_of(table) for table in tables)
 
 
 def _validation(value: Any, _: Any) -> float | tuple[str, ...]:

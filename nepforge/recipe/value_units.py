@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import attrs
 
 from nepforge.recipe.limits import Violation
 from nepforge.recipe.positions import Parts
+from nepforge.recipe.tables import Recipe
+from nepforge.recipe.tables.key import about, all_tables, keys_of
 
-UNITS = {  # name of a key -> unit of its number; a test compares them with recipes/README.md
-    "cutoff": "Å",
-    "smooth_cutoff": "Å",
-    "zbl": "Å",
-    "outer": "Å",
-    "inner": "Å",
-    "energy_baseline": "eV",
-    "max_minutes": "min",
-    "timeout_minutes": "min",
-    "temperature": "K",
-    "pressure": "bar",
-    "timestep": "fs",
-}
 _SAME = {  # spellings, in lower case
     "Å": ("å", "a", "ang", "angs", "angstrom", "angstroms", "å"),
     "eV": ("ev",),
@@ -58,6 +48,17 @@ QUANTITY = re.compile(
 )
 
 
+@cache
+def units() -> dict[str, str]:
+    """Name of a key -> the unit of its numbers, where it has one that is often written out."""
+    return {
+        name: about(attribute).unit
+        for table in all_tables(Recipe)
+        for name, attribute in keys_of(table).items()
+        if about(attribute).unit in _SAME
+    }
+
+
 def with_unit_hints(violations: Sequence[Violation], document: Any) -> list[Violation]:
     """The violations; those about a number in quotes say what to write."""
     return [_hinted(violation, document) for violation in violations]
@@ -69,9 +70,9 @@ def quantity_hint(text: str, at: Parts) -> str:
     if found is None:
         return ""
     number, given = found["number"], found["unit"].strip()
-    unit = next((UNITS[part] for part in reversed(at) if part in UNITS), "")
+    unit = next((units()[part] for part in reversed(at) if part in units()), "")
     if not given:
-        return f"a number has no quotes: {number}"
+        return f"write the number without quotes: {number}"
     if not unit:
         return f"write the number alone: {number}"
     converted = _converted(float(number), given, unit)

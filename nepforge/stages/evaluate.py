@@ -11,14 +11,16 @@ import torch
 from attrs import frozen
 
 from nepforge.data.frame import FloatArray, Frame, load_frames
+from nepforge.data.frame_labels import quantities_of
 from nepforge.evaluate.calibration import judge_error_bars
 from nepforge.evaluate.calibration_plot import calibration
 from nepforge.events import Message
 from nepforge.formats.covariance_file import read_covariance
-from nepforge.formats.potential_file import read_potential
+from nepforge.formats.open_model import open_model
 from nepforge.models.potential import TrainedPotential
 from nepforge.models.uncertainty import Covariance
 from nepforge.plots.parity import ParitySet, parity
+from nepforge.quantities import QUANTITIES
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.stages.usefulness import judge
@@ -31,10 +33,9 @@ SETS = {"train": "train", "valid": "validation"}
 
 @frozen(eq=False)
 class SetPrediction:
-    """Labels (nan where missing) and predictions of a set, frames in order.
+    """Labels (nan where missing) and predictions of a set by field, as errors are reported.
 
-    Energies and virials per atom in eV, forces in eV/Å, atomic energies in eV where the set has
-    such labels.
+    Frames in order; an optional quantity only where the set has such labels.
     """
 
     errors: ErrorSums
@@ -49,7 +50,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     """
     del table  # the pinned thread count is in the context already
     torch.set_num_threads(ctx.threads)
-    trained = read_potential(inputs["model"])
+    trained = open_model(inputs["model"]).trained
     metrics: dict[str, float] = {}
     by_group: dict[str, Any] = {}
     found: dict[str, SetPrediction] = {}
@@ -80,19 +81,19 @@ def predict_set(trained: TrainedPotential, frames: Sequence[Frame]) -> SetPredic
     """Evaluate a model on frames."""
     frame_set = FrameSet.build(frames, trained.model)
     errors = ErrorSums()
-    has_atomic = any(frame.atomic_energy is not None for frame in frames)
-    names = ("energy", "forces", "virial", *(["atomic_energy"] if has_atomic else []))
-    reference: dict[str, list[FloatArray]] = {name: [] for name in names}
-    prediction: dict[str, list[FloatArray]] = {name: [] for name in names}
+    labelled = quantities_of(frames)
+    shown = [one for one in QUANTITIES if one in labelled or not one.is_optional]
+    reference: dict[str, list[FloatArray]] = {quantity.field: [] for quantity in shown}
+    prediction: dict[str, list[FloatArray]] = {quantity.field: [] for quantity in shown}
     for _, batch in frame_set.batches():
         predicted = trained.model.predict(trained.parameters, trained.scaler, batch)
         errors.add(batch, predicted)
         for target, source in ((reference, batch), (prediction, predicted)):
-            target["energy"].append((source.energy / batch.n_atoms).numpy())
-            target["forces"].append(batch.to_source_order(source.forces).numpy())
-            target["virial"].append((source.virial / batch.n_atoms[:, None, None]).numpy())
-            if has_atomic:
-                target["atomic_energy"].append(batch.to_source_order(source.atomic_energy).numpy())
+            for quantity in shown:
+                values = quantity.reported(getattr(source, quantity.field), batch.n_atoms)
+                if quantity.belongs_to == "atom":
+                    values = batch.to_source_order(values)
+                target[quantity.field].append(values.numpy())
     return SetPrediction(
         errors,
         {name: np.concatenate(parts) for name, parts in reference.items()},
@@ -125,16 +126,13 @@ def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
 
 
 def _plot(folder: Path, found: Mapping[str, SetPrediction]) -> None:
-    for name, quantity, unit in (
-        ("energy", "Energy", "eV/atom"),
-        ("forces", "Force component", "eV/Å"),
-        ("virial", "Virial", "eV/atom"),
-        ("atomic_energy", "Atomic energy", "eV"),
-    ):
+    for quantity in QUANTITIES:
+        name = quantity.field
         sets = [
             ParitySet(SETS[key], result.reference[name].ravel(), result.prediction[name].ravel())
             for key, result in found.items()
             if name in result.reference
         ]
         if any(np.isfinite(entry.reference).any() for entry in sets):
-            parity(folder / f"parity_{name}.png", sets, quantity=quantity, unit=unit)
+            path = folder / f"parity_{name}.png"
+            parity(path, sets, quantity=quantity.axis, unit=quantity.unit)

@@ -10,15 +10,15 @@ from nepforge.data.frame import IntArray, load_frames
 from nepforge.data.neighbors import find_neighbors
 from nepforge.data.prepare import composition
 from nepforge.events import Message
-from nepforge.formats.checkpoint_file import read_checkpoint
 from nepforge.formats.neighbor_counts import count_neighbors
 from nepforge.formats.nep_txt import LAYOUTS
+from nepforge.formats.open_model import open_nep
 from nepforge.stages.context import StageContext
 
 
 def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write one text file a layout: nep4.txt, nep5.txt, nep_to_lmps.txt."""
-    trained = read_checkpoint(inputs["model"])
+    trained = open_nep(inputs["model"]).trained
     model = trained.model
     frames = load_frames(inputs["frames"])
     counts = trained.neighbors or count_neighbors(

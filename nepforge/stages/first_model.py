@@ -14,7 +14,7 @@ from nepforge.data.frame import Frame
 from nepforge.data.prepare import energy_baseline, mean_atomic_energies
 from nepforge.errors import ModelFileError
 from nepforge.formats.fine_tune import start_from
-from nepforge.formats.model_file import read_model
+from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import Trained, with_numbers
 from nepforge.models.dp.network import DP
 from nepforge.models.nep.network import NEP, CutoffPair
@@ -140,7 +140,7 @@ def first_model(
         return with_numbers(model, parameters, find_scaler(model, frames))
     if not isinstance(model, NEP):
         raise ModelFileError(f"{start.name}: only a NEP model is trained further")
-    first = start_from(read_model(start).trained, model, start.name)
+    first = start_from(open_nep(start).trained, model, start.name)
     missed = _energies_missed(model, first.parameters, first.q_scaler, frames)
     shift = torch.from_numpy(energy_baseline(missed, model.species))
     model.weights(first.parameters).bias.sub_(shift)

@@ -17,21 +17,14 @@ from nepforge.data.doctor.finding import Finding, finding
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError, NepforgeError, Problem
 from nepforge.lammps.plugin import find_lammps
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.limits import did_you_mean
 from nepforge.stages.machine import n_cores
 from nepforge.stages.md_cell import Cell, as_atoms, beyond_the_data, n_copies, read_file
 from nepforge.stages.reach import cutoffs_of, reach
 
 SHOWN_KEYS = 20
-LABELS = {
-    "energy": "energy",
-    "force": "forces",
-    "virial": "virial",
-    "atomic_energy": "atomic_energy",
-}  # key of a weight -> field of a frame
-LABEL_HINTS = {
-    "atomic_energy": "; an ei.npy of pwdata that only shares out the energy does not count",
-}
+LABELS = {quantity.name: quantity for quantity in QUANTITIES}  # by key of the weight
 
 
 @frozen
@@ -92,12 +85,12 @@ def _labels(wanted: Mapping[str, Sequence[str]], train: Sequence[Frame]) -> Iter
     """Weights and prefactors of labels that no training frame has."""
     for table, names in wanted.items():
         for name in names:
-            if all(getattr(frame, LABELS[name]) is None for frame in train):
+            if all(getattr(frame, LABELS[name].field) is None for frame in train):
                 yield Problem(
                     f"optimizer.{table}.{name}",
                     f"is above 0, none of the {len(train)} training frames has that label",
                     f"set it to {'0' if table == 'weights' else '[0, 0]'}, or check the names of "
-                    "the labels" + LABEL_HINTS.get(name, ""),
+                    "the labels" + LABELS[name].hint,
                 )
 
 

@@ -7,7 +7,7 @@ every other check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,21 @@ import numpy as np
 from attrs import frozen
 
 from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.frame_labels import has_label, label_of
 from nepforge.data.neighbors import type_indices
 from nepforge.data.prepare import composition, energy_baseline, mean_atomic_energies
+from nepforge.quantities import ATOMIC_ENERGY, ENERGY, FORCE, QUANTITIES, Quantity
 from nepforge.stages.outputs import write_json
 
 FILE = "usefulness.json"
 NOT_BELOW = 0.99  # of the error of the guess: nearer than this is no better
 # Below these the labels say nothing: forces of relaxed or symmetric structures are numerical noise.
 LEAST_FORCE = 0.01  # eV/Å
-LEAST_ENERGY = 1.0e-5  # eV/atom, and eV for atomic energies
-GUESSES = {
-    "force": "the rms of the labels",
-    "energy": "what one energy per species leaves",
-    "virial": "the rms of the labels",
-    "atomic_energy": "what the mean of each species leaves",
-}
-UNITS = {"force": "eV/Å", "energy": "eV/atom", "virial": "eV/atom", "atomic_energy": "eV"}
+LEAST_ENERGY = 1.0e-5  # eV/atom, eV for atomic energies; of every other quantity in its unit
 
 
 @frozen
-class Comparison:
+class BesideGuess:
     """One kind of label: the validation RMSE and that of the trivial guess, in `unit`."""
 
     label: str
@@ -50,9 +45,10 @@ class Comparison:
     @property
     def text(self) -> str:
         name = self.label.replace("_", " ")
+        words = GUESSES[self.label].words if self.label in GUESSES else "the rms of the labels"
         return (
             f"validation {name} RMSE {self.rmse:.4g} {self.unit} is not clearly below "
-            f"{self.guess:.4g} {self.unit}, {GUESSES[self.label]}"
+            f"{self.guess:.4g} {self.unit}, {words}"
         )
 
 
@@ -60,7 +56,7 @@ class Comparison:
 class Usefulness:
     """What `judge` found; `is_useless` is the verdict on the model as a whole."""
 
-    compared: tuple[Comparison, ...]
+    compared: tuple[BesideGuess, ...]
     is_useless: bool
 
     @property
@@ -92,56 +88,68 @@ def judge(
         valid: What it is compared on.
         species: Symbols in model order.
     """
-    guesses = {
-        "force": _rms([frame.forces for frame in valid], LEAST_FORCE),
-        "energy": _energy_guess(train, valid, species),
-        "virial": _rms(
-            [None if f.virial is None else f.virial / f.n_atoms for f in valid], LEAST_ENERGY
-        ),
-        "atomic_energy": _atomic_guess(train, valid, species),
-    }
-    compared = tuple(
-        Comparison(label, metrics[name], guess, UNITS[label])
-        for label, guess in guesses.items()
-        if guess is not None and (name := f"valid_{label}_rmse") in metrics
-    )
-    deciding = [one for one in compared if one.label == "force"] or compared
-    return Usefulness(compared, bool(deciding) and all(one.is_useless for one in deciding))
+    compared = []
+    for quantity in sorted(
+        QUANTITIES, key=lambda one: one is not FORCE
+    ):  # what decides comes first
+        guess = _guess(quantity, train, valid, species)
+        rmse = metrics.get(f"valid_{quantity.metric}")
+        if guess is not None and rmse is not None:
+            compared.append(BesideGuess(quantity.name, rmse, guess, quantity.unit))
+    deciding = [one for one in compared if one.label == FORCE.name] or compared
+    return Usefulness(tuple(compared), bool(deciding) and all(one.is_useless for one in deciding))
 
 
-def _rms(values: Sequence[FloatArray | None], least: float) -> float | None:
-    """Root mean square of what is known; None for labels that say nothing."""
-    known = [value.ravel() for value in values if value is not None]
-    if not known:
-        return None
-    rms = float(np.sqrt(np.mean(np.concatenate(known) ** 2)))
-    return rms if rms >= least else None
-
-
-def _energy_guess(
-    train: Sequence[Frame], valid: Sequence[Frame], species: Sequence[str]
+def _guess(
+    quantity: Quantity, train: Sequence[Frame], valid: Sequence[Frame], species: Sequence[str]
 ) -> float | None:
-    labelled = [frame for frame in valid if frame.energy is not None]
+    """RMSE of the guess; None for labels that say nothing."""
+    labelled = [frame for frame in valid if has_label(frame, quantity)]
     if not labelled:
         return None
-    guess = composition(labelled, species) @ energy_baseline(train, species)
-    missed = [
+    if quantity.name in GUESSES:
+        missed = GUESSES[quantity.name].missed(train, labelled, species)
+    else:
+        missed = [label_of(frame, quantity) for frame in labelled]
+    rms = float(np.sqrt(np.mean(np.concatenate([part.ravel() for part in missed]) ** 2)))
+    return rms if rms >= (LEAST_FORCE if quantity is FORCE else LEAST_ENERGY) else None
+
+
+def _missed_energies(
+    train: Sequence[Frame], valid: Sequence[Frame], species: Sequence[str]
+) -> list[FloatArray]:
+    guess = composition(valid, species) @ energy_baseline(train, species)
+    return [
         np.array([(frame.energy - energy) / frame.n_atoms])
-        for frame, energy in zip(labelled, guess, strict=True)
+        for frame, energy in zip(valid, guess, strict=True)
         if frame.energy is not None
     ]
-    return _rms(missed, LEAST_ENERGY)
 
 
-def _atomic_guess(
+def _missed_atomic_energies(
     train: Sequence[Frame], valid: Sequence[Frame], species: Sequence[str]
-) -> float | None:
+) -> list[FloatArray]:
     means = mean_atomic_energies(train, species)
-    missed = [
-        None if f.atomic_energy is None else f.atomic_energy - means[type_indices(f, species)]
-        for f in valid
+    return [
+        frame.atomic_energy - means[type_indices(frame, species)]
+        for frame in valid
+        if frame.atomic_energy is not None
     ]
-    return _rms(missed, LEAST_ENERGY)
+
+
+@frozen
+class _Guess:
+    """A guess that is fitted to the training frames."""
+
+    words: str
+    missed: Callable[[Sequence[Frame], Sequence[Frame], Sequence[str]], list[FloatArray]]
+
+
+# by name of the quantity; for all others the guess is 0
+GUESSES: Mapping[str, _Guess] = {
+    ENERGY.name: _Guess("what one energy per species leaves", _missed_energies),
+    ATOMIC_ENERGY.name: _Guess("what the mean of each species leaves", _missed_atomic_energies),
+}
 
 
 def refusal(content: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ from nepforge.data.frame import FloatArray, Frame, load_frames
 from nepforge.data.neighbors import type_indices
 from nepforge.errors import StageError
 from nepforge.events import Message
-from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.native import NativeModel
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
@@ -44,7 +45,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
             the model is no better than none.
     """
     torch.set_num_threads(ctx.threads)
-    trained = read_checkpoint(inputs["model"])
+    trained = open_nep(inputs["model"]).trained
     frames = load_frames(inputs["frames"])[:N_FRAMES]
     metrics: dict[str, float] = {}
     for layout in table["export"]["layouts"]:

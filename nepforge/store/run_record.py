@@ -12,17 +12,19 @@ from attrs import frozen
 from nepforge.events import Outcome
 from nepforge.ledger.entry import map_texts, without_credentials, without_machine, without_paths
 from nepforge.plan.stage import Plan, Stage
+from nepforge.quantities import QUANTITIES
 from nepforge.store.cache import Published, files_body
-from nepforge.store.software import DEVICE, environment
+from nepforge.store.software import DEVICE, software
 
 # First match counts; a name without a match is a pure number.
 _METRIC_UNITS = (
-    ("atomic_energy_", "eV"),
-    ("energy_rmse", "eV/atom"),
-    ("energy_mae", "eV/atom"),
+    *(
+        (f"_{quantity.name}_{error}", quantity.unit)
+        for quantity in sorted(QUANTITIES, key=lambda one: -len(one.name))  # ..._atomic_energy_rmse
+        for error in ("rmse", "mae")
+    ),
     ("energy_difference", "eV/atom"),
     ("force_", "eV/Å"),
-    ("virial_", "eV/atom"),
     ("stress_", "GPa"),
     ("energy_drift", "eV/atom/ps"),
     ("potential_energy", "eV/atom"),
@@ -105,7 +107,7 @@ def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
             name: {"value": value, "unit": metric_unit(name)} for name, value in run.metrics.items()
         },
         "tolerances": {name: dict(limits) for name, limits in plan.tolerances.items()},
-        "environment": environment(plan.threads),
+        "environment": software(plan.threads),
     }
     if run.failure is not None:
         body["failure"] = {

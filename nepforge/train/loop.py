@@ -13,10 +13,11 @@ from torch import Tensor
 
 from nepforge.errors import DivergenceError, InterruptedRunError
 from nepforge.models.potential import Potential
+from nepforge.quantities import QUANTITIES
 from nepforge.train.average import TailAverage
 from nepforge.train.checkpoint import Checkpoint, Progress, load, save
 from nepforge.train.metrics import ErrorSums
-from nepforge.train.observations import NotFiniteError, ObservationWeights
+from nepforge.train.observations import NotFiniteError
 from nepforge.train.steppers.stepper import Stepper
 from nepforge.train.trace import Trace
 from nepforge.train.training_set import FrameSet, errors_of
@@ -56,7 +57,7 @@ class Training:
     valid: FrameSet
     epochs: int
     batch_size: int
-    loss_weights: ObservationWeights
+    loss_weights: Mapping[str, float]  # by name of the quantity
     state_folder: Path
     tail_average: float = 0.0  # share of an epoch whose mean parameters are validated and kept
     patience: int | None = None  # epochs in a row without a better one, then stop
@@ -64,13 +65,10 @@ class Training:
 
     def loss(self, metrics: dict[str, float]) -> float:
         """Validation loss: sum over all kinds of labels of (weight * RMSE)^2."""
-        terms = (
-            (self.loss_weights.energy, "valid_energy_rmse"),
-            (self.loss_weights.force, "valid_force_rmse"),
-            (self.loss_weights.virial, "valid_virial_rmse"),
-            (self.loss_weights.atomic_energy, "valid_atomic_energy_rmse"),
+        return sum(
+            (self.loss_weights[quantity.name] * metrics.get(f"valid_{quantity.metric}", 0.0)) ** 2
+            for quantity in QUANTITIES
         )
-        return sum((weight * metrics.get(name, 0.0)) ** 2 for weight, name in terms)
 
     def stops_early(self, history: Sequence[Mapping[str, float]]) -> bool:
         """Whether patience or wall time has run out after these epochs."""

@@ -1,5 +1,4 @@
-"""Errors of a set of frames: RMSE and MAE of energy and virial per atom, of force components and of
-atomic energies."""
+"""RMSE and MAE of every kind of label over a set of frames."""
 
 from __future__ import annotations
 
@@ -10,6 +9,7 @@ from attrs import define, field
 
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Prediction
+from nepforge.quantities import QUANTITIES
 
 
 @define
@@ -25,26 +25,26 @@ class _Sums:
         self.magnitudes += float(known.abs().sum())
 
 
+def _no_sums() -> dict[str, _Sums]:
+    return {quantity.name: _Sums() for quantity in QUANTITIES}
+
+
 @define
 class ErrorSums:
     """Sums from which RMSE and MAE follow; batches are added one by one."""
 
-    energy: _Sums = field(factory=_Sums)  # eV/atom
-    force: _Sums = field(factory=_Sums)  # eV/Å, components
-    virial: _Sums = field(factory=_Sums)  # eV/atom, 9 components
-    atomic_energy: _Sums = field(factory=_Sums)  # eV
+    sums: dict[str, _Sums] = field(factory=_no_sums)  # by name of the quantity, in its unit
 
     def add(self, batch: Batch, prediction: Prediction) -> None:
         """Take the errors of one batch; labels that are missing (nan) count nowhere."""
-        self.energy.add((prediction.energy - batch.energy) / batch.n_atoms)
-        self.force.add(prediction.forces - batch.forces)
-        self.virial.add((prediction.virial - batch.virial) / batch.n_atoms[:, None, None])
-        self.atomic_energy.add(prediction.atomic_energy - batch.atomic_energy)
+        for quantity in QUANTITIES:
+            error = getattr(prediction, quantity.field) - getattr(batch, quantity.field)
+            self.sums[quantity.name].add(quantity.reported(error, batch.n_atoms))
 
     def report(self, prefix: str) -> dict[str, float]:
         """`prefix`_energy_rmse (eV/atom), _energy_mae, _force_rmse (eV/Å), ... of what was seen."""
         report = {}
-        for name, sums in self._parts().items():
+        for name, sums in self.sums.items():
             if sums.count:
                 report[f"{prefix}_{name}_rmse"] = math.sqrt(sums.squares / sums.count)
                 report[f"{prefix}_{name}_mae"] = sums.magnitudes / sums.count
@@ -52,18 +52,13 @@ class ErrorSums:
 
     def state(self) -> list[float]:
         """Numbers that `restore` needs."""
-        sums = self._parts().values()
+        sums = self.sums.values()
         return [value for s in sums for value in (float(s.count), s.squares, s.magnitudes)]
 
     @classmethod
     def restore(cls, state: list[float]) -> ErrorSums:
-        starts = range(0, len(state), 3)
-        return cls(*(_Sums(int(state[i]), state[i + 1], state[i + 2]) for i in starts))
-
-    def _parts(self) -> dict[str, _Sums]:
-        return {
-            "energy": self.energy,
-            "force": self.force,
-            "virial": self.virial,
-            "atomic_energy": self.atomic_energy,
-        }
+        restored = cls()
+        for sums, at in zip(restored.sums.values(), range(0, len(state), 3), strict=False):
+            sums.count = int(state[at])
+            sums.squares, sums.magnitudes = state[at + 1], state[at + 2]
+        return restored

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from nepforge.comparison.table import Comparison
-from nepforge.comparison.text import cells_of, head, lead_text
+from nepforge.comparison.text import cells, lead_text
 from nepforge.ui.listings import columns
 
 HEADING = "bold"
@@ -23,7 +23,7 @@ def print_comparison(console: Console, comparison: Comparison, name: str) -> Non
         comparison: What was compared.
         name: Name of the recipe with the [matrix].
     """
-    table = columns([head(), *(cells_of(row) for row in comparison.rows)], "  ").split("\n")
+    table = columns(cells(comparison.rows), "  ").split("\n")
     lines = [
         Text.assemble((name, HEADING), ": best models on validation data, mean ± deviation"),
         Text(),

@@ -25,8 +25,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nepforge.events import EpochFinished, Event, Message, RunFinished
+from nepforge.quantities import QUANTITIES, Quantity
 from nepforge.ui.run_state import Condition, RunState, StageState
-from nepforge.ui.words import ERROR_KINDS, ErrorKind, duration, short, sparkline
+from nepforge.ui.words import duration, short, shown, sparkline
 
 REFRESHES_PER_SECOND = 2  # calm, and cheap beside a training that uses every core
 BAR_WIDTH = 20
@@ -168,8 +169,8 @@ def _time_left(stage: StageState, now: float) -> str:
 
 def _errors(stage: StageState) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for kind in ERROR_KINDS:
-        cells = _error_cells(stage, kind)
+    for quantity in QUANTITIES:
+        cells = _error_cells(stage, quantity)
         if cells is not None:
             table.add_row("     ", *cells)
     history = Text.assemble(
@@ -180,19 +181,19 @@ def _errors(stage: StageState) -> RenderableType:
     return Group(table, history)
 
 
-def _error_cells(stage: StageState, kind: ErrorKind) -> list[Text] | None:
-    train = _metric(stage.last_epoch, f"train_{kind.metric}")
-    valid = _metric(stage.last_epoch, f"valid_{kind.metric}")
-    best = _metric(stage.best_epoch, f"valid_{kind.metric}")
+def _error_cells(stage: StageState, quantity: Quantity) -> list[Text] | None:
+    train = _metric(stage.last_epoch, f"train_{quantity.metric}")
+    valid = _metric(stage.last_epoch, f"valid_{quantity.metric}")
+    best = _metric(stage.best_epoch, f"valid_{quantity.metric}")
     if train is None and valid is None:
         return None
     is_best = stage.best_epoch is stage.last_epoch
     return [
-        Text(f"{kind.name} RMSE"),
-        _labelled("train", kind, train, ""),
-        _labelled("validation", kind, valid, "bold green" if is_best else "bold"),
-        _labelled("best", kind, best, "green"),
-        Text(kind.unit, style="dim"),
+        Text(f"{quantity.words} RMSE"),
+        _labelled("train", quantity, train, ""),
+        _labelled("validation", quantity, valid, "bold green" if is_best else "bold"),
+        _labelled("best", quantity, best, "green"),
+        Text(quantity.shown_unit, style="dim"),
     ]
 
 
@@ -201,10 +202,10 @@ def _metric(epoch: EpochFinished | None, name: str) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _labelled(label: str, kind: ErrorKind, value: float | None, style: str) -> Text:
+def _labelled(label: str, quantity: Quantity, value: float | None, style: str) -> Text:
     if value is None:
         return Text()
-    return Text.assemble((f"{label} ", "dim"), (f"{kind.shown(value):>6}", style))
+    return Text.assemble((f"{label} ", "dim"), (f"{shown(quantity, value):>6}", style))
 
 
 def _memory(process: psutil.Process) -> float:

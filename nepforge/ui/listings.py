@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nepforge.ui.words import ERROR_KINDS, counted, duration, short
+from nepforge.quantities import FORCE
+from nepforge.recipe.positions import dotted
+from nepforge.ui.words import counted, duration, short, shown
 
 if TYPE_CHECKING:  # `check` starts without the ledger and its locks
     from nepforge.events import PlannedStage
     from nepforge.ledger.entry import Entry
     from nepforge.recipe.named_files import NamedFiles
     from nepforge.shared_disk.held import HeldLock
-
-FORCE = ERROR_KINDS[1]
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
@@ -62,7 +62,15 @@ def run_row(entry: Entry) -> dict[str, Any]:
 
 def log_text(entries: Iterable[Entry]) -> str:
     """A list of ledger entries, one a line, oldest first."""
-    head = ["seq", "hash", "time (UTC)", "recipe", "outcome", "took", f"force RMSE, {FORCE.unit}"]
+    head = [
+        "seq",
+        "hash",
+        "time (UTC)",
+        "recipe",
+        "outcome",
+        "took",
+        f"force RMSE, {FORCE.shown_unit}",
+    ]
     return columns([head, *(_log_cells(run_row(entry)) for entry in entries)])
 
 
@@ -96,12 +104,12 @@ def _held_line(lock: HeldLock) -> str:
 
 
 def data_text(files: NamedFiles) -> str:
-    """The data files of a recipe: what for, format, size, digest."""
+    """The files of a recipe: the key that names each, format, size, digest."""
     rows = [
-        [use, source.path.name, source.format, _size(source.size), short(source.sha256)]
-        for use, source in files.by_use
+        [dotted(at), source.path.name, source.format, _size(source.size), short(source.sha256)]
+        for at, source in files.at.items()
     ]
-    return columns([["for", "file", "format", "size", "sha256"], *rows], "  ")
+    return columns([["key", "file", "format", "size", "sha256"], *rows], "  ")
 
 
 def _size(n_bytes: int) -> str:
@@ -117,7 +125,7 @@ def _log_cells(row: Mapping[str, Any]) -> list[str]:
         row["name"] or "-",
         row["outcome"] or row["type"],
         "-" if row["seconds"] is None else duration(row["seconds"]),
-        "-" if force is None else FORCE.shown(force),
+        "-" if force is None else shown(FORCE, force),
     ]
 
 

@@ -20,8 +20,9 @@ from nepforge.events import (
     StageProgress,
     StageStarted,
 )
+from nepforge.quantities import QUANTITIES
 from nepforge.ui.run_state import RunState
-from nepforge.ui.words import ERROR_KINDS, counted, duration
+from nepforge.ui.words import counted, duration, shown
 
 INTERVAL = 10.0  # s between two lines of one stage
 LONG_INTERVAL = 30.0  # s without an epoch, after which steps inside it are told
@@ -104,10 +105,11 @@ class PlainView:
 
     def _epoch(self, event: EpochFinished, now: float) -> str:
         errors = [
-            f"{label} {kind.name} {kind.shown(event.metrics[metric])} {kind.unit}"
+            f"{label} {quantity.words} {shown(quantity, event.metrics[metric])} "
+            f"{quantity.shown_unit}"
             for prefix, label in (("train", "train"), ("valid", "validation"))
-            for kind in ERROR_KINDS
-            if (metric := f"{prefix}_{kind.metric}") in event.metrics
+            for quantity in QUANTITIES
+            if (metric := f"{prefix}_{quantity.metric}") in event.metrics
         ]
         text = ", ".join([f"epoch {event.epoch}/{event.epochs}", *errors])
         return text + (", best" if event.is_best else "") + self._left(event.stage, now)

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from nepforge.events import RunFinished
+from nepforge.quantities import QUANTITIES
 from nepforge.ui.benchmark import benchmark_lines
 from nepforge.ui.run_warnings import warning_lines
-from nepforge.ui.words import ERROR_KINDS, counted, duration, number, short
+from nepforge.ui.words import counted, duration, number, short, shown
 from nepforge.units import BAR_PER_GPA
 
 LEDGER = Path("ledger") / "ledger.jsonl"
@@ -89,12 +90,12 @@ def _headline(finished: RunFinished, name: str) -> Text:
 def _errors(metrics: Mapping[str, float]) -> list[Text]:
     """Train and validation side by side; a missing number is a dash."""
     rows = []
-    for kind in ERROR_KINDS:
-        values = [metrics.get(f"evaluate.{part}_{kind.metric}") for part in ("train", "valid")]
+    for quantity in QUANTITIES:
+        values = [metrics.get(f"evaluate.{part}_{quantity.metric}") for part in ("train", "valid")]
         if values == [None, None]:
             continue
-        cells = ["-" if value is None else kind.shown(value) for value in values]
-        rows.append(_row(f"{kind.name} RMSE", cells, kind.unit))
+        cells = ["-" if value is None else shown(quantity, value) for value in values]
+        rows.append(_row(f"{quantity.words} RMSE", cells, quantity.shown_unit))
     if not rows:
         return []
     head = f"  {'':{LABEL_WIDTH}}{'train':>{CELL_WIDTH}}{'validation':>{CELL_WIDTH}}"
@@ -121,12 +122,12 @@ def _md(metrics: Mapping[str, float], folder: Path | None) -> list[Text]:
         if not stage.startswith("md:"):
             continue
         size = [f"{values[name]:.0f} {word}" for name, word in MD_SIZE if name in values]
-        shown = {**values, **_timing(folder, stage)}
+        results = {**values, **_timing(folder, stage)}
         lines += [Text(), Text.assemble(f"  {stage}  ", (", ".join(size), QUIET))]
         lines += [
-            _row(label, [number(factor * shown[name], MD_DIGITS)], unit)
+            _row(label, [number(factor * results[name], MD_DIGITS)], unit)
             for name, label, factor, unit in MD_RESULTS
-            if name in shown
+            if name in results
         ]
     return lines
 

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import math
 
-from attrs import frozen
+from nepforge.quantities import Quantity
 
 SHOWN_DIGITS = 12  # of a hash; any unique beginning is accepted back
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-@frozen
-class ErrorKind:
-    """An error that training and evaluation report for each set."""
-
-    name: str  # "energy"
-    metric: str  # metric name without its set, in eV/atom or eV/Å
-    unit: str  # as shown
-    factor: float  # from the unit of the metric to the one shown
-
-    def shown(self, value: float) -> str:
-        return number(self.factor * value)
-
-
-ERROR_KINDS = (
-    ErrorKind("energy", "energy_rmse", "meV/atom", 1.0e3),
-    ErrorKind("force", "force_rmse", "eV/Å", 1.0),
-    ErrorKind("virial", "virial_rmse", "meV/atom", 1.0e3),
-    ErrorKind("atomic energy", "atomic_energy_rmse", "meV", 1.0e3),
-)
+def shown(quantity: Quantity, value: float) -> str:
+    """An error in the unit that people are shown."""
+    return number(quantity.shown_factor * value)
 
 
 def number(value: float, digits: int = 3) -> str:

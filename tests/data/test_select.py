@@ -20,7 +20,7 @@ from nepforge.data.select import select, select_by_conditions
 from nepforge.errors import DataError, UsageError
 from nepforge.evaluate.descriptors import frame_descriptors
 from nepforge.events import Event
-from nepforge.formats.checkpoint_file import write_checkpoint
+from nepforge.formats.potential_file import write_potential
 from nepforge.models.nep.network import NEP
 from nepforge.plan.build import build
 from nepforge.recipe.load import load_recipe
@@ -227,7 +227,7 @@ def test_the_command_says_why_frames_left(random_frame: MakeFrame, tmp_path: Pat
 def test_descriptors_of_a_given_model_are_taken(random_frame: MakeFrame, tmp_path: Path) -> None:
     """--model; another element than it knows is an error."""
     model = NEP(("Hf", "O"), (4.0, 3.0), (2, 2), (3, 3), 2, (), 4)
-    write_checkpoint(tmp_path / "nep_model.ckpt", random_model(model, 1))
+    write_potential(tmp_path / "nep_model.ckpt", random_model(model, 1))
     write_frames(tmp_path / "in.xyz", "extxyz", [random_frame(idx) for idx in range(6)])
     words = ["select", tmp_path / "in.xyz", tmp_path / "out.xyz", "--farthest", 2]
     result = data(*words, "--model", tmp_path / "nep_model.ckpt")

@@ -20,8 +20,8 @@ from ase.phonons import Phonons
 
 import nepforge
 from nepforge.errors import DataError, ModelFileError
-from nepforge.formats.checkpoint_file import write_checkpoint
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import write_potential
 from tests.nep_files import KINDS, random_structure
 
 EXACT = 1.0e-10
@@ -237,7 +237,7 @@ def test_copies_give_the_same_numbers_without_the_file(path: Path, duplicate: ob
 def test_a_checkpoint_and_its_text_are_the_same_model(kind: str, tmp_path: Path) -> None:
     """Every layout is accepted; nep_model.ckpt needs no export."""
     path = KINDS[kind].write(tmp_path / "nep.txt")
-    write_checkpoint(tmp_path / "nep_model.ckpt", read_nep_text(path).trained)
+    write_potential(tmp_path / "nep_model.ckpt", open_nep(path).trained)
     energies = []
     for model in (path, tmp_path / "nep_model.ckpt"):
         atoms = random_atoms()

@@ -12,8 +12,9 @@ import torch
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError, UsageError
 from nepforge.evaluate.inference import compare, infer, write_comparison
-from nepforge.formats.convert import convert, inspect, plot_radial_functions, radial_curves
-from nepforge.formats.model_file import read_model
+from nepforge.evaluate.radial_functions import plot_radial_functions, radial_curves
+from nepforge.formats.convert import convert_model, inspect
+from nepforge.formats.open_model import open_nep
 from tests.nep_files import KINDS, NepFile, random_structure
 
 TOKENS = {"nep3", "nep4", "nep5", "bias per species", "type-wise cutoffs", "zbl", "flexible zbl"}
@@ -28,14 +29,14 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_conversion_and_back_is_exact(path: Path, layout: str, tmp_path: Path) -> None:
     """Text -> layout -> nep5 -> checkpoint keeps every bit; the name tells the layout."""
-    first = read_model(path).trained
+    first = open_nep(path).trained
     out = tmp_path / "out"
     out.mkdir()
-    convert(path, out / LAYOUTS[layout])
-    convert(out / LAYOUTS[layout], out / "b.txt", "nep5")
-    convert(out / "b.txt", out / "c.ckpt")
+    convert_model(path, out / LAYOUTS[layout])
+    convert_model(out / LAYOUTS[layout], out / "b.txt", "nep5")
+    convert_model(out / "b.txt", out / "c.ckpt")
     for name in (LAYOUTS[layout], "b.txt", "c.ckpt"):
-        again = read_model(out / name).trained
+        again = open_nep(out / name).trained
         assert again.model == first.model
         assert torch.equal(again.parameters, first.parameters)
 
@@ -44,8 +45,8 @@ def test_nep4_holds_for_one_composition(tmp_path: Path) -> None:
     """With its counts energies are right for it and forces for all; nep.in lies beside."""
     path = KINDS["bias per species"].write(tmp_path / "model.txt")
     with pytest.raises(UsageError, match="hold for one composition only"):
-        convert(path, tmp_path / "nep4.txt")
-    done = convert(path, tmp_path / "nep4.txt", counts={"Si": 4, "O": 4})
+        convert_model(path, tmp_path / "nep4.txt")
+    done = convert_model(path, tmp_path / "nep4.txt", counts={"Si": 4, "O": 4})
     assert "composition Si4 O4 only" in done.warnings[0]
     structure = random_structure(1)
     frame = Frame(structure.numbers, structure.positions, structure.cell)
@@ -66,7 +67,7 @@ def test_nep4_holds_for_one_composition(tmp_path: Path) -> None:
 def test_one_bias_needs_no_counts(tmp_path: Path) -> None:
     """A model read from nep4 is written back as nep4 without a question."""
     path = KINDS["nep4"].write(tmp_path / "model.txt")
-    assert convert(path, tmp_path / "nep4.txt").warnings == ()
+    assert convert_model(path, tmp_path / "nep4.txt").warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -85,21 +86,21 @@ def test_what_cannot_be_converted_is_refused(
     """Nothing is overwritten, nothing guessed."""
     path = KINDS["bias per species"].write(tmp_path / "model.txt")
     with pytest.raises(UsageError, match=words):
-        convert(path, tmp_path / out, to, counts)
+        convert_model(path, tmp_path / out, to, counts)
 
 
 def test_a_nep_in_of_the_user_is_left_alone(tmp_path: Path) -> None:
     """And said so."""
     path = KINDS["nep4"].write(tmp_path / "model.txt")
     (tmp_path / "nep.in").write_text("generation 5\n")
-    done = convert(path, tmp_path / "nep5.txt")
+    done = convert_model(path, tmp_path / "nep5.txt")
     assert "left as it is" in done.warnings[0]
     assert (tmp_path / "nep.in").read_text() == "generation 5\n"
 
 
 def test_inspect_says_what_a_recipe_needs(path: Path) -> None:
     """Sizes as the recipe writes them, and the numbers that training may change."""
-    facts = inspect(path)
+    facts = inspect(open_nep(path))
     assert facts["species"] == ["Si", "O"]
     assert facts["n_max"] == [3, 2]
     assert facts["invariants"] == ["222", "1111"]
@@ -114,12 +115,12 @@ def test_inspect_says_what_a_recipe_needs(path: Path) -> None:
 def test_radial_functions_are_drawn_to_the_cutoff_of_the_pair(tmp_path: Path) -> None:
     """g_n vanishes there; the figure is a PNG of the chosen species."""
     path = KINDS["type-wise cutoffs"].write(tmp_path / "model.txt")
-    curves = radial_curves(read_model(path).trained)
+    curves = radial_curves(open_nep(path).trained)
     distance, values = curves["Si", "O"]
     assert distance[-1] == 4.5
     assert values.shape == (4, len(distance))
     assert np.abs(values[:, -1]).max() == 0.0
-    plot_radial_functions(path, tmp_path / "g.png", ["O"])
+    plot_radial_functions(open_nep(path), tmp_path / "g.png", ["O"])
     assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import write_checkpoint
-from nepforge.formats.covariance_file import FILE, read_with_covariance, write_covariance
+from nepforge.formats.covariance_file import FILE, covariance_of, write_covariance
+from nepforge.formats.open_model import open_model
+from nepforge.formats.potential_file import write_potential
 from nepforge.models.nep.network import NEP
 from nepforge.models.uncertainty import Covariance
 from tests.conftest import SPECIES, random_model
@@ -23,7 +24,7 @@ SINGLE = 1.0e-6  # relative, of numbers in single precision
 def folder(tmp_path: Path) -> Path:
     """A model with a covariance in two blocks."""
     trained = random_model(MODEL, 1)
-    write_checkpoint(tmp_path / "nep_model.ckpt", trained)
+    write_potential(tmp_path / "nep_model.ckpt", trained)
     rng = torch.Generator().manual_seed(1)
     sizes = (100, MODEL.n_parameters - 100)
     factors = [torch.randn(n, n, generator=rng, dtype=torch.float64).tril() for n in sizes]
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_it_comes_back_in_single_precision(folder: Path) -> None:
     """Blocks, factors and model; a quarter of the bytes of P."""
-    trained, found = read_with_covariance(folder / "nep_model.ckpt")
+    trained, found = covariance_of(open_model(folder / "nep_model.ckpt"))
     assert torch.equal(trained.parameters, random_model(MODEL, 1).parameters)
     assert (found.energy_factor, found.force_factor) == (0.2, 0.3)
     rng = torch.Generator().manual_seed(1)
@@ -46,19 +47,19 @@ def test_it_comes_back_in_single_precision(folder: Path) -> None:
 
 def test_the_covariance_of_another_model_is_refused(folder: Path) -> None:
     """Error bars of the wrong model would look like right ones."""
-    write_checkpoint(folder / "nep_model.ckpt", random_model(MODEL, 2))
+    write_potential(folder / "nep_model.ckpt", random_model(MODEL, 2))
     with pytest.raises(ModelFileError, match="is the covariance of another model"):
-        read_with_covariance(folder / "nep_model.ckpt")
+        covariance_of(open_model(folder / "nep_model.ckpt"))
 
 
 def test_models_without_a_covariance_say_how_to_get_one(folder: Path) -> None:
     """A checkpoint alone, and a text file beside a covariance."""
     KINDS["zbl"].write(folder / "nep.txt")
     (folder / "alone").mkdir()
-    write_checkpoint(folder / "alone" / "nep_model.ckpt", random_model(MODEL, 1))
+    write_potential(folder / "alone" / "nep_model.ckpt", random_model(MODEL, 1))
     for path in (folder / "nep.txt", folder / "alone" / "nep_model.ckpt"):
         with pytest.raises(ModelFileError, match="this model has no covariance") as caught:
-            read_with_covariance(path)
+            covariance_of(open_model(path))
         assert 'optimizer.kind = "lkf"' in caught.value.hint
 
 
@@ -67,4 +68,4 @@ def test_damage_is_told(folder: Path) -> None:
     content = (folder / FILE).read_bytes()
     (folder / FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelFileError, match="damaged"):
-        read_with_covariance(folder / "nep_model.ckpt")
+        covariance_of(open_model(folder / "nep_model.ckpt"))

@@ -7,9 +7,8 @@ import torch
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.archive import Archive, write_archive
-from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
-from nepforge.formats.dp_file import FORMAT, DPModel, read_dp, write_dp
-from nepforge.formats.potential_file import read_potential
+from nepforge.formats.open_model import open_model, open_nep
+from nepforge.formats.potential_file import DPModel, write_potential
 from nepforge.models.dp.network import DP
 from nepforge.models.nep.network import NEP
 from tests.conftest import SPECIES, random_model
@@ -27,9 +26,9 @@ def trained() -> DPModel:
 
 def test_the_file_keeps_every_bit(trained: DPModel, tmp_path: Path) -> None:
     """Sizes, parameters and scaler; and the same model gives the same bytes."""
-    write_dp(tmp_path / "a", trained)
-    write_dp(tmp_path / "b", trained)
-    found = read_dp(tmp_path / "a")
+    write_potential(tmp_path / "a", trained)
+    write_potential(tmp_path / "b", trained)
+    found = open_model(tmp_path / "a").trained
     assert found.model == MODEL
     assert torch.equal(found.parameters, trained.parameters)
     assert torch.equal(found.scaler, trained.scaler)
@@ -39,15 +38,13 @@ def test_the_file_keeps_every_bit(trained: DPModel, tmp_path: Path) -> None:
 def test_the_kind_is_told_by_the_content(trained: DPModel, tmp_path: Path) -> None:
     """Whatever the name; and a file of the other kind is refused by name where one is needed."""
     path = tmp_path / "model"
-    write_dp(path, trained)
-    assert isinstance(read_potential(path).model, DP)
-    with pytest.raises(ModelFileError, match=r"model: format 'nepforge\.dp\.v1', expected 'nepf"):
-        read_checkpoint(path)
+    write_potential(path, trained)
+    assert isinstance(open_model(path).trained.model, DP)
+    with pytest.raises(ModelFileError, match="model: found a Deep Potential, expected a NEP"):
+        open_nep(path)
     nep = NEP(SPECIES, (4.0, 3.5), (2, 2), (3, 3), 3, ("222",), 5)
-    write_checkpoint(path, random_model(nep, 1))
-    assert isinstance(read_potential(path).model, NEP)
-    with pytest.raises(ModelFileError, match=r"expected 'nepforge\.dp\.v1'"):
-        read_dp(path)
+    write_potential(path, random_model(nep, 1))
+    assert isinstance(open_model(path).trained.model, NEP)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +52,7 @@ def test_the_kind_is_told_by_the_content(trained: DPModel, tmp_path: Path) -> No
     [
         ({**SIZES, "axis": 5, "fitting": [6]}, r"axis: got 5, expected 1\.\.4"),
         (SIZES, "fitting"),
-        ({**SIZES, "fitting": [6]}, r"parameters: found an array of \[3\], expected \[154\]"),
+        ({**SIZES, "fitting": [6]}, r"parameters: found float32 \[3\], expected float64 \[154\]"),
     ],
 )
 def test_impossible_content_is_refused(
@@ -63,9 +60,9 @@ def test_impossible_content_is_refused(
 ) -> None:
     """Sizes that no model has, sizes that are missing, arrays of another length."""
     path = tmp_path / "dp_model.ckpt"
-    write_archive(path, Archive(FORMAT, sizes, {"parameters": torch.zeros(3)}))
+    write_archive(path, Archive("nepforge.dp.v1", sizes, {"parameters": torch.zeros(3)}))
     with pytest.raises(ModelFileError, match=rf"dp_model\.ckpt: .*{message}"):
-        read_dp(path)
+        open_model(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"nep4 2 Hf O\n", None])
@@ -75,4 +72,4 @@ def test_what_is_no_model_file_is_refused(content: bytes | None, tmp_path: Path)
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelFileError, match=r"dp_model\.ckpt"):
-        read_potential(path)
+        open_model(path)

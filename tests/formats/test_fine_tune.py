@@ -11,7 +11,8 @@ import pytest
 from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
 from nepforge.formats.fine_tune import cut_down, start_from, zbl_words
-from nepforge.formats.nep_txt import NEPText, read_nep_text
+from nepforge.formats.nep_file import NEPFile
+from nepforge.formats.open_model import open_nep
 from nepforge.models.nep.native import NativeModel
 from nepforge.models.nep.zbl import ZBL
 from nepforge.stages.evaluate import predict_set
@@ -34,7 +35,7 @@ MANY = {
 def test_a_smaller_model_says_the_same_of_its_species(kind: str, tmp_path: Path) -> None:
     """Si and O of a model that knows C, O, H, Si: the same energies, forces and virial."""
     path = MANY[kind].write(tmp_path / "nep.txt")
-    smaller = cut_down(read_nep_text(path).trained, ("Si", "O"), "nep.txt")
+    smaller = cut_down(open_nep(path).trained, ("Si", "O"), "nep.txt")
     assert smaller.model.species == ("Si", "O")
     structure = random_structure(1)
     frame = Frame(structure.numbers, structure.positions, structure.cell)
@@ -52,8 +53,8 @@ def test_an_unknown_species_is_named(tmp_path: Path) -> None:
         cut_down(found.trained, ("Hf", "O"), "nep.txt")
 
 
-def read(file: NepFile, folder: Path) -> NEPText:
-    return read_nep_text(file.write(folder / "nep.txt"))
+def read(file: NepFile, folder: Path) -> NEPFile:
+    return open_nep(file.write(folder / "nep.txt"))
 
 
 def test_all_sizes_that_differ_are_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nepforge.data.frame import FloatArray, Frame
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.open_model import open_nep
 from nepforge.stages.evaluate import predict_set
 
 ENERGY, FORCE, VIRIAL = 1.0e-9, 1.0e-8, 1.0e-8  # eV, eV/Å, eV
@@ -25,7 +25,7 @@ def test_torch_agrees_with_calorine(shared: Path) -> None:
             cases.setdefault(str(golden[key]), []).append(key.removesuffix("_potential"))
     assert len(cases) > 10
     for potential, names in cases.items():
-        trained = read_nep_text(shared / "golden" / potential).trained
+        trained = open_nep(shared / "golden" / potential).trained
         frames = [
             Frame(
                 numbers=golden[f"{name}_numbers"].astype(np.int64),
@@ -50,7 +50,7 @@ def test_torch_agrees_with_calorine(shared: Path) -> None:
 def test_torch_agrees_with_nep_cpu_for_nep3_and_nep5(shared: Path) -> None:
     """To the digits that NEP_CPU wrote."""
     for atoms in ase.io.read(shared / "golden" / "golden_nep3_nep5.xyz", index=":"):
-        trained = read_nep_text(shared / "golden" / atoms.info["potential"]).trained
+        trained = open_nep(shared / "golden" / atoms.info["potential"]).trained
         frame = Frame(
             numbers=atoms.numbers.astype(np.int64),
             positions=atoms.positions,

@@ -13,12 +13,11 @@ from ase.neighborlist import neighbor_list
 
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
-from nepforge.formats.convert import convert, inspect
+from nepforge.formats.convert import convert_model, inspect
 from nepforge.formats.fine_tune import cut_down, start_from
-from nepforge.formats.model_file import read_model
 from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import write_potential
 from tests.broken_nep_files import line
 from tests.nep_files import KINDS, NepFile
 
@@ -41,15 +40,15 @@ def test_every_conversion_keeps_what_the_file_said(way: tuple[str, str], tmp_pat
     for layout in way:
         out = tmp_path / layout / NAMES[layout]
         out.parent.mkdir()
-        assert convert(path, out, layout).warnings == ()
+        assert convert_model(path, out, layout).warnings == ()
         path = out
-        assert inspect(path)["neighbors"] == [274, 158]
-        assert read_model(path).neighbors == SAID
+        assert inspect(open_nep(path))["neighbors"] == [274, 158]
+        assert open_nep(path).trained.counts == SAID
 
 
 def test_fewer_species_and_a_new_start_keep_them(tmp_path: Path) -> None:
     """The whole model met at least as many as its parts."""
-    trained = read_nep_text(with_record(tmp_path, "cutoff 4.5 3.5 274 158")).trained
+    trained = open_nep(with_record(tmp_path, "cutoff 4.5 3.5 274 158")).trained
     smaller = cut_down(trained, ("O",), "nep.txt")
     assert smaller.neighbors == SAID
     assert start_from(trained, smaller.model, "nep.txt").neighbors == SAID
@@ -58,21 +57,21 @@ def test_fewer_species_and_a_new_start_keep_them(tmp_path: Path) -> None:
 def test_a_file_without_counts_stays_without(tmp_path: Path) -> None:
     """A checkpoint of it too; a layout that must have them gets bounds, and that is said."""
     path = with_record(tmp_path, "cutoff 4.5 3.5")
-    convert(path, tmp_path / "a.ckpt")
+    convert_model(path, tmp_path / "a.ckpt")
     for source in (path, tmp_path / "a.ckpt"):
-        assert inspect(source)["neighbors"] is None
+        assert inspect(open_nep(source))["neighbors"] is None
         out = tmp_path / f"{source.suffix}.txt"
-        (warning,) = convert(source, out, "nep5").warnings
+        (warning,) = convert_model(source, out, "nep5").warnings
         assert f"{source} does not say how many neighbours its training met: 77 and 36" in warning
-        assert inspect(out)["neighbors"] == [77, 36]  # 0.2 atoms/Å^3 within 4.5 and 3.5 Å
+        assert inspect(open_nep(out))["neighbors"] == [77, 36]  # 0.2 atoms/Å^3 within 4.5 and 3.5 Å
 
 
 def test_a_checkpoint_of_before_has_none(tmp_path: Path) -> None:
     """And is read; counts change nothing else in its bytes."""
-    trained = read_nep_text(KINDS["zbl"].write(tmp_path / "nep.txt")).trained
+    trained = open_nep(KINDS["zbl"].write(tmp_path / "nep.txt")).trained
     old = attrs.evolve(trained, neighbors=None)
-    write_checkpoint(tmp_path / "old.ckpt", old)
-    found = read_checkpoint(tmp_path / "old.ckpt")
+    write_potential(tmp_path / "old.ckpt", old)
+    found = open_nep(tmp_path / "old.ckpt").trained
     assert found.neighbors is None
     assert found.counts == NeighborCounts(77, 36)
 
@@ -82,7 +81,7 @@ def test_counted_are_the_neighbours_that_ase_finds(
     cutoff: tuple[float, float], random_frame: MakeFrame, tmp_path: Path
 ) -> None:
     """The most of any atom of any frame, images included; none at all is a count too."""
-    trained = read_nep_text(KINDS["nep4"].write(tmp_path / "nep.txt")).trained
+    trained = open_nep(KINDS["nep4"].write(tmp_path / "nep.txt")).trained
     model = attrs.evolve(trained.model, species=("Hf", "O"), cutoff=cutoff)
     frames = [random_frame(seed) for seed in range(3)]
     found = count_neighbors(

@@ -9,11 +9,11 @@ import attrs
 import pytest
 
 from nepforge.errors import RecipeError
-from nepforge.formats.convert import convert
+from nepforge.formats.convert import convert_model
+from nepforge.formats.gpumd_settings import settings_files
 from nepforge.formats.neighbor_counts import NeighborCounts
-from nepforge.formats.nep_header import format_header
-from nepforge.formats.nep_in import settings_files
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.nep_txt import format_header
+from nepforge.formats.open_model import open_nep
 from nepforge.models.nep.invariants import INVARIANTS
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.zbl import ZBL
@@ -23,7 +23,6 @@ from nepforge.recipe.load import load_recipe
 from nepforge.stages.first_model import model_from_table
 from tests.nep_files import KINDS, NepFile
 
-STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
 LARGEST_ANGULAR_N_MAX = 8  # of GPUMD, and so of a recipe
 MORE = {
     "three species": NepFile(species=("Si", "O", "H"), cutoff="5.0 4.5 4.0 3.0 4.2 4.2"),
@@ -71,7 +70,7 @@ def test_nep_in_and_the_header_beside_it_agree(kind: str, layout: str, tmp_path:
     source = file.write(tmp_path / "model.txt")
     (tmp_path / "out").mkdir()
     counts = dict.fromkeys(file.species, 1.0)
-    convert(source, tmp_path / "out" / "nep.txt", layout, counts)
+    convert_model(source, tmp_path / "out" / "nep.txt", layout, counts)
     n_header = len(file.header())
     header = (tmp_path / "out" / "nep.txt").read_text().splitlines()[:n_header]
     assert_says_the_same(header, (tmp_path / "out" / "nep.in").read_text())
@@ -92,12 +91,12 @@ def test_flags_agree_for_every_set_of_invariants(invariants: tuple[str, ...]) ->
 def test_init_reads_all_of_it_back(kind: str, tmp_path: Path) -> None:
     """The model of the recipe is the model of the file: species, sizes, cutoffs, ZBL."""
     source = {**KINDS, **MORE}[kind].write(tmp_path / "model.txt")
-    model = read_nep_text(source).trained.model
+    model = open_nep(source).trained.model
     for name, text in settings_files(model, 4).items():
         (tmp_path / name).write_text(text)
     (tmp_path / "train.xyz").write_text("frames")
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], []))
+    recipe.write_text(recipe_from_nep_in(tmp_path / "nep.in", "x", ["train.xyz"], []))
     if model.n_max[1] > LARGEST_ANGULAR_N_MAX:
         with pytest.raises(RecipeError, match="1 problem"):
             load_recipe(recipe)
@@ -122,5 +121,5 @@ def test_a_zbl_in_of_another_model_is_pointed_at(tmp_path: Path) -> None:
     """GPUMD would take it."""
     source = KINDS["zbl"].write(tmp_path / "model.txt")
     (tmp_path / "zbl.in").write_text("1 2 3 4 5 6 7 8 9 10\n")
-    warnings = convert(source, tmp_path / "nep4.txt").warnings
+    warnings = convert_model(source, tmp_path / "nep4.txt").warnings
     assert f"{tmp_path / 'zbl.in'} exists: GPUMD takes ZBL from it, not from the model" in warnings

@@ -11,10 +11,10 @@ import torch
 
 from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
 from nepforge.formats.neighbor_counts import NeighborCounts
-from nepforge.formats.nep_header import invariant_flags
-from nepforge.formats.nep_txt import LAYOUTS
+from nepforge.formats.nep_txt import LAYOUTS, invariant_flags
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import NEPModel, write_potential
 from nepforge.models.nep.invariants import INVARIANTS
 from nepforge.models.nep.native import NativeModel
 from nepforge.models.nep.network import NEP
@@ -115,9 +115,9 @@ def test_flags_are_readable_by_old_and_new_codes(
 def test_checkpoint_keeps_every_bit(trained: NEPModel, tmp_path: Path) -> None:
     """What is read equals what was written; the same model gives the same bytes."""
     for name in ("a", "b"):
-        write_checkpoint(tmp_path / name, trained)
+        write_potential(tmp_path / name, trained)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    found = read_checkpoint(tmp_path / "a")
+    found = open_nep(tmp_path / "a").trained
     assert found.model == trained.model
     assert torch.equal(found.parameters, trained.parameters)
     assert torch.equal(found.q_scaler, trained.q_scaler)
@@ -131,16 +131,16 @@ def test_a_checkpoint_with_a_number_that_is_not_finite_is_refused(
     damaged = getattr(trained, name).clone()
     damaged[3] = float("nan")
     path = tmp_path / "nep_model.ckpt"
-    write_checkpoint(path, attrs.evolve(trained, **{name: damaged}))
+    write_potential(path, attrs.evolve(trained, **{name: damaged}))
     with pytest.raises(ModelFileError, match=f"{name}: found a number that is not finite"):
-        read_checkpoint(path)
+        open_nep(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "absent"])
 def test_damaged_checkpoint_is_refused(trained: NEPModel, tmp_path: Path, damage: str) -> None:
     """The message names the file."""
     path = tmp_path / "nep_model.ckpt"
-    write_checkpoint(path, trained)
+    write_potential(path, trained)
     content = path.read_bytes()
     path.unlink()
     if damage != "absent":
@@ -148,4 +148,4 @@ def test_damaged_checkpoint_is_refused(trained: NEPModel, tmp_path: Path, damage
             {"cut": content[: len(content) // 2], "empty": b"", "text": b"nep4 2 Hf O\n"}[damage]
         )
     with pytest.raises(ModelFileError, match=r"nep_model\.ckpt"):
-        read_checkpoint(path)
+        open_nep(path)

@@ -14,11 +14,11 @@ import pytest
 import nepforge
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError, UsageError
-from nepforge.evaluate.deepmd_kit import DeepMDModel
 from nepforge.evaluate.deviation import deviations
-from nepforge.evaluate.evaluator import Evaluator
 from nepforge.evaluate.inference import infer
-from nepforge.formats.dp_file import DPModel
+from nepforge.formats.deepmd_kit import DeepMDModel
+from nepforge.formats.open_model import Evaluator
+from nepforge.formats.potential_file import DPModel
 from nepforge.models.nep.native import NativeModel
 from nepforge.models.torch_model import TorchModel
 from tests.models.potentials import DP_MODELS, dp_sample

@@ -11,7 +11,7 @@ import torch
 from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.formats.nep_txt import read_nep_text
+from nepforge.formats.open_model import open_nep
 from nepforge.models.nep.moments import Moments, TorchPairKernels
 from nepforge.models.nep.native_moments import NativePairKernels
 from nepforge.models.nep.network import NEP
@@ -53,7 +53,7 @@ def assert_same(found: Moments, expected: Moments) -> None:
 )
 def test_compiled_kernels_equal_torch(name: str, tmp_path: Path) -> None:
     """Moments, their changes, forces and virials, for all structures of the table in one batch."""
-    model = read_nep_text(TABLE[name].write(tmp_path / "nep.txt")).trained.model
+    model = open_nep(TABLE[name].write(tmp_path / "nep.txt")).trained.model
     table = structures(TABLE[name]).values()
     batch = batch_of(model, [Frame(one.numbers, one.positions, one.cell) for one in table])
     arguments = (batch, model.pair_cutoffs(), model.basis_size, model.l_max)

@@ -90,7 +90,7 @@ def test_the_resolved_recipe_holds_no_path(toy: Any) -> None:
     """Files are {sha256, size, format}."""
     loaded = toy.load()
     assert loaded.resolved["data"]["train"] == [
-        {"sha256": loaded.sources.train[0].sha256, "size": 6, "format": "extxyz"}
+        {"sha256": loaded.sources.each("data", "train")[0].sha256, "size": 6, "format": "extxyz"}
     ]
     assert "frames.xyz" not in json.dumps(loaded.resolved)
     assert loaded.resolved["optimizer"]["block_size"] == 5120

@@ -8,7 +8,7 @@ import pytest
 
 from nepforge.plan.build import build
 from nepforge.plan.stage import Input
-from nepforge.recipe.tables import DPModel
+from nepforge.recipe.tables import DPModelTable
 from tests.recipe.conftest import RECIPE, RecipeFolder
 
 MODEL = RECIPE[RECIPE.index('kind = "nep"') : RECIPE.index("[optimizer]")]
@@ -23,10 +23,10 @@ def dp(*lines: str) -> tuple[str, str]:
 
 def test_the_sizes_of_deepmd_kit_are_the_defaults(toy: RecipeFolder) -> None:
     """And every size can be given."""
-    assert toy.load(dp(), *NO_EXPORT).recipe.model == DPModel(kind="dp")
+    assert toy.load(dp(), *NO_EXPORT).recipe.model == DPModelTable(kind="dp")
     lines = ("cutoff = 5", "smooth_cutoff = 4", "embedding = [8, 16]", "axis = 2", "fitting = [9]")
     model = toy.load(dp(*lines, "type_embedding = 3"), *NO_EXPORT).recipe.model
-    assert model == DPModel(
+    assert model == DPModelTable(
         kind="dp",
         cutoff=5.0,
         smooth_cutoff=4.0,

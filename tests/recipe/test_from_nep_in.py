@@ -11,7 +11,6 @@ from nepforge.recipe.from_nep_in import IGNORED, USED, data_beside, recipe_from_
 from nepforge.recipe.load import load_recipe
 from nepforge.recipe.tables import Recipe, ZblRange
 
-STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
 NEP_IN = """\
 # settings of PbTe
 type     2 Te Pb    # as in the data
@@ -30,7 +29,7 @@ def recipe_of(folder: Path, text: str) -> Recipe:
     (folder / "nep.in").write_text(text)
     (folder / "train.xyz").write_text("frames")
     path = folder / "recipe.toml"
-    path.write_text(recipe_from_nep_in(folder / "nep.in", STARTER, "pbte", ["train.xyz"], []))
+    path.write_text(recipe_from_nep_in(folder / "nep.in", "pbte", ["train.xyz"], []))
     return load_recipe(path).recipe
 
 
@@ -101,7 +100,7 @@ def test_a_damaged_zbl_in_is_refused(table: str, words: str, tmp_path: Path) -> 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
     """What editors of Windows leave."""
     (tmp_path / "nep.in").write_bytes(b"\xef\xbb\xbftype 1 Si\r\ncutoff 6 5\r\n")
-    text = recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], [])
+    text = recipe_from_nep_in(tmp_path / "nep.in", "x", ["train.xyz"], [])
     assert "cutoff = [6.0, 5.0]" in text
 
 
@@ -114,7 +113,7 @@ def test_a_cutoff_for_each_species_is_taken(tmp_path: Path) -> None:
 def test_every_line_is_accounted_for_in_a_comment(tmp_path: Path) -> None:
     """Used or ignored, with the reason."""
     (tmp_path / "nep.in").write_text(NEP_IN)
-    text = recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], ["test.xyz"])
+    text = recipe_from_nep_in(tmp_path / "nep.in", "x", ["train.xyz"], ["test.xyz"])
     assert "#   cutoff 8 4: used\n" in text
     assert f"#   generation 100000: ignored, {IGNORED['generation']}\n" in text
     assert 'validation = ["test.xyz"]' in text
@@ -138,10 +137,10 @@ def test_every_line_is_accounted_for_in_a_comment(tmp_path: Path) -> None:
         ("l_max 4 2.0", "expected 1 to 7 integers"),
         ("l_max 4 3", "expected flags from 0 to 2"),
         ("l_max 4 -1", "expected flags from 0 to 2"),
-        ("zbl 0", "a flexible ZBL is in zbl.in, which does not lie beside"),
+        ("zbl 0", "a flexible ZBL is in zbl.in, which is not beside this file"),
         ("use_typewise_cutoff_zbl", "without a line zbl"),
         ("type 3 Te Pb", "expected a count and as many species"),
-        ("type 1 Xx", "Xx is no chemical symbol"),
+        ("type 1 Xx", "Xx is not a chemical symbol"),
         ("fine_tune", "expected a model file"),
         ("neurons 30", "unknown keyword 'neurons'"),
     ],
@@ -152,14 +151,14 @@ def test_what_cannot_be_trained_is_refused_with_its_line(
     """Never a recipe for another model."""
     (tmp_path / "nep.in").write_text(f"type 1 Si\n{line}\n")
     with pytest.raises(DataError, match=words):
-        recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", ["train.xyz"], [])
+        recipe_from_nep_in(tmp_path / "nep.in", "x", ["train.xyz"], [])
 
 
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     """Instead of the advice to take its first line out."""
     (tmp_path / "a.xyz").write_text('1\nLattice="5 0 0 0 5 0 0 0 5"\nSi 0 0 0\n')
     with pytest.raises(DataError, match="unknown keyword '1'") as caught:
-        recipe_from_nep_in(tmp_path / "a.xyz", STARTER, "x", ["train.xyz"], [])
+        recipe_from_nep_in(tmp_path / "a.xyz", "x", ["train.xyz"], [])
     assert caught.value.hint.startswith("this file is structures (extxyz); ")
 
 
@@ -167,9 +166,9 @@ def test_a_file_without_species_or_no_file_is_refused(tmp_path: Path) -> None:
     """`type` is the one line without which nothing can be trained."""
     (tmp_path / "nep.in").write_text("cutoff 8 4\n")
     with pytest.raises(DataError, match="no line 'type'"):
-        recipe_from_nep_in(tmp_path / "nep.in", STARTER, "x", [], [])
+        recipe_from_nep_in(tmp_path / "nep.in", "x", [], [])
     with pytest.raises(UsageError, match=r"absent\.in"):
-        recipe_from_nep_in(tmp_path / "absent.in", STARTER, "x", [], [])
+        recipe_from_nep_in(tmp_path / "absent.in", "x", [], [])
 
 
 def test_data_are_found_where_gpumd_has_them(tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from nepforge.recipe.from_nep_json import comparison_input, recipe_from_json
 from nepforge.recipe.json_input import is_json
 from nepforge.recipe.load import load_recipe
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS, nepforge_command
-from nepforge.recipe.tables import AdamOptimizer, DPModel, LKFOptimizer, NEPModel, Recipe
+from nepforge.recipe.tables import AdamOptimizer, DPModelTable, LKFOptimizer, NEPModelTable, Recipe
 
-STARTER = (Path(__file__).parents[2] / "nepforge" / "starter.toml").read_text(encoding="utf-8")
 FIRST = {"model_type": "NEP", "atom_type": [8, 72], "max_neigh_num": 100}  # of the manual
 
 
@@ -34,7 +33,7 @@ def translated(folder: Path, content: dict[str, Any]) -> tuple[Recipe, str, tupl
         (folder / "train.xyz").write_text("frames")
         (folder / "valid.xyz").write_text("others")
     (folder / "nep.json").write_text(json.dumps(content, indent=2))
-    done = recipe_from_json(folder / "nep.json", STARTER, "x")
+    done = recipe_from_json(folder / "nep.json", "x")
     (folder / "recipe.toml").write_text(done.text)
     return load_recipe(folder / "recipe.toml").recipe, done.text, done.warnings
 
@@ -44,7 +43,7 @@ def test_the_first_input_of_the_manual_becomes_a_recipe(tmp_path: Path) -> None:
     content = {**FIRST, "datasets_path": ["./pwdata/a/"]}
     recipe, text, warnings = translated(tmp_path, content)
     model = recipe.model
-    assert isinstance(model, NEPModel)
+    assert isinstance(model, NEPModelTable)
     assert recipe.data.species == ("O", "Hf")
     assert len(recipe.data.train) == 1
     assert recipe.data.validation == recipe.data.train
@@ -114,7 +113,7 @@ def test_adam_takes_its_rates_and_prefactors(tmp_path: Path) -> None:
     assert found.prefactors.energy == (0.05, 1.0)
     assert found.prefactors.force == (1000.0, 2.0)
     assert found.prefactors.virial == (0.0, 0.0)
-    assert "optimizer.kalman_nue 0.9987: ignored, of another model or optimizer" in text
+    assert "optimizer.kalman_nue 0.9987: ignored, for another model or optimizer" in text
     assert warnings == ()
 
 
@@ -132,7 +131,7 @@ def test_a_deep_potential_is_translated(tmp_path: Path) -> None:
     }
     recipe, _, _ = translated(tmp_path, content)
     model = recipe.model
-    assert isinstance(model, DPModel)
+    assert isinstance(model, DPModelTable)
     assert (model.cutoff, model.smooth_cutoff, model.axis) == (5.5, 1.0, 8)
     assert (model.embedding, model.fitting) == ((25, 25, 20), (50, 40))
     assert model.type_embedding == 8
@@ -174,7 +173,7 @@ def test_a_model_beyond_gpumd_is_exported_for_lammps_alone(tmp_path: Path) -> No
     assert recipe.model.n_max == (16, 12)
     assert recipe.export is not None
     assert recipe.export.layouts == ("lammps",)
-    assert "GPUMD and NEP_CPU read no model of this size" in text
+    assert "GPUMD and NEP_CPU cannot read a model of this size" in text
 
 
 def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:
@@ -222,9 +221,9 @@ def test_what_is_not_json_is_said_with_line_and_column(tmp_path: Path) -> None:
     path.write_text('{\n  "model_type": "NEP",\n}\n')
     assert is_json(path)
     with pytest.raises(DataError, match=r"nep\.json:3:1: not JSON"):
-        recipe_from_json(path, STARTER, "x")
+        recipe_from_json(path, "x")
     with pytest.raises(UsageError, match=r"absent\.json"):
-        recipe_from_json(tmp_path / "absent.json", STARTER, "x")
+        recipe_from_json(tmp_path / "absent.json", "x")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +235,7 @@ def test_what_is_not_json_is_said_with_line_and_column(tmp_path: Path) -> None:
         (b"", ":1:1: not JSON"),
         (b"[1]", "found a JSON list, expected an object"),
         (b'{"seed": ' + b"9" * 5000 + b"}", "a number is too long"),
-        (b'{"a": ' + b"[" * 100_000, "brackets are too deep"),
+        (b'{"a": ' + b"[" * 100_000, "brackets are nested too deeply"),
     ],
 )
 def test_a_damaged_input_is_refused_by_its_place(
@@ -247,7 +246,7 @@ def test_a_damaged_input_is_refused_by_its_place(
     path.write_bytes(content)
     assert is_json(path)
     with pytest.raises(DataError) as caught:
-        recipe_from_json(path, STARTER, "x")
+        recipe_from_json(path, "x")
     assert words in caught.value.message
 
 
@@ -256,14 +255,14 @@ def test_a_byte_order_mark_is_no_reason_to_stop(tmp_path: Path) -> None:
     path = tmp_path / "nep.json"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({**FIRST, "train_data": "a.xyz"}).encode())
     assert is_json(path)
-    assert 'species = ["O", "Hf"]' in recipe_from_json(path, STARTER, "x").text
+    assert 'species = ["O", "Hf"]' in recipe_from_json(path, "x").text
 
 
 def test_data_of_the_command_line_stand_for_those_of_the_input(tmp_path: Path) -> None:
     """Whose key is not called unknown."""
     path = tmp_path / "nep.json"
     path.write_text(json.dumps({**FIRST, "raw_files": ["a.xyz"]}))
-    done = recipe_from_json(path, STARTER, "x", Path("b.xyz"))
+    done = recipe_from_json(path, "x", Path("b.xyz"))
     assert 'train = ["b.xyz"]' in done.text
     assert "raw_files" in done.text
     assert done.warnings == ()

@@ -92,7 +92,7 @@ def test_an_md_structure_may_come_from_a_file(toy: Any) -> None:
     structure = 'from = "data", index = 0'
     toy.data.with_name("cell.cif").write_text("cif")
     loaded = toy.load((structure, 'file = "cell.cif"'))
-    assert loaded.sources.md["nve"].format == "cif"
+    assert loaded.sources.at[("md", 0, "structure", "file")].format == "cif"
     toy.data.with_name("cell.doc").write_text("doc")
     (problem,) = toy.refused((structure, 'file = "cell.doc"')).problems
     assert problem.path == "md[0].structure.file"

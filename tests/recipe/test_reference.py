@@ -1,89 +1,104 @@
-"""recipes/README.md is the reference of every key, and says what the tables say."""
+"""recipes/README.md and the JSON Schema say what the tables say."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
-from typing import Any
 
-import attrs
+import jsonschema
 import pytest
+from attrs import field, frozen
 
 from nepforge.data.formats.table import OF_FILES
 from nepforge.data.sources import STRUCTURE_FORMATS
 from nepforge.files.content import SUFFIXES
-from nepforge.recipe.canonical import to_json
-from nepforge.recipe.describe import describe, key_name
-from nepforge.recipe.tables import (
-    AdamOptimizer,
-    Data,
-    DPModel,
-    Export,
-    Labels,
-    LKFOptimizer,
-    Md,
-    MdBenchmark,
-    NEPModel,
-    Prefactors,
-    Recipe,
-    Select,
-    SNESOptimizer,
-    StructureFromData,
-    StructureFromFile,
-    Tolerance,
-    Weights,
-    ZblRange,
+from nepforge.recipe import reference
+from nepforge.recipe.json_schema import recipe_schema
+from nepforge.recipe.named_files import READERS
+from nepforge.recipe.reference import HEADINGS, with_tables
+from nepforge.recipe.starter import starter_recipe
+from nepforge.recipe.tables import Recipe
+from nepforge.recipe.tables.key import about, all_tables, key, keys_of
+from nepforge.recipe.tables.values import UpToOne
+from tests.recipe.conftest import RECIPE, changed
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+REFERENCE = (RECIPES / "README.md").read_text(encoding="utf-8")
+SCHEMA = recipe_schema()
+
+
+def test_the_reference_is_made_of_the_tables() -> None:
+    """Every table of the recipe, with its keys in order: `python tools/make_reference.py`."""
+    assert with_tables(REFERENCE) == REFERENCE
+    assert set(HEADINGS.values()) == set(all_tables(Recipe))
+
+
+def test_a_new_key_needs_its_field_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its range, default, unit, text and source come from the field."""
+
+    @frozen(kw_only=True)
+    class Toy:
+        width: UpToOne = field(default=0.5, metadata=key("of a toy", unit="Å", source="Toys 1.0"))
+
+    monkeypatch.setattr(reference, "HEADINGS", {"`[toy]`": Toy})
+    row = "| `width` | Å | a number above 0 and at most 1 | `0.5` | of a toy. Toys 1.0 |\n"
+    head = "| key | unit | range | default | meaning, source |\n|---|---|---|---|---|\n"
+    old = f"\n### `[toy]`\nA toy.\n\n{head}"
+    assert with_tables(f"{old}| `old` |\n\nMore.\n") == f"{old}{row}\nMore.\n"
+
+
+def test_the_schema_beside_the_recipes_is_made_of_the_tables() -> None:
+    """`python tools/make_reference.py` writes it too."""
+    assert json.loads((RECIPES / "recipe.schema.json").read_text(encoding="utf-8")) == SCHEMA
+
+
+def test_a_lost_heading_is_named() -> None:
+    """Instead of a table that is left as it is."""
+    with pytest.raises(ValueError, match="\\[export\\]"):
+        with_tables(REFERENCE.replace("### `[export]`", "### Export"))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid_by_the_schema(path: Path) -> None:
+    """With and without a matrix."""
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    jsonschema.validate(tomllib.loads(path.read_text(encoding="utf-8")), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 7", 'seed = "7"'),
+        ("seed = 7", ""),
+        ("epochs = 6", "epoch = 6"),
+        ("neurons = 40", "neurons = 0"),
+        ("cutoff = [6.0, 5.0]", "cutoff = [6.0]"),
+        ('["Hf", "O"]', '["Hf", "Xx"]'),
+        ("validation = 0.2", "validation = 1.5"),
+        ('ensemble = "nve"', 'ensemble = "nvp"'),
+    ],
 )
-
-REFERENCE = (Path(__file__).parents[2] / "recipes" / "README.md").read_text(encoding="utf-8")
-HEADINGS = {
-    "Top level": Recipe,
-    "`[data]`": Data,
-    "`[data.select]`": Select,
-    "`[data.labels]`": Labels,
-    '`[model]`, `kind = "nep"`': NEPModel,
-    '`[model]`, `kind = "dp"`': DPModel,
-    "`zbl = { outer = 2.0, ... }`": ZblRange,
-    '`[optimizer]`, `kind = "lkf"`': LKFOptimizer,
-    '`[optimizer]`, `kind = "adam"` or `"adamw"`': AdamOptimizer,
-    "`[optimizer.prefactors]`": Prefactors,
-    '`[optimizer]`, `kind = "snes"`': SNESOptimizer,
-    "`[optimizer.weights]`": Weights,
-    "`[export]`": Export,
-    "`[[md]]`": Md,
-    "`[md_benchmark]`": MdBenchmark,
-    '`structure = { from = "data", ... }`': StructureFromData,
-    '`structure = { file = "cell.cif", ... }`': StructureFromFile,
-    "`[tolerances]`": Tolerance,
-}
+def test_the_schema_refuses_what_check_refuses(old: str, new: str) -> None:
+    """Types, limits, unknown and missing keys; rules between keys are those of `check` alone."""
+    assert jsonschema.Draft7Validator(SCHEMA).is_valid(tomllib.loads(RECIPE))
+    assert not jsonschema.Draft7Validator(SCHEMA).is_valid(tomllib.loads(changed((old, new))))
 
 
-def reference_rows(heading: str) -> dict[str, tuple[str, str]]:
-    """Key -> (range, default) of the table below a heading."""
-    section = REFERENCE.split(f"\n### {heading}\n")[1].split("\n#")[0]
-    cells = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
-    return {row[1].strip(" `"): (row[3].strip(), row[4].strip()) for row in cells}
+def test_the_starter_recipe_is_valid_by_the_schema() -> None:
+    """Its optional keys too."""
+    text = starter_recipe("toy")
+    for recipe in (text, re.sub("^# (?=\\w+ = )", "", text, flags=re.MULTILINE)):
+        jsonschema.validate(tomllib.loads(recipe), SCHEMA)
 
 
-def default_text(attribute: attrs.Attribute[Any]) -> str:
-    default: Any = attribute.default
-    if default is attrs.NOTHING:
-        return "-"
-    if isinstance(default, attrs.Factory):
-        default = default.factory()
-    return "none" if default is None else f"`{json.dumps(to_json(default))}`"
-
-
-@pytest.mark.parametrize("heading", HEADINGS)
-def test_the_reference_has_every_key_with_its_range_and_default(heading: str) -> None:
-    """Row by row, in the order of the table."""
-    table = attrs.resolve_types(HEADINGS[heading])
-    expected = {
-        key_name(attribute): (describe(attribute.type), default_text(attribute))
-        for attribute in attrs.fields(table)
-    }
-    assert reference_rows(heading) == expected
+def test_every_file_name_says_how_the_file_is_read() -> None:
+    """And no other key does."""
+    for table in all_tables(Recipe):
+        for name, attribute in keys_of(table).items():
+            is_file = "FileName" in str(attribute.type)
+            assert (about(attribute).file in READERS) == is_file, f"{table.__name__}.{name}"
 
 
 def test_the_reference_names_every_format_with_its_file_names() -> None:

@@ -14,9 +14,10 @@ import torch
 from nepforge.data.frame import Frame, save_frames
 from nepforge.data.prepare import energy_baseline
 from nepforge.errors import ModelFileError
-from nepforge.formats.checkpoint_file import NEPModel, read_checkpoint, write_checkpoint
 from nepforge.formats.neighbor_counts import NeighborCounts
 from nepforge.formats.nep_txt import write_nep5
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import NEPModel, write_potential
 from nepforge.models.nep.zbl import ZBL
 from nepforge.stages import train
 from nepforge.stages.context import StageContext
@@ -118,7 +119,7 @@ def run_training(
     ctx = StageContext("train", folder / "out", folder / "state", 1, lambda _: None, lambda: False)
     sources = {"train": folder / "frames.npz", "valid": folder / "frames.npz", **inputs}
     train.run({**TRAIN_TABLE, "model": model}, sources, ctx)
-    return read_checkpoint(folder / "out" / "nep_model.ckpt")
+    return open_nep(folder / "out" / "nep_model.ckpt").trained
 
 
 @pytest.mark.parametrize("layout", ["nep5.txt", "nep_model.ckpt"])
@@ -133,7 +134,7 @@ def test_a_perfect_start_is_kept(layout: str, random_frame: MakeFrame, tmp_path:
     if layout == "nep5.txt":
         write_nep5(path, trained, NeighborCounts(50, 50))
     else:
-        write_checkpoint(path, trained)
+        write_potential(path, trained)
     result = run_training(
         tmp_path, frames, {**TYPE_WISE, "start_from": "start_from"}, {"start_from": path}
     )
@@ -150,7 +151,7 @@ def test_a_model_trained_further_records_the_most_that_it_ever_met(
     """In the training of its start or in its own."""
     trained = attrs.evolve(teacher(TYPE_WISE), neighbors=said)
     path = tmp_path / "nep_model.ckpt"
-    write_checkpoint(path, trained)
+    write_potential(path, trained)
     frames = [random_frame(seed) for seed in range(2)]
     result = run_training(
         tmp_path, frames, {**TYPE_WISE, "start_from": "start_from"}, {"start_from": path}
@@ -163,7 +164,7 @@ def test_a_first_model_of_other_sizes_is_refused(random_frame: MakeFrame, tmp_pa
     """Before any training."""
     trained = teacher(MODEL)
     path = tmp_path / "nep_model.ckpt"
-    write_checkpoint(path, trained)
+    write_potential(path, trained)
     wanted = nep_from_table(SPECIES, {**MODEL, "neurons": 7})
     frames = FrameSet.build([random_frame(1)], wanted)
     with pytest.raises(ModelFileError, match=r"nep_model\.ckpt: does not fit .*neurons is 6"):

@@ -13,8 +13,9 @@ import pytest
 from nepforge.data.frame import Frame, load_frames, save_frames
 from nepforge.errors import DataError, InterruptedRunError, StageError
 from nepforge.events import EpochFinished, Event, Message
-from nepforge.formats.checkpoint_file import read_checkpoint, write_checkpoint
 from nepforge.formats.convert import inspect
+from nepforge.formats.open_model import open_nep
+from nepforge.formats.potential_file import write_potential
 from nepforge.models.nep.network import NEP
 from nepforge.stages import data, evaluate, export, train, verify
 from nepforge.stages.context import StageContext
@@ -170,7 +171,7 @@ def run_export(bench: Bench, **changes: Any) -> dict[str, Path]:
 def test_training_writes_model_history_and_plot(bench: Bench) -> None:
     """nep_model.ckpt, one line an epoch in both .dat files, loss.png, an event each epoch."""
     run_train(bench)
-    assert read_checkpoint(bench.file("train", "nep_model.ckpt")).model.neurons == 6
+    assert open_nep(bench.file("train", "nep_model.ckpt")).trained.model.neurons == 6
     for name in ("epoch_train.dat", "epoch_valid.dat"):
         rows = np.loadtxt(bench.file("train", name))
         assert rows.shape == (3, 6)
@@ -212,7 +213,7 @@ def test_training_twice_gives_the_same_model_bytes(bench: Bench) -> None:
 def test_every_optimizer_trains_the_model(bench: Bench, optimizer: dict[str, Any]) -> None:
     """Its table is unpacked, and the same files and metrics come out."""
     run_train(bench, optimizer=optimizer)
-    assert read_checkpoint(bench.file("train", "nep_model.ckpt")).model.neurons == 6
+    assert open_nep(bench.file("train", "nep_model.ckpt")).trained.model.neurons == 6
     metrics = bench.metrics("train")
     assert (metrics["epochs"], metrics["stopped_early"]) == (3, 0)
     assert not bench.file("train", "covariance.npz").exists()
@@ -240,25 +241,6 @@ def test_evaluation_judges_the_error_bars_of_a_filter(bench: Bench) -> None:
     report = json.loads(bench.file("evaluate", "calibration.json").read_text())
     assert (report["energy"]["count"], report["force"]["count"]) == (3, 3 * 6 * 3)
     assert bench.file("evaluate", "calibration.png").stat().st_size > 1000
-
-
-def test_a_prefactor_of_labels_that_nobody_has_is_refused(bench: Bench) -> None:
-    """Adam's default for virials must be set to zero by hand."""
-    frames = [attrs.evolve(frame, virial=None) for frame in load_frames(bench.frames()["train"])]
-    save_frames(bench.file("data", "train.npz"), frames)
-    run_train(bench, optimizer=ADAM)
-    prefactors = {**ADAM["prefactors"], "virial": [50.0, 1.0]}
-    with pytest.raises(DataError, match=r"optimizer\.prefactors\.virial is \[50.0, 1.0\]"):
-        run_train(bench, optimizer={**ADAM, "prefactors": prefactors})
-
-
-@pytest.mark.parametrize("name", ["energy", "forces", "virial"])
-def test_a_weight_on_labels_that_nobody_has_is_refused(bench: Bench, name: str) -> None:
-    """The message names the key of the recipe and the number of frames."""
-    frames = [attrs.evolve(frame, **{name: None}) for frame in load_frames(bench.frames()["train"])]
-    save_frames(bench.file("data", "train.npz"), frames)
-    with pytest.raises(DataError, match=r"optimizer\.weights\.\w+ is .* none of the 9"):
-        run_train(bench)
 
 
 @pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
@@ -327,15 +309,15 @@ def test_checkpoint_and_exports_say_the_neighbours_of_the_training_data(bench: B
     frames = load_frames(bench.frames()["train"])
     expected = [most_neighbors(frames, cutoff) for cutoff in (4.5, 4.0)]
     for name in ("model", "nep4", "nep5", "lammps"):
-        assert inspect(inputs[name])["neighbors"] == expected
+        assert inspect(open_nep(inputs[name]))["neighbors"] == expected
 
 
 def test_an_old_checkpoint_is_exported_with_the_counts_of_its_data(bench: Bench) -> None:
     """It holds none itself."""
     inputs = run_export(bench)
     expected = inputs["nep4"].read_bytes()
-    old = attrs.evolve(read_checkpoint(inputs["model"]), neighbors=None)
-    write_checkpoint(inputs["model"], old)
+    old = attrs.evolve(open_nep(inputs["model"]).trained, neighbors=None)
+    write_potential(inputs["model"], old)
     sources = {"model": inputs["model"], "frames": bench.frames()["train"]}
     export.run(EXPORT_TABLE, sources, bench.context("export"))
     assert inputs["nep4"].read_bytes() == expected

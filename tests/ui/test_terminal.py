@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import pexpect
 import pytest
 
 import nepforge
+from nepforge.recipe.starter import starter_recipe
 
 FAKE_RUN = Path(__file__).with_name("fake_run.py")
 CONTROL_CODE = re.compile(r"\x1b")
@@ -26,8 +26,7 @@ SECONDS = 30  # longest wait for a text to appear
 def recipe(tmp_path: Path) -> Path:
     """The starter recipe beside a file of data."""
     path = tmp_path / "hfo2.toml"
-    starter = resources.files(nepforge).joinpath("starter.toml").read_text(encoding="utf-8")
-    path.write_text(starter.replace("@NAME@", "hfo2"), encoding="utf-8")
+    path.write_text(starter_recipe("hfo2"), encoding="utf-8")
     (tmp_path / "data.xyz").write_text("1\n\nO 0 0 0\n")
     return path
 

@@ -10,8 +10,11 @@ from ase.data import chemical_symbols
 
 from nepforge.data.doctor.finding import DataSet, Finding, Level, by_file, finding
 from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.frame_labels import quantities_of
 from nepforge.data.prepare import energy_baseline
+from nepforge.quantities import QUANTITIES
 
+EXPECTED_FIELDS = [quantity.field for quantity in QUANTITIES if not quantity.is_optional]
 # placeholders that programs write for missing values
 SENTINELS = np.array([1.0e5, 1.0e6, 1.0e8, 1.0e10, 999.0, 9999.0, 99999.0, 999999.0])
 LARGEST_LEAK = 1.0e-3  # eV/atom between the energy and the sum of the atomic energies
@@ -28,14 +31,14 @@ MAD_TO_SIGMA = 1.4826  # of a normal distribution
 def find_missing(data: DataSet) -> Iterator[Finding]:
     """Frames without any label are errors; one kind of label may be missing."""
     frames = data.frames
-    bare = [frame for frame in frames if not _has_label(frame)]
+    bare = [frame for frame in frames if not quantities_of([frame])]
     if bare:
         text = (
             f"{len(bare)} frames have no energy, no forces and no virial (look at the names of "
             "the labels in the file)"
         )
         yield finding("error", "no-labels", text, bare)
-    for name in ("energy", "forces", "virial"):
+    for name in EXPECTED_FIELDS:
         missing = [frame for frame in frames if getattr(frame, name) is None]
         if not missing or len(bare) == len(frames):
             continue
@@ -44,15 +47,10 @@ def find_missing(data: DataSet) -> Iterator[Finding]:
         yield finding(level, f"missing-{name}", text, missing)
 
 
-def _has_label(frame: Frame) -> bool:
-    labels = (frame.energy, frame.forces, frame.virial, frame.atomic_energy)
-    return any(label is not None for label in labels)
-
-
 def find_sentinels(data: DataSet) -> Iterator[Finding]:
     """Placeholders for missing values, and labels that are exactly zero."""
     frames = [frame for frame in data.frames if frame.n_atoms > 1]
-    for name in ("energy", "forces", "virial"):
+    for name in EXPECTED_FIELDS:
         labelled = [frame for frame in frames if getattr(frame, name) is not None]
         wrong = [f for f in labelled if np.isin(np.abs(getattr(f, name)), SENTINELS).any()]
         if wrong:

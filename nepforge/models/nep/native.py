@@ -55,10 +55,45 @@ class StructureResult:
     virial: FloatArray  # [3, 3] eV
 
 
+@frozen
+class NEPHeader:
+    """What a NEP text file says before its numbers."""
+
+    version: int  # 3, 4 or 5
+    species: tuple[str, ...]
+    bias_per_species: bool  # one output bias for each species, not one for all
+    cutoff: tuple[tuple[float, float], ...]  # radial, angular, Å: of all species, or of each
+    n_max: tuple[int, int]
+    basis_size: tuple[int, int]
+    l_max: int
+    invariants: tuple[bool, ...]  # which of 222, 1111, 112, 123, 233, 134 are used
+    neurons: int
+    zbl: tuple[float, ...]  # inner, outer (Å)[, factor]; 0, 0 for a flexible one; empty without
+    neighbors: tuple[int, int] | None  # largest numbers in training; None where not recorded
+
+
 class _Options(ctypes.Structure):
     """struct nepforge_options."""
 
     _fields_ = (("n_threads", ctypes.c_int), ("skin", ctypes.c_double))
+
+
+class _Header(ctypes.Structure):
+    """struct nepforge_header."""
+
+    _fields_ = (
+        ("version", ctypes.c_int),
+        ("bias_per_species", ctypes.c_int),
+        ("cutoff_per_species", ctypes.c_int),
+        ("n_max", ctypes.c_int * 2),
+        ("basis_size", ctypes.c_int * 2),
+        ("l_max", ctypes.c_int),
+        ("invariants", ctypes.c_int * 6),
+        ("n_neurons", ctypes.c_int),
+        ("n_zbl", ctypes.c_int),
+        ("zbl", ctypes.c_double * 3),
+        ("neighbors", ctypes.c_int * 2),
+    )
 
 
 def library_path(name: str) -> Path:
@@ -91,6 +126,7 @@ def _core() -> ctypes.CDLL:
     core.nepforge_last_error.restype = ctypes.c_char_p
     core.nepforge_built_for_lammps.restype = ctypes.c_char_p
     core.nepforge_instruction_sets.restype = ctypes.c_char_p
+    core.nepforge_tables.restype = ctypes.c_char_p
     core.nepforge_model_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(handle)]
     core.nepforge_model_close.argtypes = [handle]
     core.nepforge_model_close.restype = None
@@ -99,7 +135,15 @@ def _core() -> ctypes.CDLL:
     core.nepforge_model_species.restype = ctypes.c_char_p
     core.nepforge_model_cutoff.argtypes = [handle, _DOUBLES]
     core.nepforge_model_cutoff.restype = None
-    core.nepforge_model_parse.argtypes = [*[ctypes.c_char_p] * 3, ctypes.POINTER(handle)]
+    core.nepforge_model_parse.argtypes = [
+        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(handle),
+    ]  # fmt: skip
+    core.nepforge_model_header.argtypes = [handle, ctypes.POINTER(_Header)]
+    core.nepforge_model_header.restype = None
+    core.nepforge_model_cutoffs.argtypes = [handle, _DOUBLES]
+    core.nepforge_model_cutoffs.restype = None
+    core.nepforge_model_numbers.argtypes = [handle, _DOUBLES]
+    core.nepforge_model_numbers.restype = ctypes.c_size_t
     core.nepforge_evaluate_structure.argtypes = [
         handle, ctypes.c_int, _INTEGERS, _DOUBLES, _DOUBLES, _INTEGERS, ctypes.POINTER(_Options),
         *[_DOUBLES] * 4,
@@ -115,6 +159,11 @@ def instruction_sets() -> tuple[str, ...]:
 def built_for_lammps() -> str:
     """Version of the distribution `lammps` that the pair style was built against."""
     return str(_core().nepforge_built_for_lammps().decode())
+
+
+def tables_json() -> str:
+    """The constants of NEP (lammps_pair/core/tables.h)."""
+    return str(_core().nepforge_tables().decode())
 
 
 def _last_error() -> str:
@@ -139,21 +188,21 @@ class NativeModel:
     Args:
         path: The model file.
         instruction_set: One of `instruction_sets()`; empty for the fastest.
-        text: The content of the file when it is known already; `path` then only names it.
+        content: Of the file, when it was read already; `path` then only names it.
 
     Raises:
         ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
     """
 
     def __init__(
-        self, path: Path | str, instruction_set: str = "", text: str | None = None
+        self, path: Path | str, instruction_set: str = "", content: bytes | None = None
     ) -> None:
         self._handle = ctypes.c_void_p()
         words = (str(path).encode(), instruction_set.encode(), ctypes.byref(self._handle))
-        if text is None:
+        if content is None:
             status = _core().nepforge_model_open(*words)
         else:
-            status = _core().nepforge_model_parse(text.encode(), *words)
+            status = _core().nepforge_model_parse(content, len(content), *words)
         if status == _BAD_MODEL:
             raise ModelFileError(
                 _last_error(), hint="export the model again, or name the file that you meant"
@@ -172,6 +221,35 @@ class NativeModel:
         return tuple(
             _core().nepforge_model_species(self._handle, idx).decode() for idx in range(count)
         )
+
+    @property
+    def header(self) -> NEPHeader:
+        """The records before the numbers."""
+        header, species = _Header(), self.species
+        _core().nepforge_model_header(self._handle, ctypes.byref(header))
+        cutoffs = np.empty((len(species), 2))
+        _core().nepforge_model_cutoffs(self._handle, _doubles(cutoffs))
+        n_pairs = len(species) if header.cutoff_per_species else 1
+        radial, angular = header.neighbors
+        return NEPHeader(
+            version=header.version,
+            species=species,
+            bias_per_species=bool(header.bias_per_species),
+            cutoff=tuple((r, a) for r, a in cutoffs[:n_pairs].tolist()),
+            n_max=(header.n_max[0], header.n_max[1]),
+            basis_size=(header.basis_size[0], header.basis_size[1]),
+            l_max=header.l_max,
+            invariants=tuple(map(bool, header.invariants)),
+            neurons=header.n_neurons,
+            zbl=tuple(header.zbl[: header.n_zbl]),
+            neighbors=None if radial < 0 else (radial, angular),
+        )
+
+    def numbers(self) -> FloatArray:
+        """Every number of the model, in the order that nepforge_model_numbers of capi.h tells."""
+        numbers = np.empty(_core().nepforge_model_numbers(self._handle, None))
+        _core().nepforge_model_numbers(self._handle, _doubles(numbers))
+        return numbers
 
     @property
     def cutoff(self) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nepforge.data.batch import Batch
-from nepforge.models.nep.angular import Z_LM, n_harmonics
+from nepforge.models.nep.angular import n_harmonics
 from nepforge.models.nep.moments import Moments
 from nepforge.models.nep.native import library_path
 
@@ -27,7 +27,6 @@ class _Pairs(ctypes.Structure):
         ("n_threads", ctypes.c_int64),
         ("radial_cutoffs", ctypes.c_void_p),
         ("angular_cutoffs", ctypes.c_void_p),
-        ("z_coefficients", ctypes.c_void_p),
         ("type_idx", ctypes.c_void_p),
         ("column_offsets", ctypes.c_void_p),
         ("neighbor_idx", ctypes.c_void_p),
@@ -51,7 +50,6 @@ class NativePairKernels:
         # What the struct points to must live as long as it does.
         self._held = (
             *(cutoff.contiguous() for cutoff in pair_cutoffs),
-            _z_coefficients(l_max),
             batch.type_idx,
             torch.tensor(batch.column_offsets, dtype=torch.int64),
             batch.neighbor_idx.contiguous(),
@@ -127,13 +125,3 @@ def _library() -> ctypes.CDLL:
 
 def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
-
-
-@cache
-def _z_coefficients(l_max: int) -> Tensor:
-    """Z_LM as the table [(l, m), power] of struct nepforge_pairs."""
-    rows = [Z_LM[l][m] for l in range(1, l_max + 1) for m in range(l + 1)]
-    table = torch.zeros(len(rows), l_max + 1, dtype=torch.float64)
-    for row, coefficients in enumerate(rows):
-        table[row, : len(coefficients)] = torch.tensor(coefficients)
-    return table

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nepforge.data.frame import Frame
 from nepforge.errors import ModelFileError
-from nepforge.evaluate.evaluator import evaluator, read_content
+from nepforge.formats.open_model import open_model
 from nepforge.models.dp.dense import Layer
 from nepforge.models.dp.network import DP
 from tests.conftest import SPECIES
@@ -82,8 +82,10 @@ def test_a_frozen_model_gives_what_its_weights_say(random_frame: MakeFrame, tmp_
     sample = dp_sample(DP_MODELS["dp-one-layer"])
     sample.scaler[:, 2] = 1.0 / sum(SEL)
     frame = random_frame(2)
-    found = evaluator("dp", read_content(_frozen(sample, tmp_path))).evaluate_structure(
-        frame.numbers, frame.positions, frame.cell
+    found = (
+        open_model(_frozen(sample, tmp_path))
+        .evaluator()
+        .evaluate_structure(frame.numbers, frame.positions, frame.cell)
     )
     expected, batch = sample.predict([frame])
     own = batch.to_source_order
@@ -97,7 +99,7 @@ def test_a_frozen_model_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> N
     path = tmp_path / "frozen.pb"
     path.write_bytes(b"nothing")
     with pytest.raises(ModelFileError, match=r"frozen\.pb.*DeePMD-kit") as caught:
-        _ = evaluator("dp", read_content(path)).species
+        _ = open_model(path).evaluator().species
     assert caught.value.hint
 
 

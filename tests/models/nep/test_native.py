@@ -309,13 +309,13 @@ def test_text_in_memory_is_the_same_model(tmp_path: Path) -> None:
     file = KINDS["nep4"]
     structure = random_structure(1)
     text = "\n".join(file.lines()) + "\n"
-    from_text = NativeModel("memory", text=text)
+    from_text = NativeModel("memory", content=text.encode())
     from_file = NativeModel(file.write(tmp_path / "nep.txt"))
     np.testing.assert_array_equal(
         evaluate(from_text, structure).forces, evaluate(from_file, structure).forces
     )
     with pytest.raises(ModelFileError, match=r"^memory:1: "):
-        NativeModel("memory", text="")
+        NativeModel("memory", content=b"")
 
 
 def test_virial_of_the_whole_is_the_sum_over_atoms(model: NativeModel, kind: NepFile) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from nepforge.data.batch import Batch, make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.formats.checkpoint_file import NEPModel
+from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.jacobian import atomic_energy_rows, direction_rows, energy_rows
 from nepforge.models.nep.moments import Moments, TorchPairKernels
 from nepforge.models.nep.native_moments import NativePairKernels

@@ -18,16 +18,13 @@ from nepforge.data.formats.extxyz.comment import value_words
 from nepforge.data.labels.names import LabelNames
 from nepforge.data.labels.units import UNITS
 from nepforge.errors import DataError
+from nepforge.quantities import QUANTITIES
 
 USUAL_KEYS = {
-    "energy": ("free_energy", "energy"),
-    "virial": ("virial", "virials"),
+    **{one.field: one.xyz_names for one in QUANTITIES if one.belongs_to == "frame"},
     "stress": ("stress",),
 }
-USUAL_COLUMNS = {
-    "forces": ("forces", "force"),
-    "atomic_energy": ("energies", "atomic_energies", "atomic_energy"),  # the first is ASE's
-}
+USUAL_COLUMNS = {one.field: one.xyz_names for one in QUANTITIES if one.belongs_to == "atom"}
 STRUCTURE_KEYS = ("lattice", "pbc", "properties", "weight", "scf_converged")
 STRUCTURE_COLUMNS = ("species", "pos", "z")
 

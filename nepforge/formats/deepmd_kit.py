@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -16,12 +16,15 @@ from nepforge.errors import DataError, ModelFileError
 from nepforge.models.arguments import checked_skin, checked_structure, checked_threads
 from nepforge.models.nep.native import StructureResult
 
+if TYPE_CHECKING:
+    from nepforge.models.potential import TrainedPotential
+
 SUFFIXES = (".pb", ".pth", ".pt2", ".savedmodel", ".hlo")  # of frozen models, by backend
 
 
 @define(slots=False)
 class DeepMDModel:
-    """Has the methods of NativeModel that commands and calculator call; can be pickled."""
+    """An open model file and its evaluator; DeePMD-kit reads the file when it is first asked."""
 
     path: Path
 
@@ -44,6 +47,24 @@ class DeepMDModel:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}
+
+    @property
+    def name(self) -> str:
+        """Path of the file, for messages."""
+        return str(self.path)
+
+    @property
+    def trained(self) -> TrainedPotential:
+        """Nothing that torch can take over.
+
+        Raises:
+            ModelFileError: Always.
+        """
+        raise ModelFileError(f"{self.path}: only DeePMD-kit has the numbers of this model")
+
+    def evaluator(self) -> DeepMDModel:
+        """DeePMD-kit."""
+        return self
 
     @property
     def species(self) -> tuple[str, ...]:

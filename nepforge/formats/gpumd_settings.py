@@ -1,6 +1,6 @@
 """nep.in, the settings file of GPUMD's trainer, for a model that GPUMD trains further.
 
-GPUMD compares it with the header of nep.txt, so both come from `nep_header.size_records`. What
+GPUMD compares it with the header of nep.txt, so both come from `nep_txt.size_records`. What
 nep.in has no word for is said in a comment.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nepforge.formats.nep_header import size_records, species_record
+from nepforge.formats.nep_txt import size_records, species_record
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.zbl import ZBL
 
