@@ -16,7 +16,7 @@ from nepforge.data.frame import Frame
 from nepforge.data.labels.names import LabelNames
 from nepforge.data.labels.units import UNITS_OF, unit_factor
 from nepforge.errors import DataError, UsageError
-from nepforge.recipe import tables
+from nepforge.recipe.tables import values
 
 HARTREE, BOHR = 27.211386, 0.5291772  # eV, Å
 GPA = 1.0 / 160.21766  # eV/Å³
@@ -252,9 +252,9 @@ def test_units_of_arrays_can_be_told(tmp_path: Path) -> None:
 
 def test_every_unit_of_a_recipe_is_known_to_the_readers() -> None:
     """By its name, with the factor of ase.units; and by other spellings."""
-    assert list(UNITS_OF["energy"]) == tables.ENERGY_UNITS
-    assert list(UNITS_OF["force"]) == tables.FORCE_UNITS
-    assert list(UNITS_OF["stress"]) == tables.STRESS_UNITS
+    assert list(UNITS_OF["energy"]) == values.ENERGY_UNITS
+    assert list(UNITS_OF["force"]) == values.FORCE_UNITS
+    assert list(UNITS_OF["stress"]) == values.STRESS_UNITS
     for quantity, units in UNITS_OF.items():
         assert {name: unit_factor(quantity, name) for name in units} == units
     assert unit_factor("stress", "kB") == pytest.approx(1000 * ase.units.bar)
