@@ -88,7 +88,8 @@ class _Standard:
 
 def _standard(frame: Frame) -> _Standard:
     lattice = frame.cell[np.array(frame.pbc)]
-    if np.linalg.matrix_rank(lattice) < len(lattice):
+    rank = np.linalg.matrix_rank(lattice) if len(lattice) else 0  # numpy 2.0 has no empty rank
+    if rank < len(lattice):
         lattice = np.zeros((0, 3))  # a cell without volume has no images; the doctor rejects it
     inverse = np.linalg.pinv(lattice)
     fractional = frame.positions @ inverse
