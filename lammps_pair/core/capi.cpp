@@ -12,6 +12,7 @@
 #include "nep_cpu.h"
 #include "nep_model.h"
 #include "structure_evaluator.h"
+#include "tables.h"
 
 struct nepforge_model {
   nepforge_model(const std::string& content, const char* name, const char* instruction_set)
@@ -117,6 +118,11 @@ const char* nepforge_instruction_sets(void) {
     return joined;
   }();
   return names.c_str();
+}
+
+const char* nepforge_tables(void) {
+  static const std::string text = nepforge::tables_as_json();
+  return text.c_str();
 }
 
 int nepforge_model_open(const char* path, const char* instruction_set, nepforge_model** model) {

@@ -29,6 +29,9 @@ NEPFORGE_API const char* nepforge_built_for_lammps(void);
 /* Names of the instruction sets that this machine can run, the fastest first, between spaces. */
 NEPFORGE_API const char* nepforge_instruction_sets(void);
 
+/* The constants of NEP as JSON; tables.h says which. */
+NEPFORGE_API const char* nepforge_tables(void);
+
 /* Reads a model file. `instruction_set` is one of nepforge_instruction_sets() or "" for the
    fastest. *model is NULL unless the status is NEPFORGE_OK; free it with nepforge_model_close. */
 NEPFORGE_API int nepforge_model_open(const char* path, const char* instruction_set,

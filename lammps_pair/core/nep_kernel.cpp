@@ -2,6 +2,7 @@
 // NEPFORGE_REAL as the type of the numbers and NEPFORGE_KERNEL as the name of the namespace.
 #include "nep_kernel.h"
 
+#include "invariants.h"
 #include "simd.h"
 
 namespace nepforge {

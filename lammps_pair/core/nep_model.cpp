@@ -11,6 +11,8 @@
 #include <sstream>
 
 #include "elements.h"
+#include "invariants.h"
+#include "zbl.h"
 
 namespace nepforge {
 namespace {
@@ -22,11 +24,6 @@ constexpr int max_l = 8;
 constexpr double longest_cutoff = 100.0;         // Å
 constexpr double sure_cutoffs[2] = {2.5, 10.0};  // Å, what GPUMD's trainer allows
 constexpr int n_zbl_numbers = 10;                // of one pair in the table of a flexible ZBL
-
-constexpr double coulomb_constant = 14.399645;   // e^2 / (4 pi eps0) in eV Å, as GPUMD has it
-constexpr double zbl_inverse_length = 2.134563;  // 1/Å
-constexpr double universal_amplitude[4] = {0.18175, 0.50986, 0.28022, 0.02817};
-constexpr double universal_decay[4] = {3.1998, 0.94229, 0.4029, 0.20162};
 
 using Words = std::vector<std::string>;
 
@@ -293,7 +290,6 @@ void read_sizes(ModelFile& file, NepModel& model) {
 }
 
 void read_l_max(ModelFile& file, NepModel& model) {
-  static const int needed_l[n_invariants] = {2, 1, 2, 3, 3, 4};
   const Words words = file.record("l_max", "l_max L q_222 q_1111 ...");
   const std::string expected =
       "L from 1 to 8, then at most six flags (222, 1111, 112, 123, 233, 134) that are 0, 1 or 2";
@@ -305,7 +301,7 @@ void read_l_max(ModelFile& file, NepModel& model) {
     int flag = 0;
     if (!parse_integer(words[idx], 0, 2, flag)) file.fail_here(expected);
     if (flag == 0) continue;
-    const int needed = needed_l[idx - 1];
+    const int needed = smallest_l_max(invariant_tables[idx - 1]);
     if (model.l_max < needed) {
       file.fail_here("L of at least " + std::to_string(needed) + " for flag " +
                      std::to_string(idx));
@@ -418,17 +414,6 @@ void take_networks(NepModel& model, const Layout& layout, Cursor& cursor) {
   model.bias_per_species = model.version == 5 || layout.n_last_biases > 1;
 }
 
-ZblPair universal_zbl(const NepModel& model, int first, int second) {
-  const double z_first = model.atomic_numbers[first];
-  const double z_second = model.atomic_numbers[second];
-  ZblPair pair;
-  pair.charges = coulomb_constant * z_first * z_second;
-  pair.inverse_length = zbl_inverse_length * (std::pow(z_first, 0.23) + std::pow(z_second, 0.23));
-  std::copy(universal_amplitude, universal_amplitude + 4, pair.amplitude);
-  std::copy(universal_decay, universal_decay + 4, pair.decay);
-  return pair;
-}
-
 void set_zbl_range(const NepModel& model, const std::vector<double>& numbers, int first, int second,
                    ZblPair& pair) {
   pair.inner = numbers[0];
@@ -446,7 +431,7 @@ void take_zbl(const ModelFile& file, const Header& header, NepModel& model, Curs
   model.zbl.resize(static_cast<std::size_t>(n_species) * n_species);
   for (int first = 0; first < n_species; ++first) {
     for (int second = first; second < n_species; ++second) {
-      ZblPair pair = universal_zbl(model, first, second);
+      ZblPair pair = universal_zbl(model.atomic_numbers[first], model.atomic_numbers[second]);
       if (model.has_zbl_table()) {
         pair.inner = cursor.take();
         pair.outer = cursor.take();

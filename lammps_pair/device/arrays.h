@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../core/invariants.h"
 #include "../core/nep_math.h"
 #include "../core/nep_model.h"
 

@@ -33,7 +33,7 @@ def _recipes_there(path: Path) -> str:
     folder = path if path.is_dir() else path.parent
     names = sorted(recipe.name for recipe in folder.glob("*.toml")) if folder.is_dir() else []
     near = "" if path.is_dir() else did_you_mean(path.name, names)
-    listed = f"name a recipe file (TOML); there: {', '.join(names[:SHOWN_NAMES])}"
+    listed = f"name a recipe file (TOML); this folder has: {', '.join(names[:SHOWN_NAMES])}"
     return near or (listed if names else "name a recipe file (TOML); `nepforge init` writes one")
 
 
@@ -47,7 +47,7 @@ def decode(raw: bytes, path: Path) -> str:
         problem = Problem("", "not UTF-8 text", "save the file as UTF-8", line, column)
         kind = binary_kind(raw, path)
         if kind is not None:
-            problem = Problem("", f"this file is {kind[0]}, no recipe", kind[1])
+            problem = Problem("", f"this file is {kind[0]}, not a recipe", kind[1])
         raise RecipeError(f"{path}: the recipe is not text", [problem]) from error
 
 
@@ -68,7 +68,7 @@ def _explained(message: str, text: str, path: Path) -> list[Problem]:
     """The kind of file that it is, keys that are given twice, or the place that tomllib names."""
     kind = text_kind(text, path)
     if kind is not None:  # first: every frame of extended XYZ has a `Lattice = ...`
-        return [Problem("", f"this file is {kind[0]}, no recipe", kind[1])]
+        return [Problem("", f"this file is {kind[0]}, not a recipe", kind[1])]
     twice = [_repeat(at, first, again) for at, first, again in repeats(text)]
     if twice:
         return twice
@@ -81,7 +81,7 @@ def _explained(message: str, text: str, path: Path) -> list[Problem]:
 
 def _repeat(at: Parts, first: Position, again: Position) -> Problem:
     hint = "each MD run begins with [[md]]" if at == ("md",) else "keep one of the two"
-    message = f"given twice, for the first time in line {first[0]}"
+    message = f"given twice, first in line {first[0]}"
     return Problem(dotted(at), message, hint, *again)
 
 

@@ -1,7 +1,7 @@
 """GPUMD's nep.in as the beginning of a recipe: each keyword is used, ignored or refused.
 
-Defaults are those of GPUMD (doc/nep/input_parameters, 2026-08). What GPUMD's evolution strategy
-needs and our optimizer does not is left out and said so in a comment.
+Defaults are those of GPUMD (doc/nep/input_parameters, 2026-08). What only GPUMD's
+evolution strategy needs is left out, with a comment that says so.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from nepforge.recipe.other_files import text_kind
 from nepforge.recipe.starter import Settings, filled
 from nepforge.recipe.tables import SYMBOLS
 
-NEWER_INVARIANTS = ("222", "1111", "112", "123", "233", "134")  # flags behind l_max
+NEWER_INVARIANTS = ("222", "1111", "112", "123", "233", "134")  # flags after l_max
 TYPE_WISE_FACTOR = 0.65  # of use_typewise_cutoff_zbl without a number
-LARGEST_FLAG = 2  # behind l_max
+LARGEST_FLAG = 2  # after l_max
 ZBL_FILE = "zbl.in"  # beside nep.in: ten numbers for each pair of species
 N_ZBL_ROW = 10
 IGNORED = {  # keyword -> why it has no counterpart
     "generation": "optimizer.epochs says how long to train",
-    "population": "of the evolution strategy",
-    "batch": "optimizer.batch_size is the frames of one update",
-    "use_full_batch": "of the evolution strategy",
-    "lambda_1": "regularisation: the covariance of the Kalman filter does it",
-    "lambda_2": "regularisation: the covariance of the Kalman filter does it",
-    "lambda_shear": "all nine components of the virial weigh the same",
-    "import_q_scaler": "start_from takes it with the model",
+    "population": "only for the evolution strategy",
+    "batch": "optimizer.batch_size is the number of frames in one update",
+    "use_full_batch": "only for the evolution strategy",
+    "lambda_1": "the covariance of the Kalman filter regularises",
+    "lambda_2": "the covariance of the Kalman filter regularises",
+    "lambda_shear": "all nine components of the virial have the same weight",
+    "import_q_scaler": "start_from takes it from the model",
     "seed": "the recipe has a seed of its own",
     "checkpoint": "the best epoch is kept",
-    "force_delta": "small forces weigh as much as large ones",
+    "force_delta": "small forces have the same weight as large ones",
     "type_weight": "write its numbers as optimizer.force_weights",
-    "sigma0": "of the evolution strategy",
-    "initial_para": "of the evolution strategy; start_from names a first model",
+    "sigma0": "only for the evolution strategy",
+    "initial_para": "only for the evolution strategy; start_from names an initial model",
     "output_interval": "every epoch is reported",
     "save_potential": "the best epoch is kept",
-    "output_descriptor": "nothing of the kind is written",
-    "atomic_v": "of tensor models",
+    "output_descriptor": "no such file is written",
+    "atomic_v": "only for tensor models",
 }
 SNES_WEIGHTS = {"lambda_e": "energy", "lambda_f": "force", "lambda_v": "virial"}
 
@@ -169,7 +169,7 @@ def _type(line: _Line, settings: Settings) -> None:
         raise line.refused(f"got {' '.join(line.words)!r}, expected a count and as many species")
     for symbol in symbols:
         if symbol not in SYMBOLS:
-            raise line.refused(f"{symbol} is no chemical symbol")
+            raise line.refused(f"{symbol} is not a chemical symbol")
     settings.values["species"] = json.dumps(symbols)
 
 
@@ -227,7 +227,7 @@ def _neuron(line: _Line, settings: Settings) -> None:
 def _zbl(line: _Line, settings: Settings) -> None:
     if line.words in (["0"], ["0", "0"]):
         if not (line.path.parent / ZBL_FILE).exists():
-            raise line.refused(f"a flexible ZBL is in {ZBL_FILE}, which does not lie beside")
+            raise line.refused(f"a flexible ZBL is in {ZBL_FILE}, which is not beside this file")
         line.words = line.words[:1]
     outer = line.numbers(1, 1)[0]
     typewise = settings.values.get("zbl", "")

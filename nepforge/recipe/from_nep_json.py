@@ -1,8 +1,8 @@
 """The JSON inputs of PWMLFF and MatPL: each key is used, ignored with its reason, or refused.
 
 Keys and defaults are those of the manuals of PWMLFF 2024.5 (`datasets_path`, `raw_files`) and
-MatPL 2025.3 (`train_data`, `valid_data`). A key with another meaning here (weights of observations,
-p0_weight) is ignored and said so, as GPUMD's are in `from_nep_in`.
+MatPL 2025.3 (`train_data`, `valid_data`). A key that means
+something else here (weights of observations, p0_weight) is ignored, with a comment that says so.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PREFACTORS = {  # quantity -> word in start_pre_fac_..., and first and last valu
 
 @frozen
 class Translated:
-    """A recipe, and what a user must know of it."""
+    """A recipe, and what the user must know about it."""
 
     text: str
     warnings: tuple[str, ...]
@@ -76,7 +76,7 @@ def recipe_from_json(path: Path, name: str, train: Path | None = None) -> Transl
     """
     given = read_json(path)
     settings = Settings({"name": json.dumps(name)}, without=["md"])
-    settings.comments.append("no [[md]] is in the input: nepforge init shows how to write one")
+    settings.comments.append("the input has no [[md]]; `nepforge init` shows how to write one")
     _data(given, settings, train)
     if _kind(given) == "DP":
         _deep_potential(given, settings)
@@ -197,11 +197,11 @@ def _nep(given: JsonInput, settings: Settings) -> None:
         values["zbl"] = repr(zbl.number())
     if _beyond_gpumd(values):
         values["layouts"] = '["lammps"]'
-        settings.comments.append("layouts: GPUMD and NEP_CPU read no model of this size")
+        settings.comments.append("layouts: GPUMD and NEP_CPU cannot read a model of this size")
 
 
 def _l_max(given: JsonInput) -> tuple[int, list[str]]:
-    """The angular resolution, and the invariants whose flags behind it are not 0 as in nep.in."""
+    """The angular resolution, and the invariants whose flags after it are not 0, as in nep.in."""
     entry = given.get("model.descriptor.l_max", "model.l_max")
     if entry is None:
         return 4, ["222", "1111"]
@@ -255,11 +255,11 @@ def _deep_potential(given: JsonInput, settings: Settings) -> None:
         lines.append(f"type_embedding = {TYPE_EMBEDDING}")
     settings.sections["model"] = lines
     settings.without.append("export")
-    settings.comments.append("a Deep Potential is trained to compare with, and not exported")
+    settings.comments.append("a Deep Potential is trained for comparison and not exported")
 
 
 def _optimizer(given: JsonInput, settings: Settings) -> None:
-    """LKF into the lines of the starter, Adam as a table of its own."""
+    """LKF fills the lines of the starter, Adam gets a table of its own."""
     kind = given.get("optimizer.optimizer", "optimizer")
     name = "LKF" if kind is None else str(kind.value).upper()
     if kind is not None and name not in ("LKF", "GKF", "ADAM", "ADAMW"):
@@ -329,7 +329,7 @@ def _adam(given: JsonInput, kind: str, weights: dict[str, float]) -> list[str]:
 
 
 def _account_for_rest(given: JsonInput, settings: Settings) -> list[str]:
-    """A comment on every key; warnings of those that nobody knows."""
+    """A comment on every key, and warnings about unknown ones."""
     warnings = []
     known = {*IGNORED, *OTHERS, *(key.rpartition(".")[2] for key in given.asked)}
     for key, entry in given.entries.items():
@@ -339,11 +339,11 @@ def _account_for_rest(given: JsonInput, settings: Settings) -> list[str]:
         if key in given.asked:
             settings.comments.append(f"{key} {shown}: used")
         elif key in TRAIN_KEYS:
-            settings.comments.append(f"{key} {shown}: ignored, init was given a file of data")
+            settings.comments.append(f"{key} {shown}: ignored, init was given a data file")
         elif last in IGNORED:
             settings.comments.append(f"{key} {shown}: ignored, {IGNORED[last]}")
         elif last in known:
-            settings.comments.append(f"{key} {shown}: ignored, of another model or optimizer")
+            settings.comments.append(f"{key} {shown}: ignored, for another model or optimizer")
         elif last == "type_weight":
             settings.comments.append(f"{key} {shown}: ignored, write optimizer.force_weights")
         else:

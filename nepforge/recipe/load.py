@@ -67,7 +67,7 @@ def load_recipe(
     if loaded[0].place is not None:
         at: Parts = (MATRIX,)
         violation = Violation(
-            f"stands for {len(loaded)} runs, expected a recipe of one run", "", at
+            f"describes {len(loaded)} runs, expected a recipe for one run", "", at
         )
         raise recipe_error(path, [violation], scan(loaded[0].path.read_text(encoding="utf-8-sig")))
     return loaded[0]

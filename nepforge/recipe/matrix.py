@@ -138,7 +138,7 @@ def _flat(
 def _axis(source: Parts, target: Parts, values: Any) -> list[Choice]:
     """Raises RefusedError when the values are no array of different values."""
     if target[0] in _FIXED:
-        raise RefusedError(Violation("is the same in every run", "take it out", source))
+        raise RefusedError(Violation("is the same in every run", "remove it", source))
     if not isinstance(values, list) or not values:
         found = "an empty array" if values == [] else show(values)
         raise RefusedError(Violation(f"got {found}, expected an array of values", "", source))

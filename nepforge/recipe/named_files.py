@@ -1,4 +1,4 @@
-"""Every file that a recipe names: found, its format told, hashed."""
+"""Every file that a recipe names: found, recognised and hashed."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _in_both(files: NamedFiles) -> list[Violation]:
     """The same content in train and validation would make the validation errors worthless."""
     of_train = {source.sha256 for source in files.each("data", "train")}
     return [
-        Violation(f'"{source.path.name}" is in data.train too', "", at)
+        Violation(f'"{source.path.name}" is also in data.train', "", at)
         for at, source in files.at.items()
         if at[:-1] == ("data", "validation") and source.sha256 in of_train
     ]

@@ -1,4 +1,4 @@
-"""What a file is that was given as a recipe and is none, and what to do with it."""
+"""What a file is that was given as a recipe but is not one, and what to do with it."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ _MATPL = frozenset(
     )
 )
 _JSON_KINDS = (  # some of its keys, what it is, what to do
-    (_MATPL, "JSON, settings of PWMLFF (MatPL)", "nepforge init NAME --from {path}"),
+    (_MATPL, "JSON, settings for PWMLFF (MatPL)", "nepforge init NAME --from {path}"),
     (frozenset(("run_hash",)), "JSON, the summary of a run", "its recipe is {recipe}"),
     (
         frozenset(("training", "learning_rate")),
-        "JSON, settings of DeePMD-kit",
+        "JSON, settings for DeePMD-kit",
         f'write them with model.kind = "dp"; {NEW_RECIPE}',
     ),
 )
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
-    (b"\x1f\x8b", ("compressed by gzip", "unpack it; data may stay packed, a recipe may not")),
-    (b"\xfd7zXZ", ("compressed by xz", "unpack it; data may stay packed, a recipe may not")),
-    (b"BZh", ("compressed by bzip2", "unpack it; data may stay packed, a recipe may not")),
-    (b"\x28\xb5\x2f\xfd", ("compressed by zstd", "unpack it")),
-    (b"\x93NUMPY", ("an array of NumPy", "name its folder in data.train of a recipe")),
+    (b"\x1f\x8b", ("compressed with gzip", "unpack it; data may stay packed, a recipe may not")),
+    (b"\xfd7zXZ", ("compressed with xz", "unpack it; data may stay packed, a recipe may not")),
+    (b"BZh", ("compressed with bzip2", "unpack it; data may stay packed, a recipe may not")),
+    (b"\x28\xb5\x2f\xfd", ("compressed with zstd", "unpack it")),
+    (b"\x93NUMPY", ("a NumPy array", "name its folder in data.train of a recipe")),
     (b"\x89HDF", ("an HDF5 file", NEW_RECIPE)),
     (b"SQLite format 3", ("a database", "`nepforge ui` shows that of MLflow")),
-    (b"\x89PNG", ("a picture", NEW_RECIPE)),
+    (b"\x89PNG", ("an image", NEW_RECIPE)),
     (b"%PDF", ("a PDF", NEW_RECIPE)),
 )
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def binary_kind(raw: bytes, path: Path) -> Kind | None:
-    """What bytes that are no UTF-8 text are; None for text in another encoding."""
+    """What bytes are that are not UTF-8 text; None for text in another encoding."""
     if raw.startswith(_UTF_16):
         return "UTF-16 text", "save it as UTF-8"
     if raw.startswith(b"PK"):
@@ -68,12 +68,12 @@ def _zip(raw: bytes, path: Path) -> Kind:
     if b"data.pkl" in raw:
         return "a model checkpoint", f"nepforge inspect {path}"
     if b".npy" in raw:
-        return "arrays of NumPy", NEW_RECIPE
+        return "NumPy arrays", NEW_RECIPE
     return "a zip archive", NEW_RECIPE
 
 
 def text_kind(text: str, path: Path) -> Kind | None:
-    """What a text that is no TOML is; None when it is meant to be a recipe, for all we know."""
+    """What a text is that is not TOML; None when it may be meant as a recipe."""
     looks: tuple[Callable[[str, Path], Kind | None], ...] = (
         _json,
         _model,
@@ -102,7 +102,7 @@ def _json(text: str, path: Path) -> Kind | None:
 def _lines_of_json(text: str, path: Path) -> Kind:
     if '"prev":"' in text.lstrip().split("\n", 1)[0]:
         return "a ledger", f"nepforge ledger log --workspace {path.resolve().parent.parent}"
-    return "JSON, and damaged", f"expected TOML; {NEW_RECIPE}"
+    return "damaged JSON", f"expected TOML; {NEW_RECIPE}"
 
 
 def _model(text: str, path: Path) -> Kind | None:
@@ -129,7 +129,7 @@ def _data(text: str, path: Path) -> Kind | None:
 def _lammps(text: str, path: Path) -> Kind | None:
     if len(set(_LAMMPS.findall(text))) < 2:
         return None
-    return "an input script of LAMMPS", f"lmp -in {path}; [[md]] of a recipe writes its own"
+    return "a LAMMPS input script", f"lmp -in {path}; [[md]] of a recipe writes its own"
 
 
 def _nep_in(text: str, path: Path) -> Kind | None:
@@ -137,7 +137,7 @@ def _nep_in(text: str, path: Path) -> Kind | None:
     has_type = re.search(r"^\s*type\s+\d+\s+[A-Z]", text, re.MULTILINE) is not None
     if not has_type and (path.name != "nep.in" or not words):
         return None
-    return "settings of GPUMD (nep.in)", f"nepforge init NAME --from {path}"
+    return "settings for GPUMD (nep.in)", f"nepforge init NAME --from {path}"
 
 
 def _markup(text: str, path: Path) -> Kind | None:

@@ -186,7 +186,7 @@ def _foreign(symbols: Iterable[str], species: Sequence[str], at: Parts) -> Itera
     for symbol in symbols:
         if symbol not in species:
             message = f"is not among data.species, {', '.join(species)}"
-            yield Violation(message, f"take {symbol} out", (*at, symbol))
+            yield Violation(message, f"remove {symbol}", (*at, symbol))
 
 
 def pressure_with_npt(ensemble: str, pressure: float | None) -> Iterator[Violation]:
@@ -253,7 +253,7 @@ def use_of_model(
         for key, table in {"export": export, **runs}.items():
             if table:
                 message = "a Deep Potential is neither exported nor run in LAMMPS here"
-                yield Violation(message, f"take {key} out", (key,))
+                yield Violation(message, f"remove {key}", (key,))
     elif not export:
         for key, table in runs.items():
             if table:
@@ -291,7 +291,7 @@ def baseline_of_new_model(data: Data, model: Model) -> Iterator[Violation]:
     """A model that is trained further has output biases, which are fitted to the data."""
     if data.energy_baseline is not None and getattr(model, "start_from", None) is not None:
         message = "got a baseline for a model that starts from another one"
-        hint = "take it out: the output biases of that model are moved to the training energies"
+        hint = "remove it: the output biases of that model are moved to the training energies"
         yield Violation(message, hint, ("data", "energy_baseline"))
 
 

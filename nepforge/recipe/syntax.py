@@ -1,4 +1,4 @@
-"""What is wrong with a line that is not TOML, in words of the field."""
+"""What is wrong with a line that is not TOML, and what to write instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KEY_VALUE = re.compile(r"\s*(?P<key>[\w.\"'-]+)\s*=\s*(?P<value>.*?)\s*(#.*)?")
 _WORD = re.compile(r"(?!true$|false$|inf$|nan$)[A-Za-z_./~][^\s\"'\[\]{},=]*")
 _WORDS = {
     **{word: f"write {word.lower()}" for word in ("True", "False", "TRUE", "FALSE")},
-    **dict.fromkeys(("None", "null", "nil"), "take the key out"),
+    **dict.fromkeys(("None", "null", "nil"), "remove the key"),
 }
 _NUMBERS = (  # what is written -> what TOML takes
     (re.compile(r"([-+]?\d+\.?\d*)[dD]([-+]?\d+)"), r"\1e\2"),  # Fortran
@@ -33,7 +33,7 @@ def syntax_hint(line: str) -> str:
         return ""
     key, value = found["key"], found["value"]
     if "\\" in value and value.startswith('"'):
-        return "in double quotes \\ has a meaning: write / instead, or single quotes"
+        return "\\ is an escape in double quotes: write /, or use single quotes"
     listed = value.strip("[]").split(",") if value.startswith("[") else []
     items = [item.strip() for item in listed if item.strip()] or [value]
     hints = (_value_hint(item, (key.rpartition(".")[2],)) for item in items)
@@ -42,7 +42,7 @@ def syntax_hint(line: str) -> str:
 
 def _value_hint(value: str, at: Parts) -> str:
     if not value:
-        return "a value is missing; take the key out for its default"
+        return "the value is missing; remove the key to use its default"
     if value in _WORDS:
         return _WORDS[value]
     for pattern, instead in _NUMBERS:

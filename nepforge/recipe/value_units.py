@@ -72,7 +72,7 @@ def quantity_hint(text: str, at: Parts) -> str:
     number, given = found["number"], found["unit"].strip()
     unit = next((units()[part] for part in reversed(at) if part in units()), "")
     if not given:
-        return f"a number has no quotes: {number}"
+        return f"write the number without quotes: {number}"
     if not unit:
         return f"write the number alone: {number}"
     converted = _converted(float(number), given, unit)

@@ -113,7 +113,7 @@ def test_adam_takes_its_rates_and_prefactors(tmp_path: Path) -> None:
     assert found.prefactors.energy == (0.05, 1.0)
     assert found.prefactors.force == (1000.0, 2.0)
     assert found.prefactors.virial == (0.0, 0.0)
-    assert "optimizer.kalman_nue 0.9987: ignored, of another model or optimizer" in text
+    assert "optimizer.kalman_nue 0.9987: ignored, for another model or optimizer" in text
     assert warnings == ()
 
 
@@ -173,7 +173,7 @@ def test_a_model_beyond_gpumd_is_exported_for_lammps_alone(tmp_path: Path) -> No
     assert recipe.model.n_max == (16, 12)
     assert recipe.export is not None
     assert recipe.export.layouts == ("lammps",)
-    assert "GPUMD and NEP_CPU read no model of this size" in text
+    assert "GPUMD and NEP_CPU cannot read a model of this size" in text
 
 
 def test_an_unknown_key_is_a_warning_with_its_line(tmp_path: Path) -> None:

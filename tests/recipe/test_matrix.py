@@ -79,7 +79,7 @@ def test_load_recipe_wants_one_run(toy: Any) -> None:
     runs_of(toy, END[1])
     with pytest.raises(RecipeError) as caught:
         load_recipe(toy.path)
-    assert "stands for 4 runs" in caught.value.problems[0].message
+    assert "describes 4 runs" in caught.value.problems[0].message
     assert caught.value.problems[0].line > 0
 
 

@@ -16,54 +16,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-L_MAX_LIMIT = 8
+from nepforge.models.nep.tables import tables
 
-# Z_LM[l][m] holds the coefficients of u_z^0, u_z^1, ...: the m-th derivative of the Legendre
-# polynomial P_l, scaled to coprime integers with the sign of the NEP file format.
-Z_LM: dict[int, tuple[tuple[int, ...], ...]] = {
-    1: ((0, 1), (1,)),
-    2: ((-1, 0, 3), (0, 1), (1,)),
-    3: ((0, -3, 0, 5), (-1, 0, 5), (0, 1), (1,)),
-    4: ((3, 0, -30, 0, 35), (0, -3, 0, 7), (-1, 0, 7), (0, 1), (1,)),
-    5: (
-        (0, 15, 0, -70, 0, 63),
-        (1, 0, -14, 0, 21),
-        (0, -1, 0, 3),
-        (-1, 0, 9),
-        (0, 1),
-        (1,),
-    ),
-    6: (
-        (-5, 0, 105, 0, -315, 0, 231),
-        (0, 5, 0, -30, 0, 33),
-        (1, 0, -18, 0, 33),
-        (0, -3, 0, 11),
-        (-1, 0, 11),
-        (0, 1),
-        (1,),
-    ),
-    7: (
-        (0, -35, 0, 315, 0, -693, 0, 429),
-        (-5, 0, 135, 0, -495, 0, 429),
-        (0, 15, 0, -110, 0, 143),
-        (3, 0, -66, 0, 143),
-        (0, -3, 0, 13),
-        (-1, 0, 13),
-        (0, 1),
-        (1,),
-    ),
-    8: (
-        (35, 0, -1260, 0, 6930, 0, -12012, 0, 6435),
-        (0, -35, 0, 385, 0, -1001, 0, 715),
-        (-1, 0, 33, 0, -143, 0, 143),
-        (0, 3, 0, -26, 0, 39),
-        (1, 0, -26, 0, 65),
-        (0, -1, 0, 5),
-        (-1, 0, 15),
-        (0, 1),
-        (1,),
-    ),
-}
+L_MAX_LIMIT = 8
 
 
 def n_harmonics(l_max: int) -> int:
@@ -94,7 +49,7 @@ def angular_basis(direction: Tensor, l_max: int) -> tuple[Tensor, Tensor]:
     for l in range(1, l_max + 1):
         start = l * l - 1
         for m in range(l + 1):
-            coefficients = Z_LM[l][m]
+            coefficients = tables().zonal[l - 1][m]
             value = _polynomial(coefficients, z_powers)
             slope = _polynomial([k * c for k, c in enumerate(coefficients)][1:], z_powers)
             if m == 0:
@@ -156,6 +111,6 @@ def _addition_constant(l: int, m: int) -> float:
     """(2 - delta_m0) (2l+1)/(4 pi) (l-m)!/(l+m)! (d^m P_l / Z_lm)^2, from the addition theorem."""
     # d^m P_l/dz^m has leading coefficient (2l)! / (2^l l! (l-m)!); Z_lm is that polynomial scaled.
     leading = math.factorial(2 * l) / (2**l * math.factorial(l) * math.factorial(l - m))
-    scale = leading / Z_LM[l][m][-1]
+    scale = leading / tables().zonal[l - 1][m][-1]
     norm = (2 * l + 1) / (4 * math.pi) * math.factorial(l - m) / math.factorial(l + m)
     return (1.0 if m == 0 else 2.0) * norm * scale * scale

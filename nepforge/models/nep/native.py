@@ -126,6 +126,7 @@ def _core() -> ctypes.CDLL:
     core.nepforge_last_error.restype = ctypes.c_char_p
     core.nepforge_built_for_lammps.restype = ctypes.c_char_p
     core.nepforge_instruction_sets.restype = ctypes.c_char_p
+    core.nepforge_tables.restype = ctypes.c_char_p
     core.nepforge_model_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(handle)]
     core.nepforge_model_close.argtypes = [handle]
     core.nepforge_model_close.restype = None
@@ -158,6 +159,11 @@ def instruction_sets() -> tuple[str, ...]:
 def built_for_lammps() -> str:
     """Version of the distribution `lammps` that the pair style was built against."""
     return str(_core().nepforge_built_for_lammps().decode())
+
+
+def tables_json() -> str:
+    """The constants of NEP (lammps_pair/core/tables.h)."""
+    return str(_core().nepforge_tables().decode())
 
 
 def _last_error() -> str:

@@ -19,34 +19,9 @@ from attrs import field, frozen
 from torch import Tensor
 
 from nepforge.data.batch import Batch
+from nepforge.models.nep.tables import tables
 
-COULOMB = 14.399645  # K = e^2 / (4 pi eps0) in eV Å, as GPUMD has it
-INVERSE_LENGTH = 2.134563  # 1/Å
-CHARGE_POWER = 0.23
-AMPLITUDES = (0.18175, 0.50986, 0.28022, 0.02817)  # A_m of the universal screening
-DECAYS = (3.1998, 0.94229, 0.4029, 0.20162)  # B_m
 N_ROW = 10  # numbers of one pair in a flexible table: inner, outer, A_1, B_1, ... A_4, B_4
-
-# fmt: off
-RADII = {  # Å, 4/3 of common covalent radii (GPUMD): what type-wise outer cutoffs are made of
-    "H": 0.426667, "He": 0.613333, "Li": 1.6, "Be": 1.25333, "B": 1.02667, "C": 1.0, "N": 0.946667,
-    "O": 0.84, "F": 0.853333, "Ne": 0.893333, "Na": 1.86667, "Mg": 1.66667, "Al": 1.50667,
-    "Si": 1.38667, "P": 1.46667, "S": 1.36, "Cl": 1.32, "Ar": 1.28, "K": 2.34667, "Ca": 2.05333,
-    "Sc": 1.77333, "Ti": 1.62667, "V": 1.61333, "Cr": 1.46667, "Mn": 1.42667, "Fe": 1.38667,
-    "Co": 1.33333, "Ni": 1.32, "Cu": 1.34667, "Zn": 1.45333, "Ga": 1.49333, "Ge": 1.45333,
-    "As": 1.53333, "Se": 1.46667, "Br": 1.52, "Kr": 1.56, "Rb": 2.52, "Sr": 2.22667, "Y": 1.96,
-    "Zr": 1.85333, "Nb": 1.76, "Mo": 1.65333, "Tc": 1.53333, "Ru": 1.50667, "Rh": 1.50667,
-    "Pd": 1.44, "Ag": 1.53333, "Cd": 1.64, "In": 1.70667, "Sn": 1.68, "Sb": 1.68, "Te": 1.64,
-    "I": 1.76, "Xe": 1.74667, "Cs": 2.78667, "Ba": 2.34667, "La": 2.16, "Ce": 1.96, "Pr": 2.10667,
-    "Nd": 2.09333, "Pm": 2.08, "Sm": 2.06667, "Eu": 2.01333, "Gd": 2.02667, "Tb": 2.01333,
-    "Dy": 2.0, "Ho": 1.98667, "Er": 1.98667, "Tm": 1.97333, "Yb": 2.04, "Lu": 1.94667,
-    "Hf": 1.82667, "Ta": 1.74667, "W": 1.64, "Re": 1.57333, "Os": 1.54667, "Ir": 1.48,
-    "Pt": 1.49333, "Au": 1.50667, "Hg": 1.76, "Tl": 1.73333, "Pb": 1.73333, "Bi": 1.81333,
-    "Po": 1.74667, "At": 1.84, "Rn": 1.89333, "Fr": 2.68, "Ra": 2.41333, "Ac": 2.22667,
-    "Th": 2.10667, "Pa": 2.02667, "U": 2.04, "Np": 2.05333, "Pu": 2.06667,
-}
-# fmt: on
-ATOMIC_NUMBERS = {symbol: number for number, symbol in enumerate(RADII, start=1)}
 
 
 @frozen
@@ -76,23 +51,25 @@ class ZBL:
         Raises:
             ValueError: A flexible table has another number of rows or of numbers in a row.
         """
-        numbers = torch.tensor([ATOMIC_NUMBERS[s] for s in species], dtype=torch.float64)
-        powers = numbers**CHARGE_POWER
+        radii, zbl = tables().radii, tables().zbl
+        elements = list(radii)
+        numbers = torch.tensor([elements.index(s) + 1 for s in species], dtype=torch.float64)
+        powers = numbers**zbl.charge_power
         n_types = len(species)
         shape = (n_types, n_types)
         table = PairTable(
             inner=torch.full(shape, self.inner, dtype=torch.float64),
             outer=torch.full(shape, self.outer, dtype=torch.float64),
-            charges=COULOMB * numbers[:, None] * numbers,
-            inverse_length=INVERSE_LENGTH * (powers[:, None] + powers),
-            amplitude=torch.tensor(AMPLITUDES, dtype=torch.float64).expand(*shape, -1).clone(),
-            decay=torch.tensor(DECAYS, dtype=torch.float64).expand(*shape, -1).clone(),
+            charges=zbl.coulomb * numbers[:, None] * numbers,
+            inverse_length=zbl.inverse_length * (powers[:, None] + powers),
+            amplitude=torch.tensor(zbl.amplitudes, dtype=torch.float64).expand(*shape, -1).clone(),
+            decay=torch.tensor(zbl.decays, dtype=torch.float64).expand(*shape, -1).clone(),
         )
         if self.rows:
             self._fill_flexible(table, n_types)
         elif self.factor is not None:
-            radii = torch.tensor([RADII[s] for s in species], dtype=torch.float64)
-            table.outer.copy_((self.factor * (radii[:, None] + radii)).clamp_max(self.outer))
+            radius = torch.tensor([radii[s] for s in species], dtype=torch.float64)
+            table.outer.copy_((self.factor * (radius[:, None] + radius)).clamp_max(self.outer))
             table.inner.zero_()
         return table
 

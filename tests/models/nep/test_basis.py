@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nepforge.models.nep.angular import L_MAX_LIMIT, angular_basis, n_harmonics, three_body_weights
-from nepforge.models.nep.invariants import CUBIC_TERMS, cubic_form
+from nepforge.models.nep.invariants import INVARIANTS, cubic_form
 from nepforge.models.nep.radial import radial_basis
 
 STEP = 1.0e-6
@@ -79,7 +79,7 @@ def rotation(seed: int) -> torch.Tensor:
     return q  # a rotation or a rotation with inversion
 
 
-@pytest.mark.parametrize("name", CUBIC_TERMS)
+@pytest.mark.parametrize("name", [name for name in INVARIANTS if name != "1111"])
 @pytest.mark.parametrize("seed", [4, 5, 6])
 def test_cubic_invariants_do_not_change_under_rotation_and_inversion(name: str, seed: int) -> None:
     """q(s) of a cluster of directions equals q of the rotated cluster."""

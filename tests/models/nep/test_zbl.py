@@ -10,7 +10,8 @@ from nepforge.data.batch import make_batch
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
 from nepforge.models.nep.network import NEP
-from nepforge.models.nep.zbl import COULOMB, RADII, ZBL, pair_energy, repulsion
+from nepforge.models.nep.tables import tables
+from nepforge.models.nep.zbl import ZBL, pair_energy, repulsion
 from tests.conftest import SPECIES
 
 EXACT = 1.0e-12
@@ -41,13 +42,13 @@ def test_slope_is_the_derivative_of_the_energy(kind: str) -> None:
 def test_two_nuclei_close_together_feel_their_charges() -> None:
     """V r -> K Z_i Z_j as r -> 0: the universal screening is one there."""
     energy, _ = pair_energy(KINDS["universal"].pair_table(SPECIES), PAIR, torch.tensor([1e-6]))
-    assert float(energy) * 1e-6 == pytest.approx(COULOMB * 72 * 8, rel=1e-4)
+    assert float(energy) * 1e-6 == pytest.approx(tables().zbl.coulomb * 72 * 8, rel=1e-4)
 
 
 def test_type_wise_cutoff_is_the_smaller_of_radii_and_outer() -> None:
     """min(factor (R_i + R_j), outer) for each pair, from 0 on."""
     table = KINDS["type-wise"].pair_table(SPECIES)
-    assert float(table.outer[1, 1]) == pytest.approx(0.7 * 2 * RADII["O"])
+    assert float(table.outer[1, 1]) == pytest.approx(0.7 * 2 * tables().radii["O"])
     assert float(table.outer[0, 0]) == 2.0
     assert not table.inner.any()
 
