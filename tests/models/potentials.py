@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import torch
-from attrs import frozen
-from torch import Tensor
 
-from nepforge.data.batch import Batch, make_batch
-from nepforge.data.frame import Frame
-from nepforge.data.neighbors import find_neighbors
 from nepforge.models.dp.network import DP
 from nepforge.models.nep.invariants import INVARIANTS
 from nepforge.models.nep.network import NEP
 from nepforge.models.nep.zbl import ZBL
-from nepforge.models.potential import Potential, Prediction
 from tests.conftest import SPECIES, random_model
+from tests.contracts import Sample
 
 NEP_MODELS = {
     "reference": NEP(SPECIES, (5.0, 5.0), (4, 4), (8, 8), 4, ("222", "1111"), 10),
@@ -29,26 +24,6 @@ DP_MODELS = {
     "dp-one-layer": DP(SPECIES, 4.0, 0.0, (5,), 5, (7,)),
     "dp-type-embedding": DP(SPECIES, 4.5, 2.0, (4, 8, 8), 3, (6, 6), 3),
 }
-
-
-@frozen(eq=False)
-class Sample:
-    """A potential with random numbers; energies and their derivatives are of the order of one."""
-
-    model: Potential
-    parameters: Tensor
-    scaler: Tensor
-
-    def batch(self, frames: list[Frame]) -> Batch:
-        cutoff = self.model.neighbor_cutoff
-        return make_batch(frames, [find_neighbors(f, SPECIES, cutoff) for f in frames])
-
-    def predict(self, frames: list[Frame]) -> tuple[Prediction, Batch]:
-        batch = self.batch(frames)
-        return self.model.predict(self.parameters, self.scaler, batch), batch
-
-    def energy(self, frame: Frame) -> float:
-        return float(self.predict([frame])[0].energy[0])
 
 
 def nep_sample(model: NEP) -> Sample:

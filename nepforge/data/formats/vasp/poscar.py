@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,23 +14,49 @@ from nepforge.errors import DataError
 
 _STEP = "configuration="  # "Direct configuration=     1", in the place of "Direct"
 _HEADER = 9  # lines of a POSCAR before its first position
+_COUNTS = 5  # lines of a POSCAR before the numbers of atoms, or of the elements
 
 
 def read_poscar(path: Path, options: ReadOptions) -> list[Frame]:
     """The structure of a POSCAR, all of an XDATCAR.
 
     Raises:
-        DataError: Not a POSCAR, or fewer structures than the XDATCAR has titles of steps.
+        DataError: Not a POSCAR, an atom without three coordinates, or fewer structures than the
+            XDATCAR has titles of steps.
     """
     with open_text(path) as stream:
-        if not any(_STEP in line for line in islice(stream, _HEADER)):
-            return ase_reader("vasp")(path, options)
+        is_run = any(_STEP in line for line in islice(stream, _HEADER))
         stream.seek(0)
-        n_steps = sum(_STEP in line for line in stream)
+        lines = stream.read().split("\n")
+    if not is_run:
+        (frame,) = ase_reader("vasp")(path, options)
+        _check_positions(path, lines, _title_of_positions(lines), frame.n_atoms)
+        return [frame]
+    titles = [idx for idx, line in enumerate(lines) if _STEP in line]
+    n_steps = len(titles)
     frames = ase_reader("vasp-xdatcar")(path, options)
+    for title, frame in zip(titles, frames, strict=False):
+        _check_positions(path, lines, title, frame.n_atoms)
     if len(frames) != n_steps:
         raise DataError(
             f"{path.name}: has {n_steps} steps, {len(frames)} of them could be read",
             hint="the file may be cut: take the last step away",
         )
     return frames
+
+
+def _title_of_positions(lines: Sequence[str]) -> int:
+    """Index of the line Direct or Cartesian; VASP looks at its first letter."""
+    below = enumerate(lines[_COUNTS + 1 :], start=_COUNTS + 1)
+    return next((idx for idx, line in below if line.strip()[:1].lower() in {"d", "c", "k"}), 0)
+
+
+def _check_positions(path: Path, lines: Sequence[str], title: int, n_atoms: int) -> None:
+    """ASE takes one number of a line that was cut for all three coordinates."""
+    for idx in range(title + 1, title + 1 + n_atoms):
+        if len(lines[idx].split()) < 3:
+            raise DataError(
+                f'{path.name}: line {idx + 1}: found "{lines[idx].strip()}", expected the three '
+                "coordinates of an atom",
+                hint="the file may be cut: copy it again, or complete the line",
+            )
