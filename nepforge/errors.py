@@ -1,7 +1,7 @@
 """Every error that nepforge raises on purpose.
 
 A message says where, what was found, what was expected, and the next step. Errors are raised
-where the fact is known and caught only in `cli.py`, which turns `exit_code` into the exit status.
+where the fact is known and turned into a message and an exit status in `commands/errors.py`.
 """
 
 from __future__ import annotations

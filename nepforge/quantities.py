@@ -32,6 +32,10 @@ class Quantity:
     is_symmetric: bool = False  # a tensor whose components off the diagonal are there twice
     is_extensive: bool = False  # grows with the frame: errors are per atom
     takes_force_weights: bool = False  # optimizer.force_weights multiply its errors
+    weight_unit: str  # of a weight in the recipe
+    prefactor_unit: str  # of a prefactor of the squared error
+    prefactors: tuple[float, float] | None = None  # first and last one of MatPL, the default
+    remark: str = ""  # in the reference of recipes
     is_optional: bool = True  # left out of files and tables where no frame has it
     xyz_names: tuple[str, ...] = ()  # in extended XYZ, any case: key of the comment line, or column
     hint: str = ""  # added to the error when the data lack it
@@ -86,6 +90,9 @@ ENERGY = Quantity(
     is_extensive=True,
     is_optional=False,
     xyz_names=("free_energy", "energy"),
+    weight_unit="atoms/eV",
+    prefactor_unit="atoms/eV²",
+    prefactors=(0.02, 1.0),
 )
 FORCE = Quantity(
     name="force",
@@ -101,6 +108,9 @@ FORCE = Quantity(
     takes_force_weights=True,
     is_optional=False,
     xyz_names=("forces", "force"),
+    weight_unit="Å/eV",
+    prefactor_unit="Å²/eV²",
+    prefactors=(1000.0, 1.0),
 )
 VIRIAL = Quantity(
     name="virial",
@@ -117,6 +127,9 @@ VIRIAL = Quantity(
     is_extensive=True,
     is_optional=False,
     xyz_names=("virial", "virials"),
+    weight_unit="atoms/eV",
+    prefactor_unit="atoms/eV²",
+    prefactors=(50.0, 1.0),
 )
 ATOMIC_ENERGY = Quantity(
     name="atomic_energy",
@@ -129,6 +142,9 @@ ATOMIC_ENERGY = Quantity(
     shown_factor=1.0e3,
     belongs_to="atom",
     xyz_names=("energies", "atomic_energies", "atomic_energy"),  # the first is ASE's
+    weight_unit="1/eV",
+    prefactor_unit="1/eV²",
+    remark="Few codes write them (PWmat does)",
     hint="; an ei.npy of pwdata that only shares out the energy does not count",
 )
 

@@ -14,7 +14,7 @@ LEAVES = {"errors", "units", "events"}
 EVERYWHERE = {"quantities"}  # may be imported by every room
 COMPUTE = {"data", "models", "optim", "train", "formats", "lammps"}
 
-# room, or module of one -> rooms of ours that it may import; its own is always allowed
+# room, or module of one -> rooms of ours, or modules, that it may import; its own is always allowed
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "units": set(),
@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "data": {"files", "errors", "units"},
     "models": {"data", "errors", "units"},
     "optim": {"errors"},
-    "train": {"data", "models", "optim", "events", "errors"},
+    "train": {"data", "models", "optim", "recipe.tables", "events", "errors"},
     "formats": {"data", "models", "errors", "units"},
     "lammps": {"data", "models", "errors", "units"},
     "plots": {"errors", "units"},
@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "store": {"plan", "ledger", "shared_disk", "events", "errors"},
     "mlflow_mirror": {"store", "events", "errors"},
     "engine": {
-        *("plan", "stages", "store", "ledger", "shared_disk", "interrupt", "events", "errors"),
+        *("recipe", "plan", "stages", "store", "ledger", "shared_disk", "interrupt"),
+        *("events", "errors"),
     },
     "diff": {"ledger", "store", "formats", "models", "errors"},
     "reproduce": {
@@ -61,7 +62,7 @@ ROOMS: dict[str, set[str]] = {
 }
 # what a function of a room may import besides, when it runs
 LATER: dict[str, set[str]] = {
-    "": {"evaluate"},
+    "": {"engine", "evaluate", "formats", "recipe", "store"},
     "commands": {
         *("recipe", "plan", "engine", "store", "ledger", "shared_disk", "mlflow_mirror"),
         *("diff", "reproduce", "bundle", "comparison", "ui", "events", "interrupt"),
@@ -144,7 +145,8 @@ def test_a_room_imports_only_the_rooms_it_may(path: Path) -> None:
         if not (PACKAGE / target).exists() and not (PACKAGE / f"{target}.py").exists():
             continue  # a name of the package itself: __version__
         permitted = allowed | (LATER.get(room, set()) if is_later else set())
-        assert target in permitted, f"nepforge.{room} must not import nepforge.{target}"
+        imported = name.removeprefix("nepforge.")
+        assert _within(imported, permitted), f"nepforge.{room} must not import nepforge.{imported}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_module)

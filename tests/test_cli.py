@@ -192,7 +192,7 @@ def test_ledger_verify_names_the_head_and_finds_a_change(folder: Path) -> None:
     book = Workspace(folder).ledger
     for number in range(3):
         book.append("run", {"name": f"run{number}", "outcome": "finished"})
-    head = book.head()
+    head = book.last_entry()
     assert head is not None
     answer = _nepforge("ledger", "verify")
     assert "entries 0 to 2, chain intact" in answer.stdout

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from nepforge import cli
 from nepforge.commands import reproduce as reproduce_command
-from nepforge.diff.environment import Drift
+from nepforge.diff.drift import Drift
 from nepforge.diff.metrics import MetricPair
 from nepforge.diff.trace import Divergence
 from nepforge.reproduce.run import Reproduction

@@ -27,8 +27,8 @@ from nepforge.data.formats.read import read_frames
 from nepforge.data.frame import Frame
 from nepforge.models.nep.network import NEP
 from nepforge.plots.figure import BLUE, drawing
-from nepforge.train.observations import ObservationWeights
-from nepforge.train.steppers import LKFSettings, LKFStepper
+from nepforge.recipe.tables import LKFOptimizer, Weights
+from nepforge.train.steppers import LKFStepper
 from nepforge.train.training_set import FrameSet, find_scaler
 
 DATA = Path(__file__).resolve().parent.parent / "recipes/data/hfo2_gpaw.xyz"
@@ -37,13 +37,13 @@ COPIES = 2  # of the 12-atom cells along each axis
 BATCH = 4
 WARM_UP = 4  # batches before the clock starts
 BATCHES = 16
-SETTINGS = LKFSettings(
+SETTINGS = LKFOptimizer(
+    kind="lkf",
+    epochs=1,
+    batch_size=BATCH,
     force_groups=2,
-    kalman_lambda=0.98,
-    kalman_nue=0.9987,
-    block_size=5120,
     p0_weight=1.0,
-    weights=ObservationWeights(energy=100.0, force=1.0, virial=0.0),
+    weights=Weights(energy=100.0, force=1.0, virial=0.0),
 )
 
 

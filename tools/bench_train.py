@@ -26,12 +26,13 @@ from nepforge.data.prepare import energy_baseline, split_given
 from nepforge.errors import NepforgeError
 from nepforge.models.nep.jacobian import direction_rows, energy_rows
 from nepforge.models.nep.network import NEP, predict_from_states, type_states
+from nepforge.recipe.tables import LKFOptimizer, Weights
 from nepforge.train.average import TailAverage
-from nepforge.train.observations import ObservationWeights, group_directions
-from nepforge.train.steppers import LKFSettings, LKFStepper
+from nepforge.train.observations import group_directions
+from nepforge.train.steppers import LKFStepper
 from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 
-WEIGHTS = ObservationWeights(energy=100.0, force=1.0, virial=0.0)
+WEIGHTS = Weights(energy=100.0, force=1.0, virial=0.0)
 TAIL = 0.5  # share of an epoch whose mean parameters are validated
 PARTS_STEPS = 12  # batches for the cost of each part
 
@@ -80,16 +81,16 @@ def _bench(arguments: argparse.Namespace) -> dict[str, float]:
         valid_set = FrameSet.build(split.valid, model)
         q_scaler = find_scaler(model, train_set)
     rng = torch.Generator().manual_seed(arguments.seed)
-    settings = LKFSettings(
+    table = LKFOptimizer(
+        kind="lkf",
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
         force_groups=arguments.force_groups,
-        kalman_lambda=0.98,
-        kalman_nue=0.9987,
-        block_size=5120,
         p0_weight=1.0,
         weights=WEIGHTS,
     )
     baseline = energy_baseline(split.train, species).tolist()
-    stepper = LKFStepper(model, model.initial_parameters(baseline, rng), q_scaler, settings)
+    stepper = LKFStepper(model, model.initial_parameters(baseline, rng), q_scaler, table)
     print(
         f"{len(train_set)} training and {len(valid_set)} validation frames, "
         f"{model.n_parameters} parameters, {arguments.threads} threads"

@@ -54,7 +54,7 @@ def deviation(
         for entry in found:
             click.echo(json.dumps(attrs.asdict(entry)))
         return
-    head = ["structure", "max force (eV/Å)", "min (eV/Å)", "mean (eV/Å)", "energy (eV/atom)"]
+    titles = ["structure", "max force (eV/Å)", "min (eV/Å)", "mean (eV/Å)", "energy (eV/atom)"]
     rows = [
         [
             entry.structure,
@@ -63,4 +63,4 @@ def deviation(
         ]
         for entry in found
     ]
-    click.echo(columns([head, *rows]))
+    click.echo(columns([titles, *rows]))

@@ -48,7 +48,8 @@ def diff(
     A and B are beginnings of entry hashes, numbers of entries, or run folders. Speed and
     environment alone are no difference for --exit-code.
     """
-    from nepforge.diff.compare import compare, run_named
+    from nepforge.diff.compare import compare
+    from nepforge.store.artifacts import run_named
     from nepforge.store.workspace import open_workspace
     from nepforge.ui.difference import difference_html, print_difference
     from nepforge.ui.mode import console_for

@@ -115,7 +115,7 @@ def verify(proof: Path | None, workspace: Path | None) -> None:
         _verify_proof(proof)
         return
     book = _book(workspace)
-    count, last = book.verify(), book.head()
+    count, last = book.verify(), book.last_entry()
     if last is None:
         click.echo(f"{book.path}: no entry yet")
         return
@@ -176,8 +176,8 @@ def keygen(workspace: Path | None) -> None:
     first = next(book.entries(), None)
     if first is None:
         raise UsageError("an empty ledger has no name to sign for", hint="nepforge run RECIPE")
-    key = make_key(origin_of(first.hash), book.key, book.public_key)
-    click.echo(f"private key: {book.key}; keep it to yourself, outside of git")
+    key = make_key(origin_of(first.hash), book.signing_key, book.public_key)
+    click.echo(f"private key: {book.signing_key}; keep it to yourself, outside of git")
     click.echo(f"public key:  {book.public_key}; commit it, and publish this line:")
     click.echo(key.text)
 

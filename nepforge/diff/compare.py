@@ -10,18 +10,15 @@ from typing import Any, Literal
 import attrs
 from attrs import evolve, frozen
 
-from nepforge.diff.environment import Drift, drift
+from nepforge.diff.drift import Drift, drift
 from nepforge.diff.frames import FRAMES_FILE, FrameChanges, frame_changes
 from nepforge.diff.metrics import MetricPair, metric_pairs, p_value, repeats_of
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
-from nepforge.diff.weights import MODEL_FILES, BlockDifference, weight_differences
-from nepforge.errors import UsageError
+from nepforge.diff.weights import BlockDifference, weight_differences
 from nepforge.ledger.entry import Entry
-from nepforge.store.artifacts import Artifacts, artifacts_of
+from nepforge.store.artifacts import MODEL_FILES, Artifacts
 from nepforge.store.run_record import flat
-from nepforge.store.workspace import Workspace, open_workspace
 
-SUMMARY = "summary.json"
 TIMING = "timing.json"
 # same: equal digests. compared: both files are here. gone: one of them is no longer here.
 # none: one of the runs has no such file.
@@ -69,25 +66,6 @@ class Difference:
             for name, entry in (("first", self.first), ("second", self.second))
         }
         return {"v": 1, **sides, "differs": self.differs, **fields}
-
-
-def run_named(space: Workspace, text: str) -> Artifacts:
-    """A run by the beginning of its hash, or by its run folder.
-
-    Raises:
-        UsageError: There is no such run.
-    """
-    folder = Path(text)
-    if (folder / SUMMARY).is_file():
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        text = summary["run_hash"]
-        root = folder.resolve().parents[2]  # <workspace>/runs/<name>/<run hash>
-        if Workspace(root).ledger.path.exists():
-            space = open_workspace(root, space.store if space.is_shared else None, space.remote)
-    entry = space.ledger.find(text)
-    if entry.type != "run":
-        raise UsageError(f"entry {entry.seq} is a {entry.type}, expected a run")
-    return artifacts_of(entry, space)
 
 
 def compare(one: Artifacts, two: Artifacts, history: Iterable[Entry]) -> Difference:

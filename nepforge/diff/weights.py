@@ -8,8 +8,6 @@ from attrs import frozen
 
 from nepforge.errors import ModelFileError
 
-MODEL_FILES = ("nep_model.ckpt", "dp_model.ckpt")
-
 
 @frozen
 class BlockDifference:

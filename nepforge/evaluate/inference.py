@@ -63,7 +63,7 @@ class Predicted:
 
 
 def infer(
-    model: Path, frames: Sequence[Frame], *, threads: int = 1, uncertainty: bool = False
+    model: Path | str, frames: Sequence[Frame], *, threads: int = 1, uncertainty: bool = False
 ) -> list[Predicted]:
     """Energy, forces and virial of every frame, in order. Labels are neither needed nor used.
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from nepforge.errors import IntegrityError, UsageError
 from nepforge.ledger.heads import Tree
 from nepforge.ledger.log import Ledger
-from nepforge.ledger.tree_head import Head, parse_head
+from nepforge.ledger.tree_head import TreeHead, parse_head
 
 _HINT = "restore ledger.jsonl and heads from git"
 
@@ -23,13 +23,13 @@ class AuditReport:
     n_heads: int
     n_signed: int
     signer: str  # "" without a public key
-    head: Head | None
-    against: Head | None  # the head from elsewhere
+    head: TreeHead | None
+    against: TreeHead | None  # the head from elsewhere
     torn_bytes: int
 
 
-def read_head(text: str) -> Head:
-    """A head from elsewhere: a file, or the text of a checkpoint.
+def read_head(text: str) -> TreeHead:
+    """A tree head kept elsewhere: a file, or its text.
 
     Raises:
         UsageError: It is neither.
@@ -41,12 +41,12 @@ def read_head(text: str) -> Head:
         return parse_head(text.replace("\\n", "\n"))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{text[:60]!r} is no tree head: {error}",
+            f"{text[:60]!r} is not a tree head: {error}",
             hint="give a file that `nepforge ledger head` wrote",
         ) from error
 
 
-def audit(ledger: Ledger, against: Head | None = None) -> AuditReport:
+def audit(ledger: Ledger, against: TreeHead | None = None) -> AuditReport:
     """Check every line, every head, every signature, and a head from elsewhere.
 
     Raises:
@@ -57,7 +57,7 @@ def audit(ledger: Ledger, against: Head | None = None) -> AuditReport:
     heads = list(ledger.heads.read())
     wanted = [*heads, *([] if against is None else [against])]
     n_entries = _checked_tree(ledger, wanted).frontier.size
-    ledger.head()  # a line that hashes right is still refused when it is no entry
+    ledger.last_entry()  # a line that hashes right is still refused when it is no entry
     _refuse_gaps(heads, n_before, n_entries)
     if against is not None and against.size > n_entries:
         raise IntegrityError(
@@ -70,9 +70,9 @@ def audit(ledger: Ledger, against: Head | None = None) -> AuditReport:
     return AuditReport(n_entries, len(heads), n_signed, signer, newest, against, torn_bytes)
 
 
-def _checked_tree(ledger: Ledger, heads: Sequence[Head]) -> Tree:
+def _checked_tree(ledger: Ledger, heads: Sequence[TreeHead]) -> Tree:
     """The tree of the ledger; every head must be one of its states."""
-    by_size: dict[int, list[Head]] = {}
+    by_size: dict[int, list[TreeHead]] = {}
     for head in heads:
         by_size.setdefault(head.size, []).append(head)
     tree = Tree()
@@ -89,11 +89,11 @@ def _checked_tree(ledger: Ledger, heads: Sequence[Head]) -> Tree:
 
 
 def _n_entries(ledger: Ledger) -> int:
-    head = ledger.head()
+    head = ledger.last_entry()
     return 0 if head is None else head.seq + 1
 
 
-def _refuse_gaps(heads: Sequence[Head], n_before: int, n_entries: int) -> None:
+def _refuse_gaps(heads: Sequence[TreeHead], n_before: int, n_entries: int) -> None:
     """There is a head for every entry; that of the last one may be under way.
 
     Other processes may append meanwhile: there were `n_before` entries before the heads were read
@@ -108,7 +108,7 @@ def _refuse_gaps(heads: Sequence[Head], n_before: int, n_entries: int) -> None:
         )
 
 
-def _signatures(ledger: Ledger, heads: Sequence[Head]) -> tuple[int, str]:
+def _signatures(ledger: Ledger, heads: Sequence[TreeHead]) -> tuple[int, str]:
     """How many heads are signed by the key beside the ledger, and its name."""
     if not ledger.public_key.exists():
         return 0, ""

@@ -18,7 +18,7 @@ from attrs import field, frozen
 from nepforge.errors import IntegrityError
 from nepforge.ledger.entry import Entry, entry_hash
 from nepforge.ledger.merkle import Frontier, leaf_hash
-from nepforge.ledger.tree_head import SIGNATURE_MARK, Head, origin_of, parse_head
+from nepforge.ledger.tree_head import SIGNATURE_MARK, TreeHead, origin_of, parse_head
 from nepforge.shared_disk.durable import append_bytes
 
 HEADS_FILE = "heads"
@@ -41,11 +41,11 @@ class Tree:
         frontier = self.frontier.appended(leaf_hash(line))
         return Tree(self.origin or origin_of(last), last, frontier)
 
-    def head(self) -> Head:
-        return Head(self.origin, self.frontier.size, self.frontier.root())
+    def head(self) -> TreeHead:
+        return TreeHead(self.origin, self.frontier.size, self.frontier.root())
 
 
-class Heads:
+class TreeHeads:
     """The tree heads in the file `path`; `index` is the file of the tree, `key` signs."""
 
     def __init__(self, path: Path, index: Path, key: Path) -> None:
@@ -53,7 +53,7 @@ class Heads:
         self._index = index
         self._key = key
 
-    def read(self) -> Iterator[Head]:
+    def read(self) -> Iterator[TreeHead]:
         """Every whole head, oldest first; a torn one at the end is left out.
 
         Raises:
@@ -66,7 +66,7 @@ class Heads:
             yield self._parsed(note, line)
             line += note.count(b"\n")
 
-    def last(self) -> Head | None:
+    def last(self) -> TreeHead | None:
         """The newest whole head, from the end of the file alone."""
         notes = _notes(self._end()[0])
         return self._parsed(notes[-1], 0) if notes else None
@@ -104,7 +104,7 @@ class Heads:
         append_bytes(self._path, self._note(tree))
         self._remember(tree)
 
-    def _rebuilt(self, lines: Iterator[bytes], newest: Head | None) -> Tree:
+    def _rebuilt(self, lines: Iterator[bytes], newest: TreeHead | None) -> Tree:
         """The tree from the ledger itself; heads that are missing at the end are written."""
         known = 0 if newest is None else newest.size
         tree, missing = Tree(), []
@@ -116,7 +116,7 @@ class Heads:
         self._remember(tree)
         return tree
 
-    def _growing(self, lines: Iterator[bytes], newest: Head | None) -> Iterator[Tree]:
+    def _growing(self, lines: Iterator[bytes], newest: TreeHead | None) -> Iterator[Tree]:
         """The tree after every line; `newest` was read before, lines may have come since."""
         tree = Tree()
         for line in lines:
@@ -131,7 +131,7 @@ class Heads:
                 hint=_HINT,
             )
 
-    def _refuse_other(self, head: Head, tree: Tree) -> None:
+    def _refuse_other(self, head: TreeHead, tree: Tree) -> None:
         if not _is_head_of(head, tree):
             raise IntegrityError(
                 f"{self._path.name}: the head of entry {head.size - 1} does not fit the ledger: "
@@ -183,7 +183,7 @@ class Heads:
         draft.write_text(json.dumps(fields), encoding="ascii")
         draft.replace(self._index)
 
-    def _parsed(self, note: bytes, line: int) -> Head:
+    def _parsed(self, note: bytes, line: int) -> TreeHead:
         try:
             return parse_head(note.decode())
         except ValueError as error:
@@ -191,7 +191,7 @@ class Heads:
             raise IntegrityError(f"{place}: damaged: {error}", hint=_HINT) from error
 
 
-def _is_head_of(head: Head | None, tree: Tree) -> bool:
+def _is_head_of(head: TreeHead | None, tree: Tree) -> bool:
     if head is None:
         return tree.frontier.size == 0
     return (head.origin, head.size, head.root) == (

@@ -26,7 +26,7 @@ from nepforge.ledger.entry import (
     entry_hash,
     read_header,
 )
-from nepforge.ledger.heads import HEADS_FILE, Heads, Tree
+from nepforge.ledger.heads import HEADS_FILE, Tree, TreeHeads
 from nepforge.shared_disk.durable import append_bytes, probe_writable, replace_file, sync_folder
 from nepforge.shared_disk.locks import hold
 
@@ -61,11 +61,11 @@ class Ledger:
 
     def __init__(self, path: Path, hidden: Path) -> None:
         self.path = path
-        self.key = hidden / KEY_FILE
+        self.signing_key = hidden / KEY_FILE
         self.public_key = path.with_name(PUBLIC_KEY_FILE)
         self._folder = path.parent
         self._lock = hidden / "locks" / "ledger.lock"
-        self.heads = Heads(path.with_name(HEADS_FILE), hidden / "tree.json", self.key)
+        self.heads = TreeHeads(path.with_name(HEADS_FILE), hidden / "tree.json", self.signing_key)
 
     def append(self, entry_type: str, body: Mapping[str, Any]) -> Entry:
         """Write one entry at the end, repairing a torn last line first.
@@ -101,10 +101,10 @@ class Ledger:
             IntegrityError: A line is not what was written; says line and byte offset.
         """
         n_entries = self.heads.tree_of(line.raw for line in self.lines()).frontier.size
-        self.head()  # a line that hashes right is still refused when it is no entry
+        self.last_entry()  # a line that hashes right is still refused when it is no entry
         return n_entries
 
-    def head(self) -> Entry | None:
+    def last_entry(self) -> Entry | None:
         """The last entry, from the end of the file alone; None in an empty ledger."""
         tail = self._tail()
         return self._decoded_tail(tail) if tail.line else None

@@ -5,7 +5,7 @@
     index 4
     <base64 of each hash of the audit path>
 
-    <tree head, see checkpoint.py>
+    <tree head, see tree_head.py>
 
 The form is the one of C2SP; `extra` makes the file self-contained. A proof is worth as much as its
 head: compare that with a head from another place, or check its signature.
@@ -22,7 +22,7 @@ from nepforge.errors import IntegrityError
 from nepforge.ledger.entry import Entry, decode
 from nepforge.ledger.log import Ledger
 from nepforge.ledger.merkle import inclusion_path, leaf_hash, root_of_path
-from nepforge.ledger.tree_head import Head, parse_head
+from nepforge.ledger.tree_head import TreeHead, parse_head
 
 FIRST_LINE = "c2sp.org/tlog-proof@v1"
 
@@ -34,7 +34,7 @@ class Proof:
     line: bytes  # raw, newline included
     index: int
     path: Sequence[bytes]
-    head: Head
+    head: TreeHead
 
     @property
     def text(self) -> str:

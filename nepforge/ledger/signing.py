@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from nepforge.errors import IntegrityError, UsageError
-from nepforge.ledger.tree_head import SIGNATURE_MARK, Head
+from nepforge.ledger.tree_head import SIGNATURE_MARK, TreeHead
 
 ED25519 = b"\x01"  # signature type of the note format
 PRIVATE = "PRIVATE+KEY+"
@@ -40,7 +40,7 @@ class PublicKey:
         """name+id+key, as verifiers of signed notes take it."""
         return f"{self.name}+{self.identity.hex()}+{b64encode(ED25519 + self.raw).decode()}"
 
-    def has_signed(self, head: Head) -> bool:
+    def has_signed(self, head: TreeHead) -> bool:
         """Whether one of the signatures is by this key.
 
         Raises:
@@ -52,7 +52,7 @@ class PublicKey:
             self._check(encoded, head)
         return bool(found)
 
-    def _check(self, encoded: str, head: Head) -> None:
+    def _check(self, encoded: str, head: TreeHead) -> None:
         try:
             blob = b64decode(encoded, validate=True)
             if blob[:4] != self.identity:
@@ -104,7 +104,7 @@ def read_public_key(path: Path) -> PublicKey:
     return key
 
 
-def sign(head: Head, private_path: Path) -> Head:
+def sign(head: TreeHead, private_path: Path) -> TreeHead:
     """The head with a signature by the key in a file that `make_key` wrote.
 
     Raises:
@@ -121,4 +121,4 @@ def sign(head: Head, private_path: Path) -> Head:
     public = PublicKey(name, private.public_key().public_bytes_raw())
     blob = public.identity + private.sign(head.body.encode())
     line = f"{SIGNATURE_MARK}{name} {b64encode(blob).decode()}"
-    return Head(head.origin, head.size, head.root, (*head.signatures, line))
+    return TreeHead(head.origin, head.size, head.root, (*head.signatures, line))

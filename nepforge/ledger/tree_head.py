@@ -1,4 +1,4 @@
-"""A tree head as text: a checkpoint in a signed note, as C2SP (c2sp.org) writes them.
+"""A tree head as text: a signed note in the checkpoint format of C2SP (c2sp.org).
 
     nepforge/5d1c9a0be1f2a3c4
     17
@@ -23,7 +23,7 @@ _BODY = re.compile(r"([^\s+]+)\n(0|[1-9]\d*)\n([A-Za-z0-9+/]{43}=)\n")
 
 
 @frozen
-class Head:
+class TreeHead:
     """The state of a ledger after `size` entries. `signatures` are whole lines without newline."""
 
     origin: str
@@ -47,21 +47,21 @@ def origin_of(first_entry_hash: str) -> str:
     return f"nepforge/{first_entry_hash[:ORIGIN_DIGITS]}"
 
 
-def parse_head(text: str) -> Head:
+def parse_head(text: str) -> TreeHead:
     """The head of a note.
 
     Raises:
-        ValueError: The text is no checkpoint; the message says why.
+        ValueError: The text is not a tree head; the message says why.
     """
     body, _, rest = text.partition("\n\n")
     match = _BODY.fullmatch(f"{body.rstrip()}\n")
     if match is None:
-        raise ValueError("not a tree head: expected origin, size and root, a line each")
+        raise ValueError("not a tree head: expected origin, size and root on one line each")
     signatures = tuple(line for line in rest.splitlines() if line)
     odd = [line for line in signatures if not line.startswith(SIGNATURE_MARK)]
     if odd:
         raise ValueError(f"not a signature: {odd[0][:40]!r}")
     root = b64decode(match[3])
     if b64encode(root).decode() != match[3]:
-        raise ValueError("not a tree head: the root is not in the one form of base64")
-    return Head(match[1], int(match[2]), root, signatures)
+        raise ValueError("not a tree head: the root is not in canonical base64")
+    return TreeHead(match[1], int(match[2]), root, signatures)

@@ -1,8 +1,8 @@
 """The form of a recipe that is hashed: what can change numbers, and nothing else.
 
 recipe hash = sha256(b"nepforge.recipe.v1\\0" + RFC 8785 form of the resolved recipe). Resolved
-means: defaults filled in, keys without a value left out, each file of the user's as {sha256, size,
-format} (and the part of a folder that is read), no description. Order of arrays is kept.
+means: defaults filled in, keys without a value left out, each of the user's files as {sha256,
+size, format} (and the part of a folder that is read), no description. Order of arrays is kept.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def _take(line: _Line, settings: Settings) -> None:
 
 
 def _advice(path: Path) -> str:
-    """What to do with an unknown line: it may be the file that is of another kind."""
+    """What to do about an unknown line: the file may be of another kind."""
     kind = text_kind(path.read_bytes().decode("utf-8-sig", errors="replace"), path)
     if kind is not None and "nep.in" not in kind[0]:
         return f"this file is {kind[0]}; {kind[1]}"
@@ -179,7 +179,7 @@ def _version(line: _Line, _settings: Settings) -> None:
 
 
 def _zero(what: str) -> Callable[[_Line, Settings], None]:
-    """A keyword that may only say 0."""
+    """A keyword that may only be 0."""
 
     def take(line: _Line, _settings: Settings) -> None:
         if any(line.numbers(1, 4)):

@@ -62,7 +62,7 @@ class Entry:
         return [found[0], found[-1]]
 
     def files(self) -> list[str]:
-        """Names of files; relative ones are looked for beside the input, then in this folder."""
+        """File names; relative ones are looked for beside the input, then in the current folder."""
         names = []
         for entry in self.each():
             if not isinstance(entry.value, str) or not entry.value:
@@ -76,7 +76,7 @@ class Entry:
 
 @frozen
 class JsonInput:
-    """The values of an input file by dotted key, as they are asked for."""
+    """The values of an input file by dotted key; `asked` collects the keys that are used."""
 
     path: Path
     entries: Mapping[str, Entry]
@@ -94,7 +94,7 @@ class JsonInput:
 
 
 def is_json(path: Path) -> bool:
-    """Whether a file begins as a JSON object does, or is called like one."""
+    """Whether a file begins like a JSON object, or is named like one."""
     try:
         return path.is_file() and (
             path.suffix.lower() == ".json"
@@ -109,7 +109,7 @@ def read_json(path: Path) -> JsonInput:
 
     Raises:
         UsageError: The file cannot be read.
-        DataError: It is not JSON in UTF-8, or says a key twice; names the line.
+        DataError: It is not JSON in UTF-8, or gives a key twice; names the line.
     """
     text = _text(path)
     lines = text.splitlines()
@@ -121,7 +121,9 @@ def read_json(path: Path) -> JsonInput:
             hint="JSON has no comments, and no comma after the last element",
         ) from error
     except (ValueError, RecursionError) as error:  # of Python's limits on digits and on depth
-        raise DataError(f"{path}: a number is too long, or brackets are too deep") from error
+        raise DataError(
+            f"{path}: a number is too long, or brackets are nested too deeply"
+        ) from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: found a JSON {type(content).__name__}, expected an object")
     entries = {key: Entry(path, _line(lines, key), key, value) for key, value in _flat(content)}

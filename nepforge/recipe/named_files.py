@@ -26,7 +26,7 @@ READERS: Mapping[FileUse, Reader] = {
     "structure": structure_source,
     "model": model_source,
 }
-# name in the recipe, how it would be read -> the path that is meant; need not exist
+# name in the recipe, how it would be read -> the path it means, which need not exist
 Locate = Callable[[str, Reader], Path]
 
 

@@ -45,10 +45,9 @@ LAMMPS_TABLES = {"md": "[[md]]", "md_benchmark": "[md_benchmark]"}  # key -> as 
 
 @frozen
 class Rule:
-    """A check of the values of `keys` of one table; made where all of them could be read.
+    """A check of the values of `keys` of one table, made if all of them could be read.
 
-    Values of the keys in `written` follow as TOML has them, whether they could be read or not;
-    None where there is none.
+    The values of the keys in `written` follow as parsed TOML, readable or not; None if missing.
     """
 
     keys: tuple[str, ...]

@@ -33,7 +33,7 @@ WEIGHTS: Mapping[str, float] = about(keys_of(LKFOptimizer)["weights"]).example
 
 @define
 class Settings:
-    """What another program's input says, as TOML of a recipe.
+    """The settings in another program's input, as TOML of a recipe.
 
     `sections` replace whole tables ("optimizer"), their lines below the header; `without` are
     tables that are left out.
@@ -68,7 +68,7 @@ def toml(value: Any) -> str:
         return f"{{ {', '.join(f'{name} = {toml(item)}' for name, item in value.items())} }}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(toml, value))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _written(settings: Settings) -> str:

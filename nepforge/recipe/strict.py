@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -39,6 +39,7 @@ from nepforge.recipe.tables.values import (
     ZblRow,
 )
 
+T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 HookFactory = Callable[[Any, Converter], Hook]
 
@@ -49,6 +50,15 @@ def read_recipe(document: Mapping[str, Any]) -> tuple[Recipe | None, list[Violat
         return _converter().structure(document, Recipe), []
     except RefusedError as error:
         return None, list(error.violations)
+
+
+def read_table(table: type[T], value: Any) -> T:
+    """A table from JSON types, with the keys of TOML; a key that is null has no value.
+
+    Raises:
+        RefusedError: All that is wrong with it.
+    """
+    return _converter().structure(value, table)
 
 
 def _refuse(value: Any, kind: Any, hint: str = "") -> RefusedError:
@@ -193,7 +203,7 @@ def _table(kind: Any, converter: Converter) -> Hook:
 def _broken(
     rule: Rule, kind: Any, value: Mapping[str, Any], read: Mapping[str, Any]
 ) -> Iterator[Violation]:
-    """What the rule finds, where all keys that it looks at could be read."""
+    """What the rule finds, if all keys that it needs could be read."""
     attributes = keys_of(kind)
     defaults = {key: attributes[key].default for key in rule.keys if key not in value}
     values = [{**defaults, **read}.get(key, attrs.NOTHING) for key in rule.keys]

@@ -21,7 +21,7 @@ from nepforge.reproduce.verdict import Judgement, judge, unverifiable
 from nepforge.shared_disk.locks import hold
 from nepforge.store.artifacts import Artifacts, artifacts_of
 from nepforge.store.cache import make_removable
-from nepforge.store.software import environment
+from nepforge.store.software import software
 from nepforge.store.workspace import Workspace
 
 SHOWN_DIGITS = 12
@@ -115,7 +115,7 @@ def _record(
         "of": {"hash": original.entry.hash, "seq": original.entry.seq},
         "recipe": {"hash": original.body["recipe"]["hash"]},
         **judgement.to_json(),
-        "environment": environment(original.body["threads"]),
+        "environment": software(original.body["threads"]),
         "original_seconds": original.body["seconds"],
     }
     if repetition is not None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 from attrs import frozen
 
-from nepforge.diff.environment import Drift, drift
+from nepforge.diff.drift import Drift, drift
 from nepforge.diff.metrics import MetricPair, metric_pairs
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
 from nepforge.store.artifacts import Artifacts

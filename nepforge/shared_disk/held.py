@@ -26,7 +26,7 @@ Condition = Literal["running", "dead", "silent"]
 class HeldLock:
     """A lock that is held, or that a killed process left behind.
 
-    `name` is "ledger" or the key of a stage.
+    `name` is that of the lock file: the key of a stage or another name.
     """
 
     name: str

@@ -10,7 +10,8 @@ There a lock is a file that one process alone can create:
 - NAME.lease, which its holder renews. One that was not renewed for `LEASE_SECONDS`, on the clock of
   whoever waits, is taken over. Should its holder wake up again, two processes build one result, and
   the first that is complete is published.
-- NAME.strict, for the ledger. It is never taken from another machine, however long that is silent.
+- NAME.strict, where two holders at once would do harm. It is never taken over from another machine,
+  however long that is silent.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from nepforge.shared_disk.work import is_alive
 
 NO_TIME_LIMIT = -1.0  # s; the convention of filelock
 POLL_SECONDS = 0.1
-STRICT_POLL_SECONDS = 0.02  # the ledger is held for milliseconds
+STRICT_POLL_SECONDS = 0.02  # strict locks are held for milliseconds
 LEASE_SECONDS = 120.0  # without a renewal; a third of it lies between two renewals
 
 

@@ -17,13 +17,15 @@ from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
 from nepforge.plots.curves import has_values, loss_curves
 from nepforge.quantities import QUANTITIES
+from nepforge.recipe.strict import read_table
+from nepforge.recipe.tables import LKFOptimizer, Optimizer
 from nepforge.stages.context import StageContext
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
-from nepforge.stages.optimizers import STEPPERS, check_labels, observation_weights
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.train.calibration import calibrated
 from nepforge.train.loop import Report, Training, TrainingResult, train
-from nepforge.train.steppers import LKFStepper, Stepper
+from nepforge.train.observations import observation_weights
+from nepforge.train.steppers import LKFStepper, Stepper, make_stepper
 from nepforge.train.training_set import FrameSet
 
 
@@ -34,10 +36,10 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     """
     torch.set_num_threads(ctx.threads)
     torch.use_deterministic_algorithms(True)
-    settings = table["optimizer"]
+    of_any_kind: Any = Optimizer  # a union, which mypy does not take for a type
+    settings: Optimizer = read_table(of_any_kind, table["optimizer"])
     model = model_from_table(table["data"]["species"], table["model"])
     frames = load_frames(inputs["train"])
-    check_labels(frames, settings)
     train_set = FrameSet.build(frames, model)
     valid_set = FrameSet.build(load_frames(inputs["valid"]), model)
     ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
@@ -45,20 +47,19 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     baseline = first_baseline(table, frames)
     first = first_model(model, inputs.get("start_from"), train_set, rng, baseline)
     scaler = first.scaler
-    make_stepper = STEPPERS[settings["kind"]]
     stepper = make_stepper(model, first.parameters, scaler, settings)
     training = Training(
         model=model,
         scaler=scaler,
         train=train_set,
         valid=valid_set,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        loss_weights=observation_weights(settings),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        loss_weights=observation_weights(settings.weights),
         state_folder=ctx.state,
-        tail_average=settings.get("tail_average", 0.0),
-        patience=settings["patience"],
-        max_seconds=None if settings["max_minutes"] is None else 60.0 * settings["max_minutes"],
+        tail_average=settings.tail_average if isinstance(settings, LKFOptimizer) else 0.0,
+        patience=settings.patience,
+        max_seconds=None if settings.max_minutes is None else 60.0 * settings.max_minutes,
     )
     result = train(
         training,

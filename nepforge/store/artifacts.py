@@ -6,6 +6,7 @@ in the remote store.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,11 +14,15 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from nepforge.errors import DataMissingError, UsageError
 from nepforge.ledger.entry import Entry
 from nepforge.store.cache import file_record
 from nepforge.store.fetching import fetch_when_missing
 from nepforge.store.run_folder import SHOWN_DIGITS
-from nepforge.store.workspace import Workspace
+from nepforge.store.workspace import Workspace, find_workspace, open_workspace
+
+SUMMARY = "summary.json"  # in a run folder
+MODEL_FILES = ("nep_model.ckpt", "dp_model.ckpt")
 
 
 @frozen
@@ -32,6 +37,25 @@ class Artifacts:
     def stages(self) -> dict[str, Mapping[str, Any]]:
         """Stage name -> its part of the entry."""
         return {stage["name"]: stage for stage in self.entry.body["stages"]}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """ "stage.metric" -> value; units are in the entry."""
+        return {name: metric["value"] for name, metric in self.entry.body["metrics"].items()}
+
+    @property
+    def model(self) -> Path:
+        """The trained model.
+
+        Raises:
+            DataMissingError: The run trained none, or no copy is left.
+        """
+        for name in MODEL_FILES:
+            found = self.find("train", name)
+            if found is not None:
+                return found
+        run = self.entry.hash[:SHOWN_DIGITS]
+        raise DataMissingError(f"run {run}: no model is left", hint=f"nepforge reproduce {run}")
 
     def find(self, stage: str, name: str) -> Path | None:
         """An output with the recorded bytes; None when there is no such copy any more.
@@ -99,3 +123,36 @@ def copy_artifacts(artifacts: Artifacts, target: Path) -> list[str]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(found, copy)
     return missing
+
+
+def run_named(space: Workspace, text: str) -> Artifacts:
+    """A run by the beginning of its hash, or by its run folder.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    folder = Path(text)
+    if (folder / SUMMARY).is_file():
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        text = summary["run_hash"]
+        root = folder.resolve().parents[2]  # <workspace>/runs/<name>/<run hash>
+        if Workspace(root).ledger.path.exists():
+            space = open_workspace(root, space.store if space.is_shared else None, space.remote)
+    entry = space.ledger.find(text)
+    if entry.type != "run":
+        raise UsageError(f"entry {entry.seq} is a {entry.type}, expected a run")
+    return artifacts_of(entry, space)
+
+
+def open_run(name: Path | str, workspace: Path | str | None = None) -> Artifacts:
+    """A recorded run: its ledger entry, metrics and files.
+
+    Args:
+        name: The beginning of its hash, its number in the ledger, or its run folder.
+        workspace: Folder of the ledger; found from the current folder when not given.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    root = find_workspace(Path.cwd() / "recipe.toml") if workspace is None else Path(workspace)
+    return run_named(open_workspace(root), str(name))

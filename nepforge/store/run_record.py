@@ -14,7 +14,7 @@ from nepforge.ledger.entry import map_texts, without_credentials, without_machin
 from nepforge.plan.stage import Plan, Stage
 from nepforge.quantities import QUANTITIES
 from nepforge.store.cache import Published, files_body
-from nepforge.store.software import DEVICE, environment
+from nepforge.store.software import DEVICE, software
 
 # First match counts; a name without a match is a pure number.
 _METRIC_UNITS = (
@@ -107,7 +107,7 @@ def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
             name: {"value": value, "unit": metric_unit(name)} for name, value in run.metrics.items()
         },
         "tolerances": {name: dict(limits) for name, limits in plan.tolerances.items()},
-        "environment": environment(plan.threads),
+        "environment": software(plan.threads),
     }
     if run.failure is not None:
         body["failure"] = {

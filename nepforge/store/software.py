@@ -77,7 +77,7 @@ def numerics(packages: Sequence[str], threads: int) -> dict[str, str | int]:
     }
 
 
-def environment(threads: int) -> dict[str, Any]:
+def software(threads: int) -> dict[str, Any]:
     """What the ledger records of the machine of a run."""
     return {
         "python": platform.python_version(),

@@ -17,7 +17,7 @@ from nepforge.quantities import QUANTITIES
 from nepforge.train.average import TailAverage
 from nepforge.train.checkpoint import Checkpoint, Progress, load, save
 from nepforge.train.metrics import ErrorSums
-from nepforge.train.observations import NotFiniteError, ObservationWeights
+from nepforge.train.observations import NotFiniteError
 from nepforge.train.steppers.stepper import Stepper
 from nepforge.train.trace import Trace
 from nepforge.train.training_set import FrameSet, errors_of
@@ -57,7 +57,7 @@ class Training:
     valid: FrameSet
     epochs: int
     batch_size: int
-    loss_weights: ObservationWeights
+    loss_weights: Mapping[str, float]  # by name of the quantity
     state_folder: Path
     tail_average: float = 0.0  # share of an epoch whose mean parameters are validated and kept
     patience: int | None = None  # epochs in a row without a better one, then stop
@@ -66,11 +66,7 @@ class Training:
     def loss(self, metrics: dict[str, float]) -> float:
         """Validation loss: sum over all kinds of labels of (weight * RMSE)^2."""
         return sum(
-            (
-                getattr(self.loss_weights, quantity.name)
-                * metrics.get(f"valid_{quantity.metric}", 0.0)
-            )
-            ** 2
+            (self.loss_weights[quantity.name] * metrics.get(f"valid_{quantity.metric}", 0.0)) ** 2
             for quantity in QUANTITIES
         )
 

@@ -4,12 +4,14 @@
 
 with d = label - prediction, w the weight of the frame, mean(dF^2) over components, mean(dW^2) over
 the six of a symmetric tensor and mean(du^2) over atomic energies; dF holds the force factor of the
-species. A frame without a label is left out of the mean of that term. Every term is a square, so
-its gradient is that of one linear form in energies, forces and virials: weighted sums of energies,
-and the change of the energy along one displacement and one strain.
+species. In general a term is p mean(dq^2), over N for an extensive quantity of frames. A frame
+without a label is left out of the mean of that term. Every term is a square, so its gradient is
+that of one linear form in the predictions, and needs one row of the Jacobian per frame.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from attrs import frozen
@@ -17,17 +19,9 @@ from torch import Tensor
 
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
-from nepforge.train.observations import refuse_not_finite
-
-
-@frozen
-class Prefactors:
-    """p_E, p_F, p_V and p_A."""
-
-    energy: float  # atoms/eV^2
-    force: float  # Å^2/eV^2
-    virial: float  # atoms/eV^2
-    atomic_energy: float = 0.0  # 1/eV^2
+from nepforge.quantities import QUANTITIES, Quantity
+from nepforge.train.jacobians import JACOBIANS
+from nepforge.train.observations import labelled_frames, refuse_not_finite
 
 
 @frozen(eq=False)
@@ -44,12 +38,13 @@ def loss_gradient(
     parameters: Tensor,
     scaler: Tensor,
     batch: Batch,
-    prefactors: Prefactors,
+    prefactors: Mapping[str, float],
     force_factors: Tensor,
 ) -> LossGradient:
     """Loss of a batch and its gradient at the parameters.
 
     Args:
+        prefactors: By name of the quantity, one over its unit squared (times atoms if extensive).
         force_factors: What the force error of each atom is multiplied by, [N, 1].
 
     Raises:
@@ -58,47 +53,34 @@ def loss_gradient(
     linearised = model.linearise(parameters, scaler, batch)
     prediction = linearised.prediction
     refuse_not_finite(batch, prediction)
-    n_atoms = batch.n_atoms.to(batch.energy)
     gradient = torch.zeros_like(parameters)
     loss = 0.0
-    if prefactors.energy > 0:
-        error = batch.energy - prediction.energy  # [F]
-        scale = _frame_scale(batch, error, prefactors.energy / n_atoms)
+    for quantity in QUANTITIES:
+        if prefactors[quantity.name] == 0.0:
+            continue
+        factor: Tensor | float = force_factors if quantity.takes_force_weights else 1.0
+        error = factor * (getattr(batch, quantity.field) - getattr(prediction, quantity.field))
+        scale = _scale(batch, quantity, prefactors[quantity.name])
         error = error.nan_to_num(0.0)
-        loss += float((scale * error * error).sum())
-        gradient += (-2.0 * scale * error) @ linearised.energy_rows()
-    if prefactors.force > 0:
-        error = force_factors * (batch.forces - prediction.forces)  # [N, 3]
-        of_frame = batch.sum_by_frame(error[:, 0])  # [F], nan without forces
-        scale = _frame_scale(batch, of_frame, prefactors.force / (3.0 * n_atoms))
-        error = error.nan_to_num(0.0)
-        scaled = scale[batch.frame_idx, None] * error
+        scaled = scale.reshape(-1, *(1 for _ in quantity.shape)) * error
+        if quantity.is_symmetric:
+            scaled = scaled * _once(error)
         loss += float((scaled * error).sum())
-        # F = -dU/dr: the change of U along s is minus the change of s.F
-        moved = 2.0 * (force_factors * scaled)[None]
-        gradient += linearised.displacement_rows(moved)[0].sum(dim=0)
-    if prefactors.virial > 0:
-        error = batch.virial - prediction.virial  # [F, 3, 3]
-        scale = _frame_scale(batch, error[:, 0, 0], prefactors.virial / (6.0 * n_atoms))
-        scaled = scale[:, None, None] * error.nan_to_num(0.0) * _once(error)
-        loss += float((scaled * error.nan_to_num(0.0)).sum())
-        if bool(scaled.any()):
-            gradient += linearised.strain_rows(2.0 * scaled[None])[0].sum(dim=0)
-    if prefactors.atomic_energy > 0:
-        error = batch.atomic_energy - prediction.atomic_energy  # [N]
-        of_frame = batch.sum_by_frame(error)  # [F], nan without the labels
-        scale = _frame_scale(batch, of_frame, prefactors.atomic_energy / n_atoms)
-        scaled = scale[batch.frame_idx] * error.nan_to_num(0.0)
-        loss += float((scaled * error.nan_to_num(0.0)).sum())
-        if bool(scaled.any()):
-            gradient += linearised.atomic_energy_rows(-2.0 * scaled[None])[0].sum(dim=0)
+        if scaled.any():
+            jacobian = JACOBIANS[quantity.name]
+            gradient += jacobian.total(linearised, -2.0 * jacobian.sign * (factor * scaled))
     return LossGradient(loss, gradient, prediction)
 
 
-def _frame_scale(batch: Batch, error: Tensor, factor: Tensor) -> Tensor:
-    """w_f factor_f / (number of frames with the label), 0 for frames without it, [F]."""
-    known = ~error.isnan()
-    return torch.where(known, batch.weight * factor / known.sum().clamp_min(1), 0.0)
+def _scale(batch: Batch, quantity: Quantity, prefactor: float) -> Tensor:
+    """What multiplies the squared errors of each frame [F] or atom [N]; 0 without the label."""
+    known = labelled_frames(batch, quantity)
+    n_terms = quantity.n_independent * torch.ones_like(batch.weight)
+    if quantity.is_extensive or quantity.belongs_to == "atom":
+        n_terms = quantity.n_independent * batch.n_atoms.to(batch.weight)
+    of_frame = batch.weight * (prefactor / n_terms) / known.sum().clamp_min(1)
+    scale = torch.where(known, of_frame, 0.0)
+    return scale[batch.frame_idx] if quantity.belongs_to == "atom" else scale
 
 
 def _once(like: Tensor) -> Tensor:

@@ -1,21 +1,20 @@
 """What the Kalman filter is shown of a batch: innovations and Jacobian rows, scaled to unit noise.
 
-    energy of a frame     e = w_E dE / N                         row w_E / N dU/dtheta
-    group of n atoms      e = w_F sqrt(3 n) rms(dF)              row -w_F / sqrt(3 n) dU'/dtheta
-    virial of a frame     e = 3 w_V rms(dW) / N                  row -w_V / (3 N) dU'/dtheta
-    group of n atoms      e = w_A sqrt(n) rms(du)                row w_A / sqrt(n) d(s.u)/dtheta
+    a frame               e = w sqrt(C) rms(dq) / N              row w / (sqrt(C) N) d(v.q)/dtheta
+    a group of n atoms    e = w sqrt(C n) rms(dq)                row w / sqrt(C n) d(v.q)/dtheta
 
-with d = label - prediction and U' the change of the energy along s = dF / rms(dF) on the atoms of
-the group, or along the strain dW / rms(dW); the last line is of atomic energies u with s = du /
-rms(du). Errors are projected on their own direction, so that nothing of them cancels. (PWMLFF
-projects on their signs; this weighs large errors more and reached lower errors in fewer epochs on
-HfO2.) Force weights of the species multiply dF first. A frame without a label gives no such
-observation.
+for a quantity q of C components with dq = label - prediction and v = dq / rms(dq); N is the number
+of atoms (1 for a q that is not extensive), and a q of one number per frame keeps the sign of its
+error: e = w dq / N. So energies give w_E dE / N, virials 3 w_V rms(dW) / N. Errors are projected
+on their own direction, so that nothing cancels. (PWMLFF projects on their signs; this weighs large
+errors more and reached lower errors in fewer epochs on HfO2.) Force weights of the species multiply
+the force errors first. A frame without a label gives no such observation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from attrs import frozen
@@ -24,18 +23,23 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
 from nepforge.models.potential import Potential, Prediction
+from nepforge.quantities import FORCE, QUANTITIES, Quantity
+from nepforge.recipe.tables import Weights
+from nepforge.train.jacobians import JACOBIANS
 
-SMALLEST_RMS = 1.0e-12  # eV/Å or eV: errors below it are rounding and have no direction
+SMALLEST_RMS = 1.0e-12  # in the unit of the label: smaller errors are rounding, without direction
 
 
-@frozen
-class ObservationWeights:
-    """Weights of the observations: one over their expected errors."""
+def observation_weights(given: Weights) -> dict[str, float]:
+    """Those of [optimizer.weights] by name of the quantity; a weight that is not given is 0."""
+    return {one.name: getattr(given, one.name) or 0.0 for one in QUANTITIES}
 
-    energy: float  # per eV/atom
-    force: float  # per eV/Å
-    virial: float  # per eV/atom
-    atomic_energy: float = 0.0  # per eV
+
+def force_weights_of(
+    species: Sequence[str], given: Mapping[str, float] | None
+) -> tuple[float, ...]:
+    """By type, 1 for a species that is not given; empty when none is."""
+    return () if given is None else tuple(given.get(symbol, 1.0) for symbol in species)
 
 
 @frozen(eq=False)
@@ -63,14 +67,15 @@ def observe(
     batch: Batch,
     *,
     force_groups: int,
-    weights: ObservationWeights,
+    weights: Mapping[str, float],
     rng: torch.Generator,
     force_weights: Sequence[float] = (),
 ) -> Observations:
-    """Energies, force groups, virials and groups of atomic energies, linearised at the parameters.
+    """Observations of every quantity with a weight, linearised at the parameters.
 
     Args:
         force_groups: Groups that the atoms of each frame are dealt into.
+        weights: By name of the quantity, one over its unit: one over the expected errors.
         force_weights: See `force_factors`.
 
     Raises:
@@ -80,51 +85,71 @@ def observe(
     prediction = linearised.prediction
     refuse_not_finite(batch, prediction)
     root = batch.weight.sqrt()
-    n_atoms = batch.n_atoms.to(batch.energy)
+    of_forces = force_factors(batch, force_weights)
     innovations = [batch.energy.new_zeros(0)]  # a batch may have none of the labels
     rows = [batch.energy.new_zeros(0, len(parameters))]
-
-    def add(known: Tensor, innovation: Tensor, scaled_rows: Tensor) -> None:
-        if known.any():
-            innovations.append((root * innovation)[known])
-            rows.append((root[:, None] * scaled_rows)[known])
-
-    def add_directions(
-        known: Tensor, errors: Tensor, scale: Tensor, tangent_rows: Tensor, sign: float = -1.0
-    ) -> None:
-        for error, row in zip(errors, tangent_rows, strict=True):
-            add(known, scale * error, sign * scale[:, None] * row)
-
-    if weights.energy > 0:
-        scale = weights.energy / n_atoms
-        known = ~batch.energy.isnan()
-        rows_of_energy = linearised.energy_rows()
-        add(known, scale * (batch.energy - prediction.energy), scale[:, None] * rows_of_energy)
-    if weights.force > 0:
-        factors = force_factors(batch, force_weights)
-        error = factors * (batch.forces - prediction.forces).nan_to_num(0.0)
-        directions = group_directions(batch, error, force_groups, rng)
-        known = ~batch.sum_by_frame(batch.forces[:, :1])[:, 0].isnan()
-        sums = _frame_sums(batch, directions * error)
-        scale = weights.force / (3.0 * n_atoms / force_groups).sqrt()
-        add_directions(known, sums, scale, linearised.displacement_rows(factors * directions))
-    if weights.virial > 0 and not batch.virial.isnan().all():
-        error = (batch.virial - prediction.virial).nan_to_num(0.0)
-        rms = (error * error).mean(dim=(1, 2), keepdim=True).sqrt()
-        strain = (error / rms.clamp_min(SMALLEST_RMS))[None]  # [1, F, 3, 3]
-        known = ~batch.virial[:, 0, 0].isnan()
-        scale = weights.virial / (3.0 * n_atoms)
-        sums = (strain[0] * error).sum(dim=(1, 2))[None]
-        add_directions(known, sums, scale, linearised.strain_rows(strain))
-    if weights.atomic_energy > 0 and not batch.atomic_energy.isnan().all():
-        error = (batch.atomic_energy - prediction.atomic_energy).nan_to_num(0.0)[:, None]
-        directions = group_directions(batch, error, force_groups, rng)
-        known = ~batch.sum_by_frame(batch.atomic_energy).isnan()
-        sums = _frame_sums(batch, directions * error)
-        scale = weights.atomic_energy / (n_atoms / force_groups).sqrt()
-        own_rows = linearised.atomic_energy_rows(directions[..., 0])
-        add_directions(known, sums, scale, own_rows, sign=1.0)
+    for quantity in QUANTITIES:
+        known = labelled_frames(batch, quantity)
+        # groups are drawn for forces that are missing too: seeds keep their meaning
+        if weights[quantity.name] == 0.0 or not (quantity is FORCE or known.any()):
+            continue
+        error = getattr(batch, quantity.field) - getattr(prediction, quantity.field)
+        factor: Tensor | float = of_forces if quantity.takes_force_weights else 1.0
+        error = factor * error.nan_to_num(0.0)
+        if quantity.belongs_to == "frame":
+            found = _by_frame(batch, quantity, error)
+        else:
+            found = _by_groups(batch, quantity, error, force_groups, rng)
+        scale = weights[quantity.name] / found.size
+        jacobian = JACOBIANS[quantity.name]
+        tangents = jacobian.rows(linearised, factor * found.directions)
+        for sums, row in zip(found.errors, tangents, strict=True):
+            if known.any():
+                innovations.append((root * (scale * sums))[known])
+                rows.append((root[:, None] * (jacobian.sign * scale[:, None] * row))[known])
     return Observations(torch.cat(innovations), torch.cat(rows), prediction)
+
+
+@frozen(eq=False)
+class _Projected:
+    """Errors of a quantity along D directions."""
+
+    directions: Tensor  # [D, F or N, *shape]
+    errors: Tensor  # [D, F]
+    size: Tensor  # [F], what makes their variance one over the squared weight
+
+
+def _by_frame(batch: Batch, quantity: Quantity, error: Tensor) -> _Projected:
+    """The error [F, *shape] of each frame on its own direction d / rms(d); one number as is."""
+    n_atoms = batch.n_atoms.to(error) if quantity.is_extensive else torch.ones_like(batch.weight)
+    size = math.sqrt(quantity.n_components) * n_atoms
+    if not quantity.shape:
+        return _Projected(torch.ones_like(error)[None], error[None], size)
+    components = tuple(range(1, error.ndim))
+    rms = (error * error).mean(dim=components, keepdim=True).sqrt()
+    direction = error / rms.clamp_min(SMALLEST_RMS)
+    return _Projected(direction[None], (direction * error).sum(dim=components)[None], size)
+
+
+def _by_groups(
+    batch: Batch, quantity: Quantity, error: Tensor, n_groups: int, rng: torch.Generator
+) -> _Projected:
+    """The errors [N, *shape] of the atoms of each group on their own direction."""
+    flat = error.reshape(len(error), quantity.n_components)
+    directions = group_directions(batch, flat, n_groups, rng)
+    n_atoms = batch.n_atoms.to(error)
+    return _Projected(
+        directions.reshape(n_groups, *error.shape),
+        _frame_sums(batch, directions * flat),
+        (quantity.n_components * n_atoms / n_groups).sqrt(),
+    )
+
+
+def labelled_frames(batch: Batch, quantity: Quantity) -> Tensor:
+    """Whether each frame has the label, bool [F]."""
+    label = getattr(batch, quantity.field)
+    first = label.reshape(len(label), -1)[:, 0]
+    return ~(batch.sum_by_frame(first) if quantity.belongs_to == "atom" else first).isnan()
 
 
 def force_factors(batch: Batch, force_weights: Sequence[float]) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from nepforge.diff.environment import Drift
+from nepforge.diff.drift import Drift
 from nepforge.diff.metrics import MetricPair
 from nepforge.ledger.entry import Entry
 from nepforge.reproduce.verdict import WORDS, Judgement, Verdict

@@ -17,7 +17,7 @@ from nepforge.ledger.heads import Tree
 from nepforge.ledger.log import Ledger
 from nepforge.ledger.proof import check_proof, parse_proof, prove
 from nepforge.ledger.signing import make_key, read_public_key
-from nepforge.ledger.tree_head import Head, origin_of, parse_head
+from nepforge.ledger.tree_head import TreeHead, origin_of, parse_head
 
 VERIFIER = Path(__file__).parents[2] / "tools" / "verify_ledger.py"
 
@@ -36,7 +36,7 @@ def heads_file(ledger: Ledger) -> Path:
     return ledger.path.with_name("heads")
 
 
-def newest(ledger: Ledger) -> Head:
+def newest(ledger: Ledger) -> TreeHead:
     head = ledger.heads.last()
     assert head is not None
     return head
@@ -199,15 +199,15 @@ def test_signed_heads_name_their_signer(ledger: Ledger, tmp_path: Path) -> None:
     """From the making of the key on; a changed signature is an error."""
     fill(ledger, 2)
     name = newest(ledger).origin
-    public = make_key(name, ledger.key, ledger.public_key)
-    assert stat.S_IMODE(ledger.key.stat().st_mode) == 0o600
+    public = make_key(name, ledger.signing_key, ledger.public_key)
+    assert stat.S_IMODE(ledger.signing_key.stat().st_mode) == 0o600
     fill(ledger, 3)
     report = audit(ledger)
     assert (report.n_signed, report.signer) == (3, name)
     assert read_public_key(ledger.public_key) == public
     assert verifier(ledger.path.parent).stdout.endswith("is signed by ledger.pub\n")
     with pytest.raises(UsageError, match="exists"):
-        make_key(name, ledger.key, tmp_path / "other.pub")
+        make_key(name, ledger.signing_key, tmp_path / "other.pub")
     text = heads_file(ledger).read_text(encoding="utf-8")
     signature = newest(ledger).signatures[0]
     swapped = signature[:-8] + ("A" if signature[-8] != "A" else "B") + signature[-7:]

@@ -75,10 +75,10 @@ def test_line_has_the_documented_keys_in_order(ledger: Ledger) -> None:
 
 def test_head_is_the_last_entry(ledger: Ledger) -> None:
     """Read from the end of the file, also when the last line is longer than a block."""
-    assert ledger.head() is None
+    assert ledger.last_entry() is None
     fill(ledger, 2)
     last = ledger.append("test", {"text": "x" * 200_000})
-    assert ledger.head() == last
+    assert ledger.last_entry() == last
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -202,7 +202,7 @@ def test_append_after_a_damaged_last_line_is_refused(ledger: Ledger) -> None:
 def test_entry_of_a_newer_version_is_refused_with_advice(ledger: Ledger) -> None:
     """What this version does not know it cannot vouch for."""
     fill(ledger, 1)
-    newer = encode(1, "now", ledger.head().hash, "test", {})  # type: ignore[union-attr]
+    newer = encode(1, "now", ledger.last_entry().hash, "test", {})  # type: ignore[union-attr]
     with ledger.path.open("ab") as file:
         file.write(newer.replace(b'"v":1', b'"v":2'))
     with pytest.raises(IntegrityError, match=r"version 2, expected 1; if a later .* upgrade"):

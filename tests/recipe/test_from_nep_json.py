@@ -235,7 +235,7 @@ def test_what_is_not_json_is_said_with_line_and_column(tmp_path: Path) -> None:
         (b"", ":1:1: not JSON"),
         (b"[1]", "found a JSON list, expected an object"),
         (b'{"seed": ' + b"9" * 5000 + b"}", "a number is too long"),
-        (b'{"a": ' + b"[" * 100_000, "brackets are too deep"),
+        (b'{"a": ' + b"[" * 100_000, "brackets are nested too deeply"),
     ],
 )
 def test_a_damaged_input_is_refused_by_its_place(

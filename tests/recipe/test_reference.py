@@ -9,16 +9,19 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from attrs import field, frozen
 
 from nepforge.data.formats.table import OF_FILES
 from nepforge.data.sources import STRUCTURE_FORMATS
 from nepforge.files.content import SUFFIXES
+from nepforge.recipe import reference
 from nepforge.recipe.json_schema import recipe_schema
 from nepforge.recipe.named_files import READERS
 from nepforge.recipe.reference import HEADINGS, with_tables
 from nepforge.recipe.starter import starter_recipe
 from nepforge.recipe.tables import Recipe
-from nepforge.recipe.tables.key import about, all_tables, keys_of
+from nepforge.recipe.tables.key import about, all_tables, key, keys_of
+from nepforge.recipe.tables.values import UpToOne
 from tests.recipe.conftest import RECIPE, changed
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -30,6 +33,20 @@ def test_the_reference_is_made_of_the_tables() -> None:
     """Every table of the recipe, with its keys in order: `python tools/make_reference.py`."""
     assert with_tables(REFERENCE) == REFERENCE
     assert set(HEADINGS.values()) == set(all_tables(Recipe))
+
+
+def test_a_new_key_needs_its_field_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its range, default, unit, text and source come from the field."""
+
+    @frozen(kw_only=True)
+    class Toy:
+        width: UpToOne = field(default=0.5, metadata=key("of a toy", unit="Å", source="Toys 1.0"))
+
+    monkeypatch.setattr(reference, "HEADINGS", {"`[toy]`": Toy})
+    row = "| `width` | Å | a number above 0 and at most 1 | `0.5` | of a toy. Toys 1.0 |\n"
+    head = "| key | unit | range | default | meaning, source |\n|---|---|---|---|---|\n"
+    old = f"\n### `[toy]`\nA toy.\n\n{head}"
+    assert with_tables(f"{old}| `old` |\n\nMore.\n") == f"{old}{row}\nMore.\n"
 
 
 def test_the_schema_beside_the_recipes_is_made_of_the_tables() -> None:

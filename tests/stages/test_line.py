@@ -243,25 +243,6 @@ def test_evaluation_judges_the_error_bars_of_a_filter(bench: Bench) -> None:
     assert bench.file("evaluate", "calibration.png").stat().st_size > 1000
 
 
-def test_a_prefactor_of_labels_that_nobody_has_is_refused(bench: Bench) -> None:
-    """Adam's default for virials must be set to zero by hand."""
-    frames = [attrs.evolve(frame, virial=None) for frame in load_frames(bench.frames()["train"])]
-    save_frames(bench.file("data", "train.npz"), frames)
-    run_train(bench, optimizer=ADAM)
-    prefactors = {**ADAM["prefactors"], "virial": [50.0, 1.0]}
-    with pytest.raises(DataError, match=r"optimizer\.prefactors\.virial is \[50.0, 1.0\]"):
-        run_train(bench, optimizer={**ADAM, "prefactors": prefactors})
-
-
-@pytest.mark.parametrize("name", ["energy", "forces", "virial"])
-def test_a_weight_on_labels_that_nobody_has_is_refused(bench: Bench, name: str) -> None:
-    """The message names the key of the recipe and the number of frames."""
-    frames = [attrs.evolve(frame, **{name: None}) for frame in load_frames(bench.frames()["train"])]
-    save_frames(bench.file("data", "train.npz"), frames)
-    with pytest.raises(DataError, match=r"optimizer\.weights\.\w+ is .* none of the 9"):
-        run_train(bench)
-
-
 @pytest.mark.parametrize("optimizer", [OPTIMIZER, ADAM, SNES], ids=lambda table: table["kind"])
 def test_atomic_energies_and_force_weights_are_trained_on(
     bench: Bench, optimizer: dict[str, Any]

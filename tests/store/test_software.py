@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nepforge.store.software import environment, numerics, pin_threads
+from nepforge.store.software import numerics, pin_threads, software
 
 
 def test_numerics_names_versions_threads_and_kernels() -> None:
@@ -30,9 +30,9 @@ def test_chosen_kernels_enter_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numerics((), 1) != before
 
 
-def test_environment_names_no_host_user_or_path() -> None:
+def test_software_names_no_host_user_or_path() -> None:
     """The ledger is published."""
-    text = str(environment(1))
+    text = str(software(1))
     assert str(Path.home()) not in text
     assert str(Path(__file__).parents[2]) not in text
     names = {platform.node(), getuser()}
@@ -51,7 +51,7 @@ def test_threads_are_pinned_for_libraries_loaded_later(monkeypatch: pytest.Monke
 def test_engine_imports_neither_torch_nor_numpy() -> None:
     """A run that finds everything in the cache stays fast, and threads are pinned in time."""
     program = (
-        "import sys, nepforge.engine.walk; from nepforge.store.software import *; environment(1); "
+        "import sys, nepforge.engine.walk; from nepforge.store.software import *; software(1); "
         "sys.exit(bool({'torch', 'numpy', 'mlflow'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -10,24 +10,20 @@ import torch
 from nepforge.data.frame import Frame
 from nepforge.errors import DivergenceError, InterruptedRunError
 from nepforge.models.nep.network import NEP, predict
-from nepforge.train.loop import Report, Training, TrainingResult, train
-from nepforge.train.loss import Prefactors
-from nepforge.train.observations import ObservationWeights
-from nepforge.train.steppers import (
-    AdamSettings,
-    AdamStepper,
-    LKFSettings,
-    LKFStepper,
-    Schedule,
-    SNESSettings,
-    SNESStepper,
-    Stepper,
+from nepforge.recipe.tables import (
+    AdamOptimizer,
+    LKFOptimizer,
+    Prefactors,
+    SNESOptimizer,
+    Weights,
 )
+from nepforge.train.loop import Report, Training, TrainingResult, train
+from nepforge.train.steppers import AdamStepper, LKFStepper, SNESStepper, Stepper
 from nepforge.train.training_set import FrameSet, errors_of, find_scaler
 from tests.conftest import SPECIES, random_model
 
 MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 2, (), 6)
-WEIGHTS = ObservationWeights(energy=30.0, force=1.0, virial=1.0)
+WEIGHTS = {"energy": 30.0, "force": 1.0, "virial": 1.0, "atomic_energy": 0.0}
 MakeFrame = Callable[..., Frame]
 
 
@@ -72,13 +68,14 @@ def lkf(training: Training, rng: torch.Generator) -> Stepper:
         MODEL,
         MODEL.initial_parameters([-8.0, -8.0], rng),
         training.scaler,
-        LKFSettings(
+        LKFOptimizer(
+            kind="lkf",
+            epochs=training.epochs,
+            batch_size=training.batch_size,
             force_groups=2,
-            kalman_lambda=0.98,
-            kalman_nue=0.9987,
             block_size=100,
             p0_weight=1.0,
-            weights=WEIGHTS,
+            weights=Weights(energy=30.0, force=1.0, virial=1.0),
         ),
     )
 
@@ -88,12 +85,16 @@ def adam(training: Training, rng: torch.Generator) -> Stepper:
         MODEL,
         MODEL.initial_parameters([-8.0, -8.0], rng),
         training.scaler,
-        AdamSettings(
+        AdamOptimizer(
             kind="adamw",
-            schedule=Schedule(start=0.02, end=0.002, steps=60, decay_steps=4),
+            epochs=training.epochs,
+            batch_size=training.batch_size,
+            learning_rate=(0.02, 0.002),
+            schedule_steps=60,
+            decay_steps=4,
             weight_decay=1.0e-4,
-            first=Prefactors(energy=0.1, force=10.0, virial=1.0),
-            last=Prefactors(energy=1.0, force=1.0, virial=1.0),
+            prefactors=Prefactors(energy=(0.1, 1.0), force=(10.0, 1.0), virial=(1.0, 1.0)),
+            weights=Weights(energy=30.0, force=1.0, virial=1.0),
         ),
     )
 
@@ -103,12 +104,14 @@ def snes(training: Training, rng: torch.Generator) -> Stepper:
         MODEL,
         MODEL.initial_parameters([-8.0, -8.0], rng),
         training.scaler,
-        SNESSettings(
+        SNESOptimizer(
+            kind="snes",
+            epochs=training.epochs,
+            batch_size=training.batch_size,
             population=8,
-            sigma=0.1,
             lambda_1=0.01,
             lambda_2=0.01,
-            weights=ObservationWeights(energy=1.0, force=1.0, virial=0.1),
+            weights=Weights(energy=1.0, force=1.0, virial=0.1),
         ),
     )
 

@@ -14,14 +14,14 @@ from nepforge.models.nep.network import NEP
 from nepforge.train.observations import (
     NotFiniteError,
     Observations,
-    ObservationWeights,
     group_directions,
     observe,
 )
 from tests.conftest import SPECIES, random_model
 
 MODEL = NEP(SPECIES, (4.5, 4.0), (2, 2), (3, 3), 3, ("222",), 5)
-WEIGHTS = ObservationWeights(energy=30.0, force=1.0, virial=2.0)
+WEIGHTS = {"energy": 30.0, "force": 1.0, "virial": 2.0, "atomic_energy": 0.0}
+NONE = dict.fromkeys(WEIGHTS, 0.0)
 STEP = 1.0e-6
 MakeFrame = Callable[..., Frame]
 
@@ -36,7 +36,7 @@ def look(
     groups: int = 2,
     seed: int = 1,
     *,
-    weights: ObservationWeights = WEIGHTS,
+    weights: dict[str, float] = WEIGHTS,
     force_weights: tuple[float, ...] = (),
 ) -> Observations:
     return observe(
@@ -90,7 +90,7 @@ def test_missing_labels_give_no_observation(random_frame: MakeFrame) -> None:
     assert look(batch_of([bare]), random_model(MODEL, 1).parameters).rows.shape[0] == 0
 
 
-ATOMIC = ObservationWeights(energy=0.0, force=0.0, virial=0.0, atomic_energy=3.0)
+ATOMIC = {**NONE, "atomic_energy": 3.0}
 
 
 def with_atomic_energies(frame: Frame, seed: int = 5) -> Frame:
@@ -137,7 +137,7 @@ def test_force_weights_of_species_scale_their_errors(random_frame: MakeFrame) ->
     """All 2 doubles the force observations; 0 makes the labels of a species meaningless."""
     frame = random_frame(1)
     parameters = random_model(MODEL, 1).parameters
-    forces = ObservationWeights(energy=0.0, force=1.0, virial=0.0)
+    forces = {**NONE, "force": 1.0}
     plain = look(batch_of([frame]), parameters, weights=forces)
     doubled = look(batch_of([frame]), parameters, weights=forces, force_weights=(2.0, 2.0))
     torch.testing.assert_close(doubled.innovations, 2.0 * plain.innovations, rtol=1e-14, atol=0)

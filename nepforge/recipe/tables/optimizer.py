@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import attrs
 from attrs import field, frozen
 
+from nepforge.quantities import QUANTITIES, Quantity
 from nepforge.recipe.limits import in_range
 from nepforge.recipe.tables.key import key
 from nepforge.recipe.tables.values import (
@@ -19,39 +20,34 @@ from nepforge.recipe.tables.values import (
 )
 
 
-@frozen(kw_only=True)
+def _weight(quantity: Quantity) -> Any:
+    words = f"the {quantity.words} per atom" if quantity.is_extensive else quantity.plural
+    required: Any = NonNegative
+    optional: Any = NonNegative | None
+    if not quantity.is_optional:
+        return field(type=required, metadata=key(f"of {words}", unit=quantity.weight_unit))
+    described = key(f"of {words}; default 0", unit=quantity.weight_unit, more=quantity.remark)
+    return field(type=optional, default=None, metadata=described)
+
+
+def _prefactor(quantity: Quantity) -> Any:
+    pair: Any = tuple[NonNegative, NonNegative]
+    text, unit = f"of {quantity.plural}", quantity.prefactor_unit
+    if quantity.prefactors is None:
+        described = key(f"{text}; default `[0, 0]`", unit=unit)
+        return field(type=pair | None, default=None, metadata=described)
+    described = key(text, unit=unit, source="MatPL")
+    return field(type=pair, default=quantity.prefactors, metadata=described)
+
+
+@frozen(kw_only=True, these={quantity.name: _weight(quantity) for quantity in QUANTITIES})
 class Weights:
     """[optimizer.weights]: how hard each kind of observation pulls; 0 leaves it out."""
 
-    energy: NonNegative = field(metadata=key("of the energy per atom", unit="atoms/eV"))
-    force: NonNegative = field(metadata=key("of forces", unit="Å/eV"))
-    virial: NonNegative = field(metadata=key("of the virial per atom", unit="atoms/eV"))
-    atomic_energy: NonNegative | None = field(
-        default=None,
-        metadata=key(
-            "of the energies of single atoms; default 0",
-            unit="1/eV",
-            more="Few codes write them (PWmat does)",
-        ),
-    )
 
-
-@frozen(kw_only=True)
+@frozen(kw_only=True, these={quantity.name: _prefactor(quantity) for quantity in QUANTITIES})
 class Prefactors:
     """[optimizer.prefactors] of Adam: first and last weight of each squared error in the loss."""
-
-    energy: tuple[NonNegative, NonNegative] = field(
-        default=(0.02, 1.0), metadata=key("of the energy", unit="atoms/eV²", source="MatPL")
-    )
-    force: tuple[NonNegative, NonNegative] = field(
-        default=(1000.0, 1.0), metadata=key("of forces", unit="Å²/eV²", source="MatPL")
-    )
-    virial: tuple[NonNegative, NonNegative] = field(
-        default=(50.0, 1.0), metadata=key("of the virial", unit="atoms/eV²", source="MatPL")
-    )
-    atomic_energy: tuple[NonNegative, NonNegative] | None = field(
-        default=None, metadata=key("of atomic energies; default `[0, 0]`", unit="1/eV²")
-    )
 
 
 def _kind_first(_table: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
-from nepforge.train.loss import Prefactors, loss_gradient
-from nepforge.train.observations import force_factors
+from nepforge.quantities import QUANTITIES
+from nepforge.recipe.tables import AdamOptimizer, Prefactors
+from nepforge.train.loss import loss_gradient
+from nepforge.train.observations import force_factors, force_weights_of
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 MEMORY = ("step", "exp_avg", "exp_avg_sq")  # what torch keeps of a parameter
@@ -32,30 +34,14 @@ class Schedule:
         return self.start * (self.end / self.start) ** min(passed, 1.0)
 
 
-@frozen
-class AdamSettings:
-    """The numbers of the recipe's [optimizer] table that Adam needs."""
+def prefactors_at(share: float, table: Prefactors) -> dict[str, float]:
+    """p = p_last + (p_first - p_last) share of each quantity, with rate / rate_start as share."""
 
-    kind: str  # of OPTIMIZERS
-    schedule: Schedule
-    weight_decay: float
-    first: Prefactors  # at the first learning rate
-    last: Prefactors  # at a learning rate of 0
-    force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
+    def between(pair: tuple[float, float] | None) -> float:
+        first, last = pair or (0.0, 0.0)
+        return last + (first - last) * share
 
-    def prefactors(self, rate: float) -> Prefactors:
-        """p = p_last + (p_first - p_last) rate / rate_start."""
-        share = rate / self.schedule.start
-
-        def between(first: float, last: float) -> float:
-            return last + (first - last) * share
-
-        return Prefactors(
-            between(self.first.energy, self.last.energy),
-            between(self.first.force, self.last.force),
-            between(self.first.virial, self.last.virial),
-            between(self.first.atomic_energy, self.last.atomic_energy),
-        )
+    return {one.name: between(getattr(table, one.name)) for one in QUANTITIES}
 
 
 class AdamStepper:
@@ -64,21 +50,24 @@ class AdamStepper:
     advice = "lower optimizer.learning_rate"
 
     def __init__(
-        self, model: Potential, parameters: Tensor, scaler: Tensor, settings: AdamSettings
+        self, model: Potential, parameters: Tensor, scaler: Tensor, table: AdamOptimizer
     ) -> None:
         self.model = model
         self.parameters = parameters
         self.scaler = scaler
-        self.settings = settings
-        self.optimizer = OPTIMIZERS[settings.kind](
-            [parameters], lr=settings.schedule.start, weight_decay=settings.weight_decay
+        self.prefactors = table.prefactors
+        self.force_weights = force_weights_of(model.species, table.force_weights)
+        start, end = table.learning_rate
+        self.schedule = Schedule(start, end, table.schedule_steps, table.decay_steps)
+        self.optimizer = OPTIMIZERS[table.kind](
+            [parameters], lr=start, weight_decay=table.weight_decay
         )
 
     def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
         del rng  # gradient descent draws nothing
-        rate = self.settings.schedule.rate(self._n_steps())
-        prefactors = self.settings.prefactors(rate)
-        factors = force_factors(batch, self.settings.force_weights)
+        rate = self.schedule.rate(self._n_steps())
+        prefactors = prefactors_at(rate / self.schedule.start, self.prefactors)
+        factors = force_factors(batch, self.force_weights)
         found = loss_gradient(self.model, self.parameters, self.scaler, batch, prefactors, factors)
         self.optimizer.param_groups[0]["lr"] = rate
         self.parameters.grad = found.gradient

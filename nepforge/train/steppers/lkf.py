@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from attrs import frozen
 from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
@@ -13,20 +12,8 @@ from nepforge.data.batch import Batch
 from nepforge.errors import DivergenceError
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.lkf import LKF, split_blocks
-from nepforge.train.observations import ObservationWeights, observe
-
-
-@frozen
-class LKFSettings:
-    """The numbers of the recipe's [optimizer] table that the filter needs."""
-
-    force_groups: int
-    kalman_lambda: float
-    kalman_nue: float
-    block_size: int
-    p0_weight: float
-    weights: ObservationWeights
-    force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
+from nepforge.recipe.tables import LKFOptimizer
+from nepforge.train.observations import force_weights_of, observation_weights, observe
 
 
 class LKFStepper:
@@ -35,18 +22,20 @@ class LKFStepper:
     advice = "lower optimizer.p0_weight"
 
     def __init__(
-        self, model: Potential, parameters: Tensor, scaler: Tensor, settings: LKFSettings
+        self, model: Potential, parameters: Tensor, scaler: Tensor, table: LKFOptimizer
     ) -> None:
         self.model = model
         self.parameters = parameters
         self.scaler = scaler
-        self.settings = settings
+        self.force_groups = table.force_groups
+        self.weights = observation_weights(table.weights)
+        self.force_weights = force_weights_of(model.species, table.force_weights)
         sizes = [size for _, size in model.parameter_groups()]
         self.filter = LKF.start(
-            split_blocks(sizes, settings.block_size),
-            p0_weight=settings.p0_weight,
-            kalman_lambda=settings.kalman_lambda,
-            kalman_nue=settings.kalman_nue,
+            split_blocks(sizes, table.block_size),
+            p0_weight=table.p0_weight,
+            kalman_lambda=table.kalman_lambda,
+            kalman_nue=table.kalman_nue,
             like=parameters,
         )
 
@@ -56,10 +45,10 @@ class LKFStepper:
             self.parameters,
             self.scaler,
             batch,
-            force_groups=self.settings.force_groups,
-            weights=self.settings.weights,
+            force_groups=self.force_groups,
+            weights=self.weights,
             rng=rng,
-            force_weights=self.settings.force_weights,
+            force_weights=self.force_weights,
         )
         try:
             if len(observed.innovations):

@@ -6,30 +6,20 @@ from collections.abc import Mapping
 
 import attrs
 import torch
-from attrs import frozen
 from torch import Tensor
 
 from nepforge.data.batch import Batch
 from nepforge.models.potential import Potential, Prediction
 from nepforge.optim.snes import SNES
+from nepforge.quantities import QUANTITIES
+from nepforge.recipe.tables import SNESOptimizer
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import (
-    ObservationWeights,
     force_factors,
+    force_weights_of,
+    observation_weights,
     refuse_not_finite,
 )
-
-
-@frozen
-class SNESSettings:
-    """The numbers of the recipe's [optimizer] table that the strategy needs."""
-
-    population: int
-    sigma: float  # first deviation of every parameter
-    lambda_1: float  # of the mean absolute parameter
-    lambda_2: float  # of the root mean square parameter
-    weights: ObservationWeights
-    force_weights: tuple[float, ...] = ()  # by type; all 1 when empty
 
 
 class SNESStepper:
@@ -43,19 +33,21 @@ class SNESStepper:
     advice = "lower optimizer.sigma"
 
     def __init__(
-        self, model: Potential, parameters: Tensor, scaler: Tensor, settings: SNESSettings
+        self, model: Potential, parameters: Tensor, scaler: Tensor, table: SNESOptimizer
     ) -> None:
         self.model = model
         self.parameters = parameters
         self.scaler = scaler
-        self.settings = settings
-        self.search = SNES(parameters, torch.full_like(parameters, settings.sigma))
+        self.table = table
+        self.weights = observation_weights(table.weights)
+        self.force_weights = force_weights_of(model.species, table.force_weights)
+        self.search = SNES(parameters, torch.full_like(parameters, table.sigma))
 
     def step(self, batch: Batch, rng: torch.Generator) -> Prediction:
         predict = self.model.predictor(self.scaler, batch)
         prediction = predict(self.parameters)
         refuse_not_finite(batch, prediction)
-        noise = self.search.draw(self.settings.population, rng)
+        noise = self.search.draw(self.table.population, rng)
         losses = [
             self._misfit(batch, predict(candidate)) + self._penalty(candidate)
             for candidate in self.search.candidates(noise)
@@ -64,24 +56,21 @@ class SNESStepper:
         return prediction
 
     def _misfit(self, batch: Batch, prediction: Prediction) -> float:
-        weights = self.settings.weights
-        factors = force_factors(batch, self.settings.force_weights)
+        factors = force_factors(batch, self.force_weights)
         errors = ErrorSums()
         errors.add(
             attrs.evolve(batch, forces=factors * batch.forces),
             attrs.evolve(prediction, forces=factors * prediction.forces),
         )
         found = errors.report("batch")
-        return (
-            weights.energy * found.get("batch_energy_rmse", 0.0)
-            + weights.force * found.get("batch_force_rmse", 0.0)
-            + weights.virial * found.get("batch_virial_rmse", 0.0)
-            + weights.atomic_energy * found.get("batch_atomic_energy_rmse", 0.0)
+        return sum(
+            self.weights[quantity.name] * found.get(f"batch_{quantity.metric}", 0.0)
+            for quantity in QUANTITIES
         )
 
     def _penalty(self, candidate: Tensor) -> float:
-        first = self.settings.lambda_1 * float(candidate.abs().mean())
-        return first + self.settings.lambda_2 * float(candidate.square().mean().sqrt())
+        first = self.table.lambda_1 * float(candidate.abs().mean())
+        return first + self.table.lambda_2 * float(candidate.square().mean().sqrt())
 
     def finish_epoch(self) -> None:
         """Nothing collects during an epoch."""
