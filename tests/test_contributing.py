@@ -8,10 +8,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import pytest
 
 from nepforge.data.formats import detect, table
-from tests.contracts import DataSample, check_reader
+from nepforge.train.steppers import STEPPERS
+from tests.contracts import DataSample, MakeFrame, check_reader, check_stepper
+from tests.train.tasks import WEIGHTS, small_task
 
 DOCUMENT = Path(__file__).parent.parent / "CONTRIBUTING.md"
 BLOCK = re.compile(r"^```python ([a-z-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -42,3 +45,12 @@ def test_the_example_of_a_data_format(tmp_path: Path, monkeypatch: pytest.Monkey
     sample.write_text("toy 3 -14.2\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\ntoy 1 -2\nO 0 0 0\n")
     (tmp_path / "scratch").mkdir()
     check_reader(DataSample(sample, "toy"), tmp_path / "scratch")
+
+
+def test_the_example_of_an_optimizer(random_frame: MakeFrame) -> None:
+    """Table and stepper satisfy the contract of steppers."""
+    descent = module_of("nepforge.recipe.tables.descent", "optimizer-table").DescentOptimizer
+    stepper = module_of("nepforge.train.steppers.descent", "optimizer").DescentStepper
+    table = descent(kind="descent", epochs=1, batch_size=3, weights=WEIGHTS)
+    steppers = {**STEPPERS, descent: stepper}
+    check_stepper(attrs.evolve(small_task(random_frame, table), steppers=steppers))
