@@ -17,7 +17,8 @@ from nepforge.formats.fine_tune import start_from
 from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import Trained, with_numbers
 from nepforge.models.dp.network import DP
-from nepforge.models.nep.network import NEP, CutoffPair
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.sizes import CutoffPair
 from nepforge.models.nep.zbl import ZBL
 from nepforge.train.training_set import FrameSet, find_scaler
 
@@ -143,7 +144,7 @@ def first_model(
     first = start_from(open_nep(start).trained, model, start.name)
     missed = _energies_missed(model, first.parameters, first.q_scaler, frames)
     shift = torch.from_numpy(energy_baseline(missed, model.species))
-    model.weights(first.parameters).bias.sub_(shift)
+    model.views(first.parameters).bias.sub_(shift)
     return first
 
 
