@@ -88,7 +88,9 @@ class _Standard:
 
 def _standard(frame: Frame) -> _Standard:
     lattice = frame.cell[np.array(frame.pbc)]
-    if np.linalg.matrix_rank(lattice) < len(lattice):
+    if len(lattice) and np.linalg.matrix_rank(lattice) < len(
+        lattice
+    ):  # numpy 2.0 has no empty rank
         lattice = np.zeros((0, 3))  # a cell without volume has no images; the doctor refuses it
     inverse = np.linalg.pinv(lattice)
     fractional = frame.positions @ inverse

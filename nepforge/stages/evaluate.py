@@ -24,8 +24,8 @@ from nepforge.quantities import QUANTITIES
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.stages.usefulness import judge
-from nepforge.train.calibration import residuals
 from nepforge.train.metrics import ErrorSums
+from nepforge.train.residuals import residuals
 from nepforge.train.training_set import FrameSet
 
 SETS = {"train": "train", "valid": "validation"}
