@@ -13,8 +13,8 @@ const char* element_symbol(int atomic_number);
 /// Atomic number of a symbol such as "Hf", 0 when there is no such element.
 int atomic_number_of(const std::string& symbol);
 
-/// 4/3 of a common covalent radius in Å (nep_format section 7): the type-wise ZBL outer cutoff of a
-/// pair is its factor times the sum of the two.
+/// 4/3 of a common covalent radius in Å (nepforge/formats/NEP_FORMAT.md): the type-wise ZBL outer
+/// cutoff of a pair is its factor times the sum of the two.
 double zbl_radius(int atomic_number);
 
 }  // namespace nepforge

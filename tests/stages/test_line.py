@@ -12,6 +12,7 @@ import pytest
 
 from nepforge.data.frame import Frame, load_frames, save_frames
 from nepforge.errors import DataError, InterruptedRunError, StageError
+from nepforge.evaluate import figures
 from nepforge.events import EpochFinished, Event, Message
 from nepforge.formats.convert import inspect
 from nepforge.formats.open_model import open_nep
@@ -389,7 +390,7 @@ def test_batches_without_any_neighbour_are_trained_on_and_evaluated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A batch may hold nothing but an isolated atom, of training and of validation."""
-    for module, figure in ((train, "loss_curves"), (evaluate, "parity"), (evaluate, "calibration")):
+    for module, figure in ((train, "loss_curves"), (figures, "parity"), (figures, "calibration")):
         monkeypatch.setattr(module, figure, lambda *_arguments, **_options: None)
     for name, path in bench.frames().items():
         frames = [*load_frames(path)[:2], isolated_atom()]
