@@ -248,14 +248,11 @@ def test_evaluation_judges_the_error_bars_of_a_filter(bench: Bench) -> None:
 def test_atomic_energies_and_force_weights_are_trained_on(
     bench: Bench, optimizer: dict[str, Any]
 ) -> None:
-    """Their error is reported and falls; without the labels such a training is refused."""
+    """Their error is reported and falls."""
     weights = {**optimizer["weights"], "energy": 0.0, "atomic_energy": 10.0}
     table = {**optimizer, "weights": weights, "force_weights": {"O": 2.0}, "epochs": 6}
     if "prefactors" in table:
         table["prefactors"] = {**table["prefactors"], "atomic_energy": [1000.0, 1000.0]}
-    with pytest.raises(DataError, match=r"atomic_energy is .* none of the 9 training") as caught:
-        run_train(bench, optimizer=table)
-    assert "ei.npy of pwdata" in caught.value.hint
     for name, path in bench.frames().items():
         frames = load_frames(path)
         kinds = [np.where(frame.numbers == 72, 3.0, -3.0) for frame in frames]
