@@ -22,7 +22,7 @@ from nepforge.store.run_folder import SHOWN_DIGITS
 from nepforge.store.workspace import Workspace, find_workspace, open_workspace
 
 SUMMARY = "summary.json"  # in a run folder
-MODEL_FILES = ("nep_model.ckpt", "dp_model.ckpt")
+MODEL_FILE = "_model.ckpt"  # after the kind of the model
 
 
 @frozen
@@ -50,7 +50,8 @@ class Artifacts:
         Raises:
             DataMissingError: The run trained none, or no copy is left.
         """
-        for name in MODEL_FILES:
+        outputs = self.stages.get("train", {}).get("outputs", {})
+        for name in (name for name in outputs if name.endswith(MODEL_FILE)):
             found = self.find("train", name)
             if found is not None:
                 return found
