@@ -44,17 +44,21 @@ class Artifacts:
         return {name: metric["value"] for name, metric in self.entry.body["metrics"].items()}
 
     @property
+    def model_name(self) -> str:
+        """File name of the trained model; "" for a run without one."""
+        outputs = self.stages.get("train", {}).get("outputs", {})
+        return next((name for name in outputs if name.endswith(MODEL_FILE)), "")
+
+    @property
     def model(self) -> Path:
         """The trained model.
 
         Raises:
             DataMissingError: The run trained none, or no copy is left.
         """
-        outputs = self.stages.get("train", {}).get("outputs", {})
-        for name in (name for name in outputs if name.endswith(MODEL_FILE)):
-            found = self.find("train", name)
-            if found is not None:
-                return found
+        found = self.find("train", self.model_name)
+        if found is not None:
+            return found
         run = self.entry.hash[:SHOWN_DIGITS]
         raise DataMissingError(f"run {run}: no model is left", hint=f"nepforge reproduce {run}")
 
