@@ -13,8 +13,8 @@ const char* element_symbol(int atomic_number);
 /// Atomic number of a symbol such as "Hf", 0 if there is no such element.
 int atomic_number_of(const std::string& symbol);
 
-/// 4/3 of a common covalent radius in Å, as GPUMD has it: a type-wise outer cutoff of ZBL is a factor
-/// times the sum of the two radii.
+/// 4/3 of a common covalent radius in Å, as GPUMD has it: a type-wise outer cutoff of ZBL is a
+/// factor times the sum of the two radii.
 double zbl_radius(int atomic_number);
 
 }  // namespace nepforge
