@@ -25,7 +25,8 @@ from nepforge.data.formats.read import read_frames
 from nepforge.data.prepare import energy_baseline, split_given
 from nepforge.errors import NepforgeError
 from nepforge.models.nep.jacobian import direction_rows, energy_rows
-from nepforge.models.nep.network import NEP, predict_from_states, type_states
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.states import predict_from_states, type_states
 from nepforge.recipe.tables import LKFOptimizer, Weights
 from nepforge.train.average import TailAverage
 from nepforge.train.observations import group_directions

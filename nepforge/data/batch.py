@@ -10,8 +10,9 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from nepforge.data.frame import Frame
+from nepforge.data.frame import Frame, rows_of
 from nepforge.data.neighbors import FrameNeighbors
+from nepforge.quantities import QUANTITIES
 
 PADDING_DISTANCE = 1.0e3  # Å, beyond every cutoff
 
@@ -106,15 +107,15 @@ def make_batch(
     neighbor_vector[:, :, 0] = PADDING_DISTANCE
     frame_idx = np.empty(n_total, dtype=np.int64)
     source_idx = np.empty(n_total, dtype=np.int64)
-    forces = np.full((n_total, 3), np.nan)
-    atomic_energy = np.full(n_total, np.nan)
+    of_atoms = {
+        one.field: np.empty((n_total, *one.shape)) for one in QUANTITIES if one.belongs_to == "atom"
+    }
     for f, (frame, neighbor, place) in enumerate(zip(frames, neighbors, places, strict=True)):
         frame_idx[place] = f
         source_idx[place] = frame_starts[f] + neighbor.order
-        if frame.forces is not None:
-            forces[place] = frame.forces[neighbor.order]
-        if frame.atomic_energy is not None:
-            atomic_energy[place] = frame.atomic_energy[neighbor.order]
+        for quantity in QUANTITIES:
+            if quantity.belongs_to == "atom":
+                of_atoms[quantity.field][place] = rows_of(frame, quantity)[neighbor.order]
         for t in range(n_types):
             stop = columns[t] + neighbor.indices[t].shape[1]
             neighbor_idx[place, columns[t] : stop] = place[neighbor.indices[t]]
@@ -135,11 +136,11 @@ def make_batch(
         neighbor_idx=index(neighbor_idx),
         neighbor_vector=real(neighbor_vector),
         n_atoms=index(counts.sum(axis=1)),
-        energy=real([np.nan if frame.energy is None else frame.energy for frame in frames]),
-        forces=real(forces),
-        virial=real(
-            [np.full((3, 3), np.nan) if frame.virial is None else frame.virial for frame in frames]
-        ),
         weight=real([frame.weight for frame in frames]),
-        atomic_energy=real(atomic_energy),
+        **{name: real(values) for name, values in of_atoms.items()},
+        **{
+            one.field: real(np.concatenate([rows_of(frame, one) for frame in frames]))
+            for one in QUANTITIES
+            if one.belongs_to == "frame"
+        },
     )

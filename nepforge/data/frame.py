@@ -15,6 +15,9 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from nepforge.quantities import QUANTITIES, Quantity
+
+OPTIONAL = [quantity for quantity in QUANTITIES if quantity.is_optional]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -75,13 +78,9 @@ def save_frames(path: Path, frames: Sequence[Frame]) -> None:
             json.dumps([[f.group, f.source] for f in frames]).encode(), dtype=np.uint8
         ),
     }
-    if any(f.atomic_energy is not None for f in frames):  # rare: left out where nobody has them
-        arrays["atomic_energy"] = np.concatenate(
-            [
-                np.full(f.n_atoms, np.nan) if f.atomic_energy is None else f.atomic_energy
-                for f in frames
-            ]
-        )
+    for quantity in OPTIONAL:  # rare: left out where no frame has them
+        if any(getattr(frame, quantity.field) is not None for frame in frames):
+            arrays[quantity.field] = np.concatenate([rows_of(frame, quantity) for frame in frames])
     if not all(f.converged for f in frames):
         arrays["converged"] = np.array([f.converged for f in frames], dtype=bool)
     np.savez(path, **arrays)
@@ -97,6 +96,7 @@ def load_frames(path: Path) -> list[Frame]:
     for idx, end in enumerate(ends):
         atoms = slice(int(end - arrays["n_atoms"][idx]), int(end))
         energy = float(arrays["energy"][idx])
+        optional: dict[str, Any] = {one.field: _stored(arrays, one, atoms, idx) for one in OPTIONAL}
         frames.append(
             Frame(
                 numbers=arrays["numbers"][atoms],
@@ -109,16 +109,30 @@ def load_frames(path: Path) -> list[Frame]:
                 group=text[idx][0],
                 source=text[idx][1],
                 weight=float(arrays["weight"][idx]),
-                atomic_energy=_known(arrays["atomic_energy"][atoms])
-                if "atomic_energy" in arrays
-                else None,
+                **optional,
                 converged=bool(arrays["converged"][idx]) if "converged" in arrays else True,
             )
         )
     return frames
 
 
-def _known(values: FloatArray) -> FloatArray | None:
+def rows_of(frame: Frame, quantity: Quantity) -> FloatArray:
+    """The label of a frame, nan where it has none, [1 or n_atoms, *shape]."""
+    n_rows = 1 if quantity.belongs_to == "frame" else frame.n_atoms
+    shape = (n_rows, *quantity.shape)
+    value = getattr(frame, quantity.field)
+    if value is None:
+        return np.full(shape, np.nan)
+    return np.asarray(value, dtype=np.float64).reshape(shape)
+
+
+def _stored(
+    arrays: Mapping[str, Any], quantity: Quantity, atoms: slice, frame_idx: int
+) -> FloatArray | None:
+    if quantity.field not in arrays:
+        return None
+    at = frame_idx if quantity.belongs_to == "frame" else atoms
+    values: FloatArray = arrays[quantity.field][at]
     return None if np.isnan(values).any() else values
 
 
@@ -155,13 +169,15 @@ def frame_digest(frame: Frame) -> str:
 def label_digest(frame: Frame) -> str:
     """Digest of the labels, bit for bit; None and 0 differ.
 
-    Over energy, forces, virial, weight and, where there are some, atomic energies, in the order of
+    Over energy, forces, virial, weight and, where there are some, optional labels, in the order of
     the atoms.
     """
     content = b"".join(
         b"-" if value is None else np.asarray(value, dtype=np.float64).tobytes()
         for value in (frame.energy, frame.forces, frame.virial, frame.weight)
     )
-    if frame.atomic_energy is not None:
-        content += frame.atomic_energy.tobytes()
+    for quantity in OPTIONAL:
+        value = getattr(frame, quantity.field)
+        if value is not None:
+            content += np.asarray(value, dtype=np.float64).tobytes()
     return hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from nepforge.data.frame import FloatArray, Frame
+from nepforge.data.frame import FloatArray, Frame, rows_of
 from nepforge.quantities import QUANTITIES, Quantity
 
 
@@ -23,13 +23,8 @@ def quantities_of(frames: Iterable[Frame]) -> list[Quantity]:
 
 def label_of(frame: Frame, quantity: Quantity) -> FloatArray:
     """A label as errors are reported, nan where the frame has none, [1 or n_atoms, *shape]."""
-    n_rows = 1 if quantity.belongs_to == "frame" else frame.n_atoms
-    shape = (n_rows, *quantity.shape)
-    if not has_label(frame, quantity):
-        return np.full(shape, np.nan)
-    values = np.asarray(getattr(frame, quantity.field), dtype=np.float64)
-    reported: FloatArray = quantity.reported(values, frame.n_atoms)
-    return reported.reshape(shape)
+    reported: FloatArray = quantity.reported(rows_of(frame, quantity), frame.n_atoms)
+    return reported
 
 
 def labels_of(frames: Sequence[Frame], quantity: Quantity) -> FloatArray:

@@ -19,8 +19,10 @@ from nepforge.data.frame import FloatArray, Frame
 from nepforge.data.neighbors import find_neighbors
 from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import NEPModel
+from nepforge.models.nep.descriptor import descriptor
 from nepforge.models.nep.moments import moments_of_type
-from nepforge.models.nep.network import NEP, descriptor, type_states
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.states import type_states
 
 CUTOFF = (6.0, 4.0)  # radial, angular, Å: NEP's usual neighbourhoods
 BASIS_SIZE = (6, 4)

@@ -37,7 +37,7 @@ def plot_radial_functions(opened: NEPFile, out: Path, species: Sequence[str] = (
 def radial_curves(trained: NEPModel) -> dict[tuple[str, str], tuple[FloatArray, FloatArray]]:
     """Centre and neighbour -> distances [points] in Å and g_n [n_max + 1, points], radial part."""
     model = trained.model
-    c = model.weights(trained.parameters).c_radial.unflatten(2, (model.n_types, -1))
+    c = model.views(trained.parameters).c_radial.unflatten(2, (model.n_types, -1))
     cutoffs = model.pair_cutoffs()[0]
     curves = {}
     for i, center in enumerate(model.species):

@@ -123,7 +123,7 @@ def _output_layout(out: Path, to: str) -> str:
 
 
 def _one_bias(trained: NEPModel) -> bool:
-    biases = trained.model.weights(trained.parameters).bias
+    biases = trained.model.views(trained.parameters).bias
     return bool((biases == biases[0]).all())
 
 
@@ -157,7 +157,7 @@ def _nep4_warning(found: NEPFile, composition: Sequence[float]) -> str:
 def inspect(found: NEPFile) -> dict[str, Any]:
     """Kind, species, sizes and a few numbers of a model, as JSON; lengths in Å, energies in eV."""
     model, trained = found.trained.model, found.trained
-    weights = model.weights(trained.parameters)
+    weights = model.views(trained.parameters)
     counts = trained.neighbors
     n_biases = model.n_types if found.layout in ("nep5", "lammps", CHECKPOINT) else 1
     return {

@@ -10,7 +10,8 @@ import torch
 
 from nepforge.errors import ModelFileError
 from nepforge.formats.potential_file import NEPModel
-from nepforge.models.nep.network import NEP, CutoffPair
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.sizes import CutoffPair
 from nepforge.models.nep.zbl import ZBL
 
 SIZES = ("n_max", "basis_size", "l_max", "invariants", "neurons")  # fields that must agree
@@ -37,7 +38,7 @@ def cut_down(trained: NEPModel, species: Sequence[str], name: str) -> NEPModel:
             hint="take a model that knows every species of data.species",
         )
     kept = torch.tensor([model.species.index(symbol) for symbol in species])
-    weights = model.weights(trained.parameters)
+    weights = model.views(trained.parameters)
     networks = [weights.w0.flatten(1), weights.b0, weights.w1, weights.bias[:, None]]
     coefficients = [
         c.unflatten(2, (model.n_types, -1))[kept][:, :, kept].flatten()

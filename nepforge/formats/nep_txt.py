@@ -100,20 +100,20 @@ def lammps_text(trained: NEPModel, neighbors: NeighborCounts) -> str:
 
 def _network(trained: NEPModel, type_idx: int) -> FloatArray:
     """w0 (neuron by neuron), b0, w1 of one species."""
-    weights = trained.model.weights(trained.parameters)
+    weights = trained.model.views(trained.parameters)
     parts = (weights.w0[type_idx].flatten(), weights.b0[type_idx], weights.w1[type_idx])
     return np.concatenate([part.numpy() for part in parts])
 
 
 def _biases(trained: NEPModel) -> FloatArray:
-    result: FloatArray = trained.model.weights(trained.parameters).bias.numpy()
+    result: FloatArray = trained.model.views(trained.parameters).bias.numpy()
     return result
 
 
 def _coefficients(trained: NEPModel) -> list[FloatArray]:
     """c in file order, radial then angular."""
     model = trained.model
-    weights = trained.model.weights(trained.parameters)
+    weights = trained.model.views(trained.parameters)
     parts = []
     for ours in (weights.c_radial, weights.c_angular):
         by_pair = ours.unflatten(2, (model.n_types, -1))  # [T, n, T', k]

@@ -30,6 +30,7 @@ from nepforge.recipe.tables import (
     Recipe,
     StructureFromData,
 )
+from nepforge.recipe.tables.values import FileName
 
 LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
 SEED_DOMAIN = b"nepforge.seed.v1\0"
@@ -128,10 +129,8 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
 def _train_stage(loaded: LoadedRecipe) -> Stage:
     recipe, start = loaded.recipe, loaded.sources.get("model", "start_from")
     model = recipe.model
-    if start is not None and isinstance(
-        model, NEPModelTable
-    ):  # the source of that name, not a local path
-        model = attrs.evolve(model, start_from="start_from")
+    if start is not None and isinstance(model, NEPModelTable):
+        model = attrs.evolve(model, start_from=FileName("start_from"))  # a source, no path
     table = TrainTable(
         data=TrainData(
             species=recipe.data.species,

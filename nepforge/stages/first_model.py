@@ -146,7 +146,7 @@ def first_model(
     first = start_from(open_nep(start).trained, model, start.name)
     missed = _energies_missed(model, first.parameters, first.q_scaler, frames)
     shift = torch.from_numpy(energy_baseline(missed, model.species))
-    model.weights(first.parameters).bias.sub_(shift)
+    model.views(first.parameters).bias.sub_(shift)
     return first
 
 

@@ -127,7 +127,7 @@ def _differences(
     """
     torch_results = predict_set(trained, frames)
     ends = np.cumsum([frame.n_atoms for frame in frames])
-    biases = trained.model.weights(trained.parameters).bias.numpy()
+    biases = trained.model.views(trained.parameters).bias.numpy()
     force = 0.0
     energies = []
     for idx, frame in enumerate(frames):

@@ -1,4 +1,4 @@
-"""Files that are no recipe are recognised, and mistakes of TOML are said in words of the field."""
+"""Files that are not recipes are recognised, and TOML mistakes are explained in plain words."""
 
 from __future__ import annotations
 

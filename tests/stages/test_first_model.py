@@ -113,7 +113,7 @@ def test_output_biases_begin_with_the_baseline(random_frame: MakeFrame) -> None:
     rng = torch.Generator().manual_seed(1)
     start = first_model(model, None, FrameSet.build(frames, model), rng, fitted)
     assert isinstance(start, NEPModel)
-    torch.testing.assert_close(model.weights(start.parameters).bias, -torch.tensor(fitted).double())
+    torch.testing.assert_close(model.views(start.parameters).bias, -torch.tensor(fitted).double())
 
 
 def run_training(

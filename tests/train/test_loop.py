@@ -9,7 +9,7 @@ import torch
 
 from nepforge.data.frame import Frame
 from nepforge.errors import DivergenceError, InterruptedRunError
-from nepforge.models.nep.network import NEP, predict
+from nepforge.models.nep.network import NEP
 from nepforge.recipe.tables import (
     AdamOptimizer,
     LKFOptimizer,
@@ -35,7 +35,7 @@ def labelled(frames: list[Frame]) -> list[Frame]:
         frames, ((i, FrameSet.build([f], MODEL).batch([0])) for i, f in enumerate(frames)),
         strict=True,
     ):  # fmt: skip
-        found = predict(MODEL, teacher.parameters, teacher.q_scaler, batch)
+        found = MODEL.predict(teacher.parameters, teacher.q_scaler, batch)
         result.append(
             attrs.evolve(
                 frame,

@@ -180,7 +180,7 @@ def test_a_number_that_is_not_finite_is_located(random_frame: MakeFrame) -> None
     frames = [random_frame(1), random_frame(2, 5)]
     batch = batch_of(frames)
     parameters = random_model(MODEL, 1).parameters.clone()
-    MODEL.weights(parameters).w1[1] = np.inf
+    MODEL.views(parameters).w1[1] = np.inf
     with pytest.raises(NotFiniteError) as caught:
         look(batch, parameters)
     assert frames[caught.value.frame_idx].numbers[caught.value.atom_idx] in {8, 72}

@@ -51,10 +51,10 @@ class Dense:
         return sum(self.layer_sizes)
 
     def layers(self, parameters: Tensor) -> list[Layer]:
-        """Views of parameters [n_parameters]."""
-        pieces = parameters.split(self.layer_sizes)
+        """Views of parameters [..., n_parameters]."""
+        pieces = parameters.split(self.layer_sizes, dim=-1)
         return [
-            Layer(piece[:-n_output].view(n_input, n_output), piece[-n_output:])
+            Layer(piece[..., :-n_output].unflatten(-1, (n_input, n_output)), piece[..., -n_output:])
             for piece, (n_input, n_output) in zip(pieces, self.shapes, strict=True)
         ]
 
@@ -68,10 +68,10 @@ class Dense:
 
 @frozen(eq=False)
 class Layer:
-    """The numbers of one layer."""
+    """The numbers of one layer, or their rows of the Jacobian."""
 
-    weight: Tensor  # [n_input, n_output]
-    bias: Tensor  # [n_output]
+    weight: Tensor  # [..., n_input, n_output]
+    bias: Tensor  # [..., n_output]
 
 
 @frozen(eq=False)
@@ -164,32 +164,37 @@ def _pull_back(
     return gradient, z_gradients[::-1]
 
 
-def parameter_rows(
-    states: Sequence[LayerState], z_gradients: Sequence[Tensor], offsets: tuple[int, ...]
-) -> Tensor:
-    """dL/dparameters [..., F, n_parameters], L summed over the segments of the n inputs."""
-    parts = []
-    for state, z in zip(states, z_gradients, strict=True):
-        weight = segment_outer(state.x, z, offsets)
-        parts += [weight.flatten(-2), segment_sum(z, offsets)]
-    return torch.cat(parts, dim=-1)
+def fill_rows(
+    rows: Sequence[Layer],
+    states: Sequence[LayerState],
+    z_gradients: Sequence[Tensor],
+    offsets: tuple[int, ...],
+) -> None:
+    """Write dL/dparameters into rows [..., F, n_parameters], seen by layer.
+
+    L is summed over the segments of the n inputs.
+    """
+    for row, state, z in zip(rows, states, z_gradients, strict=True):
+        row.weight.copy_(segment_outer(state.x, z, offsets))
+        row.bias.copy_(segment_sum(z, offsets))
 
 
-def change_parameter_rows(
+def fill_change_rows(
+    rows: Sequence[Layer],
     states: Sequence[LayerState],
     z_gradients: Sequence[Tensor],
     changes: Sequence[LayerChange],
     change_gradients: Sequence[Tensor],
     offsets: tuple[int, ...],
-) -> Tensor:
-    """The same where L depends on y and on y', [D, F, n_parameters]."""
-    parts = []
-    for state, z, change, of_change in zip(
-        states, z_gradients, changes, change_gradients, strict=True
+) -> None:
+    """The same where L depends on y and on y', for rows [D, F, n_parameters]."""
+    for row, state, z, change, of_change in zip(
+        rows, states, z_gradients, changes, change_gradients, strict=True
     ):
-        weight = segment_outer(state.x, z, offsets) + segment_outer(change.x, of_change, offsets)
-        parts += [weight.flatten(-2), segment_sum(z, offsets)]
-    return torch.cat(parts, dim=-1)
+        row.weight.copy_(
+            segment_outer(state.x, z, offsets) + segment_outer(change.x, of_change, offsets)
+        )
+        row.bias.copy_(segment_sum(z, offsets))
 
 
 def _shortcut(x: Tensor, y: Tensor) -> Tensor:

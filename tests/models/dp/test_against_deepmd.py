@@ -153,7 +153,7 @@ def deepmd_model(sample: Sample) -> Any:
         type_map=names,
     )
     table = EnergyModel(descriptor, fitting, type_map=names).serialize()
-    weights = dp.weights(sample.parameters)
+    weights = dp.views(sample.parameters)
     spread = 1.0 / sample.scaler[:, [0, 1, 1, 1]].numpy()  # of s, s u_x, s u_y, s u_z
     table["descriptor"]["@variables"]["dstd"][:] = spread[:, None, :]
     for pair, net in enumerate(table["descriptor"]["embeddings"]["networks"]):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nepforge.data.frame import Frame
 from nepforge.models.dp.dense import Dense, forward
-from nepforge.models.dp.environment import Environment, smooth_weight
+from nepforge.models.dp.environment_matrix import EnvironmentMatrix, smooth_weight
 from nepforge.models.dp.network import DP
 from tests.conftest import SPECIES
 from tests.models.potentials import DP_MODELS, Sample, dp_sample
@@ -60,8 +60,8 @@ def test_the_energy_is_that_of_the_formulas(random_frame: MakeFrame) -> None:
     sample = dp_sample(model)
     batch = sample.batch([random_frame(1)])
     found = model.predict(sample.parameters, sample.scaler, batch).atomic_energy
-    weights = model.weights(sample.parameters)
-    rows = Environment.of(batch, sample.scaler, model.smooth_cutoff, model.cutoff).rows
+    weights = model.views(sample.parameters)
+    rows = EnvironmentMatrix.of(batch, sample.scaler, model.smooth_cutoff, model.cutoff).rows
     for atom, centre in enumerate(batch.type_idx.tolist()):
         a = torch.zeros(4, model.embedding[-1], dtype=torch.float64)
         for column, neighbor in enumerate(batch.column_type.tolist()):
@@ -104,8 +104,8 @@ def test_type_vectors_are_constant_inputs_of_shared_networks(random_frame: MakeF
     """One embedding net of (s, neighbour, centre) and one fitting net of (D, centre)."""
     model = DP_MODELS["dp-type-embedding"]
     sample = dp_sample(model)
-    shared, own = model.weights(sample.parameters), model.own_networks
-    unshared = own.weights(model.own_parameters(sample.parameters))
+    shared, own = model.views(sample.parameters), model.own_networks
+    unshared = own.views(model.own_parameters(sample.parameters))
     s = torch.tensor([[0.7]], dtype=torch.float64)
     d = torch.linspace(-1.0, 1.0, model.n_descriptor, dtype=torch.float64)[None]
     for centre in (0, 1):
@@ -137,7 +137,7 @@ def test_the_mean_scaled_weight_has_spread_one(random_frame: MakeFrame) -> None:
     model = DP_MODELS["dp"]
     batch = dp_sample(model).batch([random_frame(1), random_frame(2, 5)])
     scaler = model.find_scaler([batch])
-    rows = Environment.of(batch, scaler, model.smooth_cutoff, model.cutoff).rows
+    rows = EnvironmentMatrix.of(batch, scaler, model.smooth_cutoff, model.cutoff).rows
     inside = batch.neighbor_vector.norm(dim=-1) < model.cutoff
     for t in range(2):
         own = rows[batch.type_slice(t)][inside[batch.type_slice(t)]]

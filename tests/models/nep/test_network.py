@@ -15,7 +15,8 @@ from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.jacobian import atomic_energy_rows, direction_rows, energy_rows
 from nepforge.models.nep.moments import Moments, TorchPairKernels
 from nepforge.models.nep.native_moments import NativePairKernels
-from nepforge.models.nep.network import NEP, predict, type_states
+from nepforge.models.nep.network import NEP
+from nepforge.models.nep.states import type_states
 from tests.conftest import SPECIES, random_model
 from tests.models.potentials import NEP_MODELS
 
@@ -140,7 +141,7 @@ def test_directional_change_is_minus_force_along_it(
     trained = attrs.evolve(trained, model=model)
     frames = [random_frame(14)]
     batch = batch_of(frames, model)
-    prediction = predict(model, trained.parameters, trained.q_scaler, batch)
+    prediction = model.predict(trained.parameters, trained.q_scaler, batch)
     kernels = model.pair_kernels(batch)
     moment = kernels.moments()
     states = type_states(model, trained.parameters, trained.q_scaler, batch, moment)

@@ -33,7 +33,7 @@ def smooth_weight(distance: Tensor, smooth_cutoff: float, cutoff: float) -> tupl
 
 
 @frozen(eq=False)
-class Environment:
+class EnvironmentMatrix:
     """Rows of R of a batch and their derivatives; K padded neighbours of N atoms."""
 
     batch: Batch
@@ -44,7 +44,9 @@ class Environment:
     rows: Tensor  # R [N, K, 4]
 
     @classmethod
-    def of(cls, batch: Batch, scaler: Tensor, smooth_cutoff: float, cutoff: float) -> Environment:
+    def of(
+        cls, batch: Batch, scaler: Tensor, smooth_cutoff: float, cutoff: float
+    ) -> EnvironmentMatrix:
         """Rows of a batch; `scaler` [T, N_SCALES] from `find_scales`."""
         vector = batch.neighbor_vector
         distance = vector.norm(dim=-1)
