@@ -14,8 +14,9 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -31,8 +32,13 @@ from nepforge.data.formats.table import BY_NAME, Format
 from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.errors import DataError
+from nepforge.errors import DataError, DivergenceError
 from nepforge.models.potential import Potential, Prediction
+from nepforge.quantities import QUANTITIES
+from nepforge.recipe.tables import Optimizer
+from nepforge.train.metrics import ErrorSums
+from nepforge.train.observations import observation_weights
+from nepforge.train.steppers import STEPPERS, Stepper
 
 STEP = 1.0e-5
 DERIVATIVE_TOLERANCE = 1.0e-7  # central differences of step STEP, values of the order of one
@@ -234,6 +240,113 @@ POTENTIAL_CLAIMS = (
 )
 
 
+# ---------------------------------------------------------------------------------------- steppers
+
+
+@frozen(eq=False)
+class Task:
+    """What a stepper is given: a potential with first parameters and labelled frames to learn."""
+
+    sample: Sample
+    batches: Sequence[Batch]
+    table: Optimizer
+    steppers: Mapping[type, Callable[[Potential, Tensor, Tensor, Any], Stepper]] = STEPPERS
+
+    def stepper(self) -> Stepper:
+        sample = self.sample
+        make = self.steppers[type(self.table)]
+        return make(sample.model, sample.parameters.clone(), sample.scaler, self.table)
+
+    def train(self, stepper: Stepper, n_epochs: int, rng: torch.Generator) -> None:
+        for _ in range(n_epochs):
+            for batch in self.batches:
+                stepper.step(batch, rng)
+            stepper.finish_epoch()
+
+    def error(self, parameters: Tensor) -> float:
+        """Sum over the quantities of weight times RMSE."""
+        sums = ErrorSums()
+        for batch in self.batches:
+            sums.add(batch, self.sample.model.predict(parameters, self.sample.scaler, batch))
+        found = sums.report("all")
+        weights = observation_weights(self.table.weights)
+        return sum(weights[q.name] * found.get(f"all_{q.metric}", 0.0) for q in QUANTITIES)
+
+
+def check_stepper(task: Task) -> None:
+    """Every claim about steppers."""
+    for claim in STEPPER_CLAIMS:
+        claim(task)
+
+
+def it_lowers_the_errors(task: Task) -> None:
+    """The weighted error after twenty epochs is below that of the first parameters."""
+    stepper = task.stepper()
+    task.train(stepper, 20, torch.Generator().manual_seed(1))
+    assert task.error(stepper.parameters) < 0.8 * task.error(task.sample.parameters)
+
+
+def a_step_returns_what_was_predicted_before_it(task: Task) -> None:
+    """So that errors of the training set cost nothing."""
+    stepper = task.stepper()
+    before = stepper.parameters.clone()
+    found = stepper.step(task.batches[0], torch.Generator().manual_seed(1))
+    expected = task.sample.model.predict(before, task.sample.scaler, task.batches[0])
+    torch.testing.assert_close(found.energy, expected.energy, rtol=0, atol=EXACT)
+    torch.testing.assert_close(found.forces, expected.forces, rtol=0, atol=EXACT)
+    assert not torch.equal(stepper.parameters, before)
+
+
+def its_state_is_all_that_it_remembers(task: Task) -> None:
+    """A new stepper with the state of another one goes on with the same bits."""
+    first, second = task.stepper(), task.stepper()
+    task.train(first, 2, torch.Generator().manual_seed(1))
+    saved = {name: value.clone() for name, value in first.state().items()}
+    second.restore(saved)
+    for stepper in (first, second):
+        task.train(stepper, 2, torch.Generator().manual_seed(2))
+    assert torch.equal(first.parameters, second.parameters)
+    assert first.state().keys() == second.state().keys()
+
+
+def the_same_seed_gives_the_same_bits(task: Task) -> None:
+    """Nothing is drawn but from the generator."""
+    first, second = task.stepper(), task.stepper()
+    for stepper in (first, second):
+        task.train(stepper, 2, torch.Generator().manual_seed(1))
+    assert torch.equal(first.parameters, second.parameters)
+
+
+def what_is_not_finite_is_refused(task: Task) -> None:
+    """Divergence names the atom, and the advice names a key of the recipe."""
+    stepper = task.stepper()
+    stepper.parameters[0] = float("inf")
+    with pytest.raises(DivergenceError):
+        stepper.step(task.batches[0], torch.Generator().manual_seed(1))
+    key = re.search(r"optimizer\.(\w+)", stepper.advice)
+    assert key
+    assert hasattr(task.table, key[1])
+
+
+def frames_without_labels_teach_nothing(task: Task) -> None:
+    """The parameters stay finite."""
+    batch = task.batches[0]
+    missing = {q.field: torch.full_like(getattr(batch, q.field), torch.nan) for q in QUANTITIES}
+    stepper = task.stepper()
+    stepper.step(attrs.evolve(batch, **missing), torch.Generator().manual_seed(1))
+    assert bool(stepper.parameters.isfinite().all())
+
+
+STEPPER_CLAIMS = (
+    it_lowers_the_errors,
+    a_step_returns_what_was_predicted_before_it,
+    its_state_is_all_that_it_remembers,
+    the_same_seed_gives_the_same_bits,
+    what_is_not_finite_is_refused,
+    frames_without_labels_teach_nothing,
+)
+
+
 # ------------------------------------------------------------------------------------ data formats
 
 
@@ -363,8 +476,8 @@ def assert_same_frames(found: Sequence[Frame], expected: Sequence[Frame]) -> Non
     assert len(found) == len(expected)
     for frame, other in zip(found, expected, strict=True):
         assert_no_other_numbers(frame, other)
-        for label in ("energy", "forces", "virial", "atomic_energy"):
-            assert (getattr(frame, label) is None) == (getattr(other, label) is None)
+        for q in QUANTITIES:
+            assert (getattr(frame, q.field) is None) == (getattr(other, q.field) is None)
 
 
 def assert_no_other_numbers(frame: Frame, other: Frame) -> None:
@@ -372,6 +485,6 @@ def assert_no_other_numbers(frame: Frame, other: Frame) -> None:
     np.testing.assert_array_equal(frame.numbers, other.numbers)
     np.testing.assert_allclose(frame.positions, other.positions, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(frame.cell, other.cell)
-    for label in ("energy", "forces", "virial", "atomic_energy"):
-        if getattr(frame, label) is not None:
-            np.testing.assert_array_equal(getattr(frame, label), getattr(other, label))
+    for q in QUANTITIES:
+        if getattr(frame, q.field) is not None:
+            np.testing.assert_array_equal(getattr(frame, q.field), getattr(other, q.field))

@@ -42,6 +42,12 @@ class Span {
     return {data_ + first, size_ - first};
   }
 
+  /// The first `count` items.
+  NEP_HD_MEMBER Span first(std::size_t count) const {
+    check_place(count, size_);
+    return {data_, count};
+  }
+
   /// Where `count` items from `first` on lie.
   NEP_HD_MEMBER Item* place(std::size_t first, std::size_t count) const {
     check_place(first + count, size_);

@@ -1,9 +1,9 @@
-// What this machine can run of the code that is compiled for several instruction sets.
+// Which instruction sets this machine can run.
 #pragma once
 
 namespace nepforge {
 
-/// Whether it can run what was compiled for AVX-512.
+/// Whether code compiled for AVX-512 runs here.
 inline bool has_avx512() {
 #ifdef NEPFORGE_X86
   __builtin_cpu_init();
@@ -14,7 +14,7 @@ inline bool has_avx512() {
 #endif
 }
 
-/// The same for AVX2.
+/// Whether code compiled for AVX2 runs here.
 inline bool has_avx2() {
 #ifdef NEPFORGE_X86
   __builtin_cpu_init();

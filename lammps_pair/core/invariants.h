@@ -1,5 +1,5 @@
 // The many-body invariants: polynomials of the moments s_a, one set for every radial function.
-// Their only table: Python reads it through tables.cpp.
+// Python reads the same table through tables.cpp.
 #pragma once
 
 #include "nep_math.h"
@@ -97,7 +97,7 @@ constexpr InvariantTable invariant_tables[n_invariants] = {
     table_of(monomials::q_123), table_of(monomials::q_233),  table_of(monomials::q_134),
 };
 
-/// The l_max below which an invariant would use moments that do not exist.
+/// The smallest l_max for which all moments of an invariant exist.
 constexpr int smallest_l_max(const InvariantTable& table) {
   int l_max = 1;
   for (int idx = 0; idx < table.n_monomials; ++idx) {

@@ -19,8 +19,8 @@ NEP_HD bool is_zero(const double* vector) {
   return vector[0] == 0.0 && vector[1] == 0.0 && vector[2] == 0.0;
 }
 
-/// f_c and df_c/dr. cutoff_function() with another term in each series and the products in another
-/// order: the bits of models that were trained hang on them.
+/// f_c and df_c/dr: cutoff_function() with one more term in each series and products in another
+/// order, which the bits of trained models depend on.
 NEP_HD void trained_cutoff(Vec ratio, double cutoff, Vec& value, Vec& slope) {
   const Vec t = (0.5 * pi) * ratio - 0.25 * pi;
   const Vec square = t * t;

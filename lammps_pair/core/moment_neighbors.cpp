@@ -1,5 +1,5 @@
-// Memory and neighbours of the trainer's kernels. For the baseline of the machine alone: a fused
-// multiplication would change the bits of distances.
+// Memory and neighbours of the trainer's kernels. Compiled without AVX: fused multiplications would
+// change the bits of distances.
 #include <algorithm>
 #include <cmath>
 

@@ -12,42 +12,61 @@ constexpr int fewest_mixed_species = 5;
 }  // namespace
 
 template <class Real>
+KernelWorkspace<Real>::KernelWorkspace(const KernelModel<Real>& model, int lanes, bool is_mixed)
+    : mixed(is_mixed),
+      row_weights(2 * model.radial.row_stride),
+      columns(model.angular.row_stride * lanes),
+      radial_force_value(model.radial.stride),
+      radial_force_slope(model.radial.stride),
+      moments(static_cast<std::size_t>(model.n_moments) * model.moment_stride),
+      moment_forces(moments.size()),
+      contracted_value(model.n_moments * lanes),
+      contracted_slope(model.n_moments * lanes),
+      descriptor(model.n_descriptor + lanes),
+      descriptor_forces(model.n_descriptor + lanes),
+      neuron_forces(model.neuron_stride) {
+  const int n_moment_sums = model.n_moments * model.angular.n_functions;
+  const std::size_t n_rows =
+      padded(std::max({model.radial.n_basis, n_moment_sums, model.n_descriptor}), lanes);
+  partial_sums = Buffer<Real>(n_rows * lanes);
+  sums = Buffer<Real>(n_rows);
+}
+
+template <class Real>
+void KernelWorkspace<Real>::reserve(const KernelModel<Real>& model, int lanes,
+                                    std::size_t n_slots) {
+  for (Buffer<Real>* array :
+       {&x, &y, &z, &inverse_distance, &unit_x, &unit_y, &unit_z, &cutoff_value, &cutoff_slope,
+        &argument_slope, &force_x, &force_y, &force_z}) {
+    *array = Buffer<Real>(n_slots);
+  }
+  for (Buffer<double>* array : {&square, &distance, &radial_scale, &angular_scale}) {
+    *array = Buffer<double>(n_slots);
+  }
+  const std::size_t n_mixed = mixed ? n_slots : 0;
+  polynomials = Buffer<Real>(n_slots * model.radial.n_basis);
+  angular_polynomials = Buffer<Real>(std::max<std::size_t>(n_mixed, lanes) * model.angular.n_basis);
+  radial_rows = Buffer<Real>(n_mixed * model.radial.row_stride);
+  angular_rows = Buffer<Real>(n_mixed * model.angular.row_stride);
+  angular_value = Buffer<Real>(n_slots * model.angular.n_functions);
+  angular_slope = Buffer<Real>(n_slots * model.angular.n_functions);
+  moment_values = Buffer<Real>(n_slots * model.n_moments);
+}
+
+template <class Real>
 NeighborSlots<Real>::NeighborSlots(const NepModel& model, const KernelModel<Real>& layout,
                                    int lanes)
     : n_species_(layout.n_species),
       lanes_(lanes),
-      mixed_(n_species_ >= fewest_mixed_species),
-      layout_(layout) {
+      layout_(layout),
+      n_beyond_(layout.n_species),
+      work_(layout, lanes, layout.n_species >= fewest_mixed_species) {
   for (int first = 0; first < n_species_; ++first) {
     for (int second = 0; second < n_species_; ++second) {
       radial_square_.push_back(std::pow(model.radial.pair_cutoff(first, second), 2));
       angular_square_.push_back(std::pow(model.angular.pair_cutoff(first, second), 2));
     }
   }
-  const int n_moment_sums = layout.n_moments * layout.angular.n_functions;
-  const int n_rows =
-      padded(std::max({layout.radial.n_basis, n_moment_sums, layout.n_descriptor}), lanes);
-  const auto make = [](AlignedBuffer<Real>& buffer, std::size_t size) {
-    buffer = AlignedBuffer<Real>(size);
-    return buffer.data();
-  };
-  const std::size_t n_moment_values =
-      static_cast<std::size_t>(layout.n_moments) * layout.moment_stride;
-  work_.mixed = mixed_;
-  work_.row_weights = make(row_weights_, 2 * layout.radial.row_stride);
-  work_.columns = make(columns_, layout.angular.row_stride * lanes);
-  work_.partial_sums = make(partial_sums_, static_cast<std::size_t>(n_rows) * lanes);
-  work_.sums = make(sums_, n_rows);
-  work_.radial_force_value = make(radial_force_value_, layout.radial.stride);
-  work_.radial_force_slope = make(radial_force_slope_, layout.radial.stride);
-  work_.moments = make(moments_, n_moment_values);
-  work_.moment_forces = make(moment_forces_, n_moment_values);
-  work_.contracted_value = make(contracted_value_, layout.n_moments * lanes);
-  work_.contracted_slope = make(contracted_slope_, layout.n_moments * lanes);
-  work_.descriptor = make(descriptor_, layout.n_descriptor + lanes);
-  work_.descriptor_forces = make(descriptor_forces_, layout.n_descriptor + lanes);
-  work_.neuron_forces = make(neuron_forces_, layout.neuron_stride);
-  n_beyond_.resize(n_species_);
 }
 
 template <class Real>
@@ -58,48 +77,11 @@ void NeighborSlots<Real>::reserve(int n_neighbors) {
   const std::size_t n_slots = padded(n_neighbors + n_species_ * (lanes_ - 1) + 1, most_lanes);
   atom_of_slot_.resize(n_slots);
   atom_beyond_.resize(n_neighbors + 1);
-  beyond_ = AlignedBuffer<Real>(3 * (static_cast<std::size_t>(n_neighbors) + 1));
-  square_beyond_ = AlignedBuffer<double>(n_neighbors + 1);
-  Real** const by_slot[] = {&work_.x,
-                            &work_.y,
-                            &work_.z,
-                            &work_.inverse_distance,
-                            &work_.unit_x,
-                            &work_.unit_y,
-                            &work_.unit_z,
-                            &work_.cutoff_value,
-                            &work_.cutoff_slope,
-                            &work_.argument_slope,
-                            &work_.force_x,
-                            &work_.force_y,
-                            &work_.force_z};
-  by_slot_ = AlignedBuffer<Real>(n_slots * std::size(by_slot));
-  Real* next = by_slot_.data();
-  for (Real** array : by_slot) {
-    *array = next;
-    next += n_slots;
+  for (Buffer<Real>* array : {&x_beyond_, &y_beyond_, &z_beyond_}) {
+    *array = Buffer<Real>(n_neighbors + 1);
   }
-  double** const distances[] = {&work_.square, &work_.distance, &work_.radial_scale,
-                                &work_.angular_scale};
-  distances_ = AlignedBuffer<double>(n_slots * std::size(distances));
-  double* next_distance = distances_.data();
-  for (double** array : distances) {
-    *array = next_distance;
-    next_distance += n_slots;
-  }
-  const auto make = [](AlignedBuffer<Real>& buffer, std::size_t size) {
-    buffer = AlignedBuffer<Real>(size);
-    return buffer.data();
-  };
-  const std::size_t n_mixed = mixed_ ? n_slots : 0;
-  work_.polynomials = make(polynomials_, n_slots * layout_.radial.n_basis);
-  work_.angular_polynomials =
-      make(angular_polynomials_, std::max<std::size_t>(n_mixed, lanes_) * layout_.angular.n_basis);
-  work_.radial_rows = make(radial_rows_, n_mixed * layout_.radial.row_stride);
-  work_.angular_rows = make(angular_rows_, n_mixed * layout_.angular.row_stride);
-  work_.angular_value = make(angular_value_, n_slots * layout_.angular.n_functions);
-  work_.angular_slope = make(angular_slope_, n_slots * layout_.angular.n_functions);
-  work_.moment_values = make(moment_values_, n_slots * layout_.n_moments);
+  square_beyond_ = Buffer<double>(n_neighbors + 1);
+  work_.reserve(layout_, lanes_, n_slots);
 }
 
 namespace {
@@ -161,8 +143,8 @@ void copy(const Destination& from, const Destination& to, int count) {
 
 template <class Real>
 typename NeighborSlots<Real>::Destination NeighborSlots<Real>::slots_from(int first) {
-  return {work_.x + first, work_.y + first, work_.z + first, work_.square + first,
-          atom_of_slot_.data() + first};
+  return {work_.x.data() + first, work_.y.data() + first, work_.z.data() + first,
+          work_.square.data() + first, atom_of_slot_.data() + first};
 }
 
 template <class Real>
@@ -170,15 +152,13 @@ void NeighborSlots<Real>::gather(const double* positions, int center, int specie
                                  const int* neighbors, const int* n_of_species) {
   groups_.clear();
   runs_.clear();
-  if (mixed_) {
+  if (work_.mixed) {
     gather_mixed(positions, center, species, neighbors, n_of_species);
   } else {
     gather_by_species(positions, center, species, neighbors, n_of_species);
   }
-  work_.groups = groups_.data();
-  work_.n_groups = static_cast<int>(groups_.size());
-  work_.runs = runs_.data();
-  work_.n_runs = static_cast<int>(runs_.size());
+  work_.groups = {groups_.data(), groups_.size()};
+  work_.runs = {runs_.data(), runs_.size()};
 }
 
 /// One group for each species.
@@ -210,8 +190,7 @@ template <class Real>
 void NeighborSlots<Real>::gather_mixed(const double* positions, int center, int species,
                                        const int* neighbors, const int* n_of_species) {
   const double* origin = positions + 3 * static_cast<std::size_t>(center);
-  const std::size_t side = n_reserved_ + 1;
-  const Destination beyond = {beyond_.data(), beyond_.data() + side, beyond_.data() + 2 * side,
+  const Destination beyond = {x_beyond_.data(), y_beyond_.data(), z_beyond_.data(),
                               square_beyond_.data(), atom_beyond_.data()};
   std::fill(n_beyond_.begin(), n_beyond_.end(), 0);
   int n_slots = 0, n_set_aside = 0;
@@ -253,8 +232,8 @@ void NeighborSlots<Real>::add_run(int species, int other, int first, int count) 
   if (count == 0) return;
   const int pair = species * n_species_ + other;
   runs_.push_back({other, first, count});
-  std::fill_n(work_.radial_scale + first, count, 1 / layout_.radial.cutoff[pair]);
-  std::fill_n(work_.angular_scale + first, count, 1 / layout_.angular.cutoff[pair]);
+  std::fill_n(work_.radial_scale.data() + first, count, 1 / layout_.radial.cutoff[pair]);
+  std::fill_n(work_.angular_scale.data() + first, count, 1 / layout_.angular.cutoff[pair]);
 }
 
 /// Fills slots with neighbours at twice the cutoff, which contribute nothing.
@@ -269,6 +248,8 @@ void NeighborSlots<Real>::pad(int center, double cutoff, int first, int end) {
   }
 }
 
+template struct KernelWorkspace<double>;
+template struct KernelWorkspace<float>;
 template class NeighborSlots<double>;
 template class NeighborSlots<float>;
 

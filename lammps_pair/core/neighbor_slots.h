@@ -3,13 +3,12 @@
 
 #include <vector>
 
-#include "aligned_buffer.h"
 #include "nep_kernel.h"
 #include "nep_model.h"
 
 namespace nepforge {
 
-/// Grows to the largest neighbour list; knows the memory behind a KernelWorkspace.
+/// Grows with the longest neighbour list. `layout` must outlive it.
 template <class Real>
 class NeighborSlots {
  public:
@@ -19,17 +18,17 @@ class NeighborSlots {
   void reserve(int n_neighbors);
 
   /// Fills the slots with the neighbours of `center` inside the cutoffs.
-  /// `n_of_species` [n_species] counts the neighbours, which come species after species.
+  /// `n_of_species` [n_species] counts the neighbours, which are sorted by species.
   void gather(const double* positions, int center, int species, const int* neighbors,
               const int* n_of_species);
 
-  const KernelWorkspace<Real>& workspace() const { return work_; }
+  KernelWorkspace<Real>& workspace() { return work_; }
 
   /// Atom of a slot; a padding slot holds the center, on which its zero force falls.
   const std::vector<int>& atom_of_slot() const { return atom_of_slot_; }
 
  private:
-  /// Arrays that one list of neighbours is written to.
+  /// Arrays for one list of neighbours.
   struct Destination {
     Real *x, *y, *z;
     double* square;
@@ -46,8 +45,7 @@ class NeighborSlots {
 
   const int n_species_;
   const int lanes_;
-  const bool mixed_;  // whether neighbours of different species share vectors
-  const KernelModel<Real> layout_;
+  const KernelModel<Real>& layout_;
   std::vector<double> radial_square_;   // squares of the cutoffs, [t_i][t_j]
   std::vector<double> angular_square_;  // same
   int n_reserved_ = -1;
@@ -56,15 +54,9 @@ class NeighborSlots {
   std::vector<int> atom_of_slot_;
   std::vector<int> atom_beyond_;
   std::vector<int> n_beyond_;  // [species]
-  KernelWorkspace<Real> work_ = {};
-  AlignedBuffer<double> distances_, square_beyond_;
-  AlignedBuffer<Real> by_slot_, beyond_, polynomials_, angular_value_, angular_slope_,
-      moment_values_;
-  AlignedBuffer<Real> angular_polynomials_, radial_rows_, angular_rows_, row_weights_, columns_;
-  AlignedBuffer<Real> partial_sums_, sums_;
-  AlignedBuffer<Real> radial_force_value_, radial_force_slope_;
-  AlignedBuffer<Real> moments_, moment_forces_, contracted_value_, contracted_slope_;
-  AlignedBuffer<Real> descriptor_, descriptor_forces_, neuron_forces_;
+  Buffer<Real> x_beyond_, y_beyond_, z_beyond_;
+  Buffer<double> square_beyond_;
+  KernelWorkspace<Real> work_;
 };
 
 extern template class NeighborSlots<double>;

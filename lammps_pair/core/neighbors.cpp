@@ -257,7 +257,7 @@ class Bins {
 
 [[noreturn]] void refuse_coincident(int first, int second) {
   throw StructureError("atoms " + std::to_string(first) + " and " + std::to_string(second) +
-                       " are at the same place");
+                       " share a position");
 }
 
 void find_pairs(const Images& images, const Bins& bins, int n_atoms, double cutoff,

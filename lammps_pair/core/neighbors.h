@@ -8,7 +8,8 @@
 
 namespace nepforge {
 
-/// A structure that has no meaning: a flat cell, positions that are not finite, atoms at one place.
+/// An impossible structure: a flat cell, positions that are not finite, atoms that share a
+/// position.
 class StructureError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,7 +24,7 @@ struct Cell {
 /// neighbours of each of the first n_atoms.
 struct NeighborList {
   std::vector<double> positions;   // [n_total][3] Å
-  std::vector<int> owner;          // [n_total] the atom that an image is of
+  std::vector<int> owner;          // [n_total] the atom of an image
   std::vector<int> n_neighbors;    // [n_atoms]
   std::vector<std::size_t> first;  // [n_atoms] place of an atom's neighbours in entries
   std::vector<int> entries;        // neighbours of all atoms, and unused room

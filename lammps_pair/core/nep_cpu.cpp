@@ -56,7 +56,7 @@ bool is_finite(const double* position) {
 /// Adds the repulsion of the center with one run to its pair forces; returns its energy, half of
 /// each pair.
 template <class Real>
-double add_zbl(const ZblPair& pair, const KernelWorkspace<Real>& work, const NeighborRun& run) {
+double add_zbl(const ZblPair& pair, KernelWorkspace<Real>& work, const NeighborRun& run) {
   double energy = 0.0;
   for (int slot = run.first; slot < run.first + run.count; ++slot) {
     if (work.distance[slot] >= pair.outer) continue;
@@ -73,7 +73,7 @@ double add_zbl(const ZblPair& pair, const KernelWorkspace<Real>& work, const Nei
 /// Calls body(slot) for every neighbour.
 template <class Real, class Body>
 void for_each_slot(const KernelWorkspace<Real>& work, const Body& body) {
-  for (int idx = 0; idx < work.n_runs; ++idx) {
+  for (std::size_t idx = 0; idx < work.runs.size(); ++idx) {
     const NeighborRun& run = work.runs[idx];
     for (int slot = run.first; slot < run.first + run.count; ++slot) body(slot);
   }
@@ -134,15 +134,15 @@ template <class Real>
 class NepCpu::EvaluatorOf : public NepCpu::Evaluator {
  public:
   EvaluatorOf(std::shared_ptr<const NepModel> model, const InstructionSet<Real>* instructions,
-              std::shared_ptr<const ModelStorage<Real>> storage)
+              std::shared_ptr<const KernelModel<Real>> layout)
       : model_(std::move(model)),
         instructions_(instructions),
-        storage_(std::move(storage)),
+        layout_(std::move(layout)),
         sorted_(model_->n_species()),
-        slots_(*model_, storage_->view(), instructions->lanes) {}
+        slots_(*model_, *layout_, instructions->lanes) {}
 
   std::unique_ptr<Evaluator> for_another_thread() const override {
-    return std::make_unique<EvaluatorOf>(model_, instructions_, storage_);
+    return std::make_unique<EvaluatorOf>(model_, instructions_, layout_);
   }
 
   const char* instruction_set() const override { return instructions_->name; }
@@ -168,11 +168,11 @@ class NepCpu::EvaluatorOf : public NepCpu::Evaluator {
 
  private:
   void evaluate_center(int center, int species, Totals& totals) {
-    const KernelWorkspace<Real>& work = slots_.workspace();
+    KernelWorkspace<Real>& work = slots_.workspace();
     const int* atom_of_slot = slots_.atom_of_slot().data();
-    double energy = instructions_->kernel(storage_->view(), species, work);
+    double energy = instructions_->kernel(*layout_, species, work);
     if (!model_->zbl.empty()) {
-      for (int idx = 0; idx < work.n_runs; ++idx) {
+      for (std::size_t idx = 0; idx < work.runs.size(); ++idx) {
         const int pair = species * model_->n_species() + work.runs[idx].species_idx;
         energy += add_zbl(model_->zbl[pair], work, work.runs[idx]);
       }
@@ -186,7 +186,7 @@ class NepCpu::EvaluatorOf : public NepCpu::Evaluator {
 
   const std::shared_ptr<const NepModel> model_;
   const InstructionSet<Real>* const instructions_;
-  const std::shared_ptr<const ModelStorage<Real>> storage_;
+  const std::shared_ptr<const KernelModel<Real>> layout_;
   SortedNeighbors sorted_;
   NeighborSlots<Real> slots_;
 };
@@ -197,7 +197,7 @@ NepCpu::NepCpu(const NepModel& model, const std::string& instruction_set, Precis
     using Real = decltype(zero);
     const InstructionSet<Real>* set = find_set<Real>(instruction_set);
     evaluator_ = std::make_unique<EvaluatorOf<Real>>(
-        shared, set, std::make_shared<const ModelStorage<Real>>(model, set->lanes));
+        shared, set, std::make_shared<const KernelModel<Real>>(model, set->lanes));
   };
   if (precision == Precision::full) {
     make(0.0);

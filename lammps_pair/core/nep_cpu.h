@@ -1,6 +1,5 @@
 // Evaluation of a NEP model on the CPU: energies, forces and virials of any set of atoms with full
-// neighbour lists. Knows nothing of cells: a caller gives periodic images as
-// further atoms.
+// neighbour lists. Knows nothing of cells: callers pass periodic images as additional atoms.
 #pragma once
 
 #include <memory>
@@ -15,7 +14,7 @@ namespace nepforge {
 struct AtomsView {
   const double* positions;     // [n_atoms][3] Å
   const int* types;            // [n_atoms] the caller's own types
-  const int* species_of_type;  // [type] index of the species, -1 for an atom that takes no part
+  const int* species_of_type;  // [type] index of the species, -1 for an atom to be ignored
 };
 
 /// Full neighbour lists of the atoms whose energies are wanted; they may reach beyond the cutoff.
@@ -38,8 +37,8 @@ struct Totals {
   bool with_virial = false;         // whether `virial` is wanted
 };
 
-/// The energy of an atom came out as infinity or NaN: another atom is at the same place, or a
-/// position is not finite.
+/// The energy of an atom is infinite or NaN: two atoms share a position, or a position is not
+/// finite.
 class NonFiniteEnergy : public std::runtime_error {
  public:
   explicit NonFiniteEnergy(int center_idx)
@@ -50,8 +49,8 @@ class NonFiniteEnergy : public std::runtime_error {
 /// Names of the instruction sets that this machine can run, the fastest first.
 std::vector<std::string> instruction_sets();
 
-/// Type of the numbers in the formulas. Positions come in, and energies, forces and virials are
-/// added up, in double precision in either case.
+/// Precision of the formulas. Positions are given, and energies, forces and virials summed, in
+/// double precision in either case.
 enum class Precision { full, mixed };
 
 class NepCpu {
@@ -64,12 +63,12 @@ class NepCpu {
   NepCpu(const NepCpu&) = delete;
   NepCpu& operator=(const NepCpu&) = delete;
 
-  /// The same model with buffers of its own, for use at the same time in another thread.
+  /// The same model with buffers of its own, for concurrent use in another thread.
   std::unique_ptr<NepCpu> for_another_thread() const;
 
   const char* instruction_set() const;
 
-  /// Bytes of the kept neighbour lists.
+  /// Size of the stored neighbour lists in bytes.
   double memory_usage() const;
 
   /// Adds energy, forces and virials of all centers to `totals`. Throws NonFiniteEnergy.

@@ -1,5 +1,6 @@
-// The formulas of NEP (nep_format sections 4 to 7), written once for every kind of number: double,
-// a SIMD vector of the CPU kernels, or a CUDA thread's scalar. No memory is allocated here.
+// The formulas of NEP (nepforge/formats/NEP_FORMAT.md), written once for every kind of number:
+// scalars of the host and of CUDA threads, and SIMD vectors of the CPU kernels. (The trainer has a
+// cutoff function of its own, for its bits.) No memory is allocated here.
 #pragma once
 
 #include <iterator>

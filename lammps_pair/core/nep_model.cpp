@@ -226,7 +226,7 @@ void check_factors(const ModelFile& file, const Words& words) {
   if (used) {
     file.fail_here(
         "two cutoffs and two neighbour counts; the last three are factors of use_typewise_cutoff "
-        "(radial, angular, ZBL) of GPUMD 3.9.5 to 4.6, which nobody else evaluates: run the file "
+        "(radial, angular, ZBL) of GPUMD 3.9.5 to 4.6, which no other code evaluates: run the file "
         "with such a GPUMD, or train it again with 4.7 or newer and a pair of cutoffs for each "
         "species");
   }
@@ -273,7 +273,7 @@ void read_cutoff(ModelFile& file, NepModel& model) {
   const auto counts = words.begin() + static_cast<std::ptrdiff_t>(n_cutoffs);
   const std::vector<int> values =
       integers(file, Words(counts, counts + 2), 2, 0, std::numeric_limits<int>::max(),
-               "two neighbour counts behind the cutoffs");
+               "two neighbour counts after the cutoffs");
   model.neighbor_counts = {values[0], values[1]};
 }
 

@@ -80,6 +80,14 @@ NEP_HD void store_wide(double* to, WideVec value) {
   __builtin_memcpy(to, &value, sizeof(WideVec));
 }
 
+NEP_HD WideVec load_wide(Span<const double> from, std::size_t first) {
+  return load_wide(from.place(first, n_lanes));
+}
+
+NEP_HD void store_wide(Span<double> to, std::size_t first, WideVec value) {
+  store_wide(to.place(first, n_lanes), value);
+}
+
 NEP_HD Vec narrow(WideVec value) {
   return __builtin_convertvector(value, Vec);
 }

@@ -55,7 +55,7 @@ struct ModelArrays {
 /// Atoms with images and the neighbour lists of the first n_centers.
 struct AtomArrays {
   const double* positions;   // [atom][3] Å
-  const int* species;        // [atom] -1 for an atom that takes no part
+  const int* species;        // [atom] -1 for an atom to be ignored
   const std::size_t* first;  // [center + 1] where its neighbours begin
   const int* neighbors;
 };
@@ -66,7 +66,7 @@ struct AtomArrays {
 constexpr double resolution = 1.0 / (std::int64_t{1} << 40);  // eV/Å or eV, 9e-13
 constexpr double largest_term = 1.0e5;                        // eV/Å or eV
 
-/// Whether a term can be added; NaN cannot.
+/// Whether a term fits; NaN does not.
 template <class Real>
 NEP_HD bool fits(Real value) {
   return fabs(value) < Real(largest_term);

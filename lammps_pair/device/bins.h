@@ -7,7 +7,7 @@
 namespace nepforge {
 namespace device {
 
-/// Boxes that fill the bounding box of all atoms and are no thinner than the range of the lists.
+/// Boxes that tile the bounding box of all atoms, no thinner than the range of the lists.
 struct BinGrid {
   double low[3];      // Å
   double inverse[3];  // bins per Å
@@ -26,7 +26,7 @@ struct BinGrid {
 struct BinArrays {
   BinGrid grid;
   const double* positions;  // [atom][3] Å
-  const int* species;       // [atom] -1 for an atom that takes no part
+  const int* species;       // [atom] -1 for an atom to be ignored
   int n_species;
   const double* square;  // [pair] of the cutoff and the skin, Å²
   const int* first;      // [bin + 1] where its atoms begin
@@ -63,7 +63,7 @@ struct PlaceMembers {
   }
 };
 
-/// Sorts the atoms of one bin: they came in any order, and sums must not depend on it.
+/// Sorts the atoms of one bin: they arrive in any order, on which sums must not depend.
 struct SortMembers {
   const int* first;
   int* members;

@@ -1,4 +1,4 @@
-// The kernels on a CUDA device: one warp an atom.
+// The kernels on a CUDA device: one warp per atom.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -8,11 +8,11 @@
 namespace nepforge {
 namespace {
 
-constexpr int block_size = 128;  // threads, of kernels with one thread an index
+constexpr int block_size = 128;  // threads, of kernels with one thread per index
 /// The warps of a block never wait for each other: small blocks leave the least shared memory
 /// unused, and two warps do not meet the limit of 16 blocks on a multiprocessor.
 constexpr int warps_per_block = 2;
-constexpr int blocks_at_least = 6;  // on a multiprocessor: at most 168 registers a thread
+constexpr int blocks_at_least = 6;  // on a multiprocessor: at most 168 registers per thread
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;

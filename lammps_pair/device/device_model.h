@@ -57,8 +57,7 @@ class DeviceModel {
         bias_(backend),
         zbl_(backend) {
     constexpr int lanes = 1;  // no padding
-    const ModelStorage<Real> storage(model, lanes);
-    const KernelModel<Real>& view = storage.view();
+    const KernelModel<Real> view(model, lanes);
     const std::size_t n_pairs = static_cast<std::size_t>(view.n_species) * view.n_species;
     arrays_.n_species = view.n_species;
     arrays_.radial = radial_.set(view.radial, n_pairs);
@@ -117,11 +116,11 @@ class DeviceModel {
         }
       }
     }
-    w0_.set(view.w0, by_neuron.size());
+    w0_.set(view.w0.data(), by_neuron.size());
     w0_by_neuron_.set(by_neuron);
-    b0_.set(view.b0, n_species * n_neurons);
-    w1_.set(view.w1, n_species * n_neurons);
-    bias_.set(view.bias, n_species);
+    b0_.set(view.b0.data(), n_species * n_neurons);
+    w1_.set(view.w1.data(), n_species * n_neurons);
+    bias_.set(view.bias.data(), n_species);
     arrays_.w0 = w0_.data();
     arrays_.w0_by_neuron = w0_by_neuron_.data();
     arrays_.b0 = b0_.data();

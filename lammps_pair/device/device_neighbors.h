@@ -1,5 +1,4 @@
-// Neighbour lists in the memory of a backend: atoms and neighbours are counted, then arrays of that
-// size are filled.
+// Neighbour lists in the memory of a backend: count atoms and neighbours, allocate, fill.
 #pragma once
 
 #include <algorithm>
@@ -48,7 +47,7 @@ class DeviceNeighbors {
     backend_.run(n_centers, ListNeighbors{bins, first_.data(), neighbors_.data()});
   }
 
-  /// Lists that somebody else has made: `neighbors` of a center begin at first[center].
+  /// Given lists: `neighbors` of a center begin at first[center].
   void set(const std::vector<std::size_t>& first, const std::vector<int>& neighbors) {
     first_.set(first);
     neighbors_.set(neighbors);

@@ -1,5 +1,5 @@
 // Energy and pair forces of one atom by one team: the same formulas as core/nep_kernel.cpp, with
-// the work dealt out differently. Lanes take neighbours where each has functions of its own to
+// the work divided differently. Lanes take neighbours where each has functions of its own to
 // compute, and moments, functions n or neurons where sums over them are wanted.
 #pragma once
 
@@ -35,7 +35,7 @@ class EvaluateAtom {
                                 const KeptNeighbors<Real>& kept) const {
     const int species = atoms_.species[center];
     if (species < 0) return;
-    if (!has_place(center)) {  // it would pass for a lone atom
+    if (!has_place(center)) {  // it would look like an isolated atom
       team.once([&] { *results_.failed = center; });
       return;
     }
@@ -58,7 +58,7 @@ class EvaluateAtom {
            position[2] - position[2] == 0;
   }
 
-  /// The neighbours inside the angular cutoff, and those inside the radial one alone.
+  /// The neighbours inside the angular cutoff, and those only inside the radial one.
   template <class Team>
   NEP_HD_MEMBER Parts find_neighbors(const Team& team, int center, int species,
                                      const KeptNeighbors<Real>& kept) const {
@@ -73,7 +73,7 @@ class EvaluateAtom {
       for (int axis = 0; axis < 3; ++axis) vector[axis] = position[axis] - origin[axis];
       return vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2];
     };
-    // A position that is not finite counts as inside, and is found in the energy.
+    // A position that is not finite counts as inside and shows in the energy.
     const auto classify = [&](int idx) {
       Real vector[3];
       const Real square = vector_to(idx, vector);

@@ -8,7 +8,7 @@
 namespace nepforge {
 namespace device {
 
-/// What one load of a GPU reads.
+/// What a GPU reads in one load.
 template <class Real>
 struct alignas(array_alignment) Wide {
   Real items[array_alignment / sizeof(Real)];
@@ -41,7 +41,7 @@ struct Basis {
   NEP_HD_MEMBER Basis(Real x, Real distance, Real inverse_cutoff)
       : argument(x), value(0), slope(0) {
     const Real ratio = distance * inverse_cutoff;
-    if (!(ratio >= 1)) {  // a NaN goes on
+    if (!(ratio >= 1)) {  // let NaN through
       cutoff_function(ratio, value, slope);
       slope *= inverse_cutoff;
     }

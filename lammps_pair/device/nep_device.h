@@ -1,5 +1,5 @@
 // Evaluation of a NEP model on a device that keeps its own copy of the atoms and its own neighbour
-// lists. Positions go in and forces, and what else was asked for, come out.
+// lists. Takes positions and returns forces, and energies and virials on request.
 #pragma once
 
 #include <cstddef>
@@ -32,21 +32,21 @@ struct DeviceAtoms {
   int n_atoms;
   int n_centers;
   const double* positions;  // [n_atoms][3] Å
-  const int* species;       // [n_atoms] -1 for an atom that takes no part
+  const int* species;       // [n_atoms] -1 for an atom to be ignored
 };
 
 class NepDevice {
  public:
   virtual ~NepDevice() = default;
 
-  /// What runs the kernels, for messages.
+  /// Name of the device, for messages.
   virtual std::string name() const = 0;
 
   /// New atoms: makes the neighbour lists of the centers, which reach `skin` beyond the cutoff.
   /// Throws DeviceError.
   virtual void set_atoms(const DeviceAtoms& atoms, double skin) = 0;
 
-  /// New atoms with full neighbour lists of somebody else: `neighbors` of a center begin at
+  /// New atoms with given full neighbour lists: `neighbors` of a center begin at
   /// first[center], [n_centers + 1]; each of them takes part. Throws DeviceError.
   virtual void set_atoms(const DeviceAtoms& atoms, const std::vector<std::size_t>& first,
                          const std::vector<int>& neighbors) = 0;
@@ -56,11 +56,11 @@ class NepDevice {
   /// whose pair forces are above 1e5 eV/Å.
   virtual void evaluate(const double* positions, const DeviceResults& results) = 0;
 
-  /// Bytes on the device.
+  /// Memory on the device in bytes.
   virtual double memory_usage() const = 0;
 };
 
-/// In which order the CPU takes the lanes of a team; the results differ by rounding at most.
+/// Order in which the CPU takes the lanes of a team; results differ by rounding at most.
 enum class LaneOrder { upwards, downwards };
 
 /// The kernels on the CPU, one index after another: slow, for tests.

@@ -1,8 +1,8 @@
-// NepDevice for one kind of memory and launches. Included by the source file of each.
+// NepDevice for one kind of memory and kernel launch, included by the source file of each.
 //
 // A backend has: allocate(bytes), release(pointer), upload(to, from, bytes),
-// download(to, from, bytes), clear(pointer, bytes), run(n, body) for one thread an index, and
-// run_teams(n, body) for one team an index.
+// download(to, from, bytes), clear(pointer, bytes), run(n, body) for one thread per index, and
+// run_teams(n, body) for one team per index.
 #pragma once
 
 #include <algorithm>

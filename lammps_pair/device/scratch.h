@@ -35,8 +35,8 @@ struct Scratch {
 };
 
 /// The neighbours inside the radial cutoff: those inside the angular one from slot 0 upwards, the
-/// others from the last slot downwards. In the device's main memory: a list of any length has room,
-/// and the teams that run at the same time need so little that it stays in the cache.
+/// others from the last slot downwards. In the device's main memory: lists of any length
+/// fit, and the teams that run at the same time use so little that it stays in the cache.
 template <class Real>
 struct KeptNeighbors {
   int n_slots;

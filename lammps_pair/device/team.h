@@ -39,8 +39,8 @@ struct Parts {
   int n_second;
 };
 
-/// One after another on the CPU, upwards or downwards: a body that reads what another index of the
-/// same call writes gives different numbers in the two.
+/// Indices one after another on the CPU, upwards or downwards: a body that reads what another index
+/// of the same call writes gives different numbers in the two.
 class HostTeam {
  public:
   explicit HostTeam(bool downwards) : downwards_(downwards) {}

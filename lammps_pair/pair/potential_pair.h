@@ -1,5 +1,5 @@
-// What the pair styles of this library share: how they take models and species, when LAMMPS may
-// run them, and how per-atom virials are handed over.
+// What the pair styles share: loading models, mapping atom types to species, checks before a run,
+// and per-atom virials.
 #pragma once
 
 #include <algorithm>
@@ -19,15 +19,14 @@
 
 namespace LAMMPS_NS {
 
-/// A model and what the atom types are in it.
+/// A model and the species of each atom type in it.
 struct MappedModel {
   nepforge::NepModel model;
   SpeciesOfType species_of_type;
 };
 
-/// Potential is what one pair_style or pair_coeff loads. Its vector `members` holds what is derived
-/// from MappedModel; it is empty before a model is named. A command that fails leaves everything as
-/// it was.
+/// Potential is what one pair_style or pair_coeff loads. Its vector `members` holds types derived
+/// from MappedModel and is empty before a model is named. A command that fails changes nothing.
 template <class Potential>
 class PotentialPair : public Pair {
  public:
@@ -110,11 +109,11 @@ class PotentialPair : public Pair {
   }
 
  protected:
-  /// Reads the models and makes what evaluates them. Ends LAMMPS with an error on a failure.
+  /// Reads the models and prepares their evaluation. Stops LAMMPS on an error.
   virtual Potential load(const NepforgeSettings& settings) = 0;
-  /// Called when the species of the atom types have changed.
+  /// Called when the species of atom types have changed.
   virtual void forget_atoms() = 0;
-  /// Asks LAMMPS for the neighbour list that is needed.
+  /// Requests the neighbour list from LAMMPS if one is needed.
   virtual void request_list() = 0;
   /// Adds forces, and energies and virials that LAMMPS wants. atomic_virial: [n_local + n_ghost][9]
   /// eV, row-major, zero on entry; null when it is not wanted.
@@ -122,7 +121,7 @@ class PotentialPair : public Pair {
 
   const std::string title_;
   Potential potential_;
-  CountedPairs counted_;  // a copy of the list where that of LAMMPS is not what counts
+  CountedPairs counted_;  // replaces the list of LAMMPS where that has pairs that do not count
 
  private:
   std::vector<SpeciesOfType> maps_of(const Potential& potential,
@@ -144,8 +143,8 @@ class PotentialPair : public Pair {
     forget_atoms();
   }
 
-  std::optional<NepforgeSettings> settings_;  // none before pair_style succeeded
-  bool prepared_ = false;              // whether LAMMPS was set up since pair_style and pair_coeff
+  std::optional<NepforgeSettings> settings_;  // empty before a successful pair_style
+  bool prepared_ = false;              // whether setup has run since pair_style and pair_coeff
   std::vector<double> atomic_virial_;  // [n_local + n_ghost][9] eV, row-major
 };
 

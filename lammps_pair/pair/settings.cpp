@@ -56,7 +56,7 @@ void NepforgeSettings::check_models(LAMMPS* lmp) const {
   if (models.size() > 1 && (deviation_every == 0 || deviation_file.empty())) {
     lmp->error->all(
         FLERR,
-        "Pair style nepforge: found {} models ({}), expected 'out_freq N out_file FILE' of "
+        "Pair style nepforge: found {} models ({}), expected 'out_freq N out_file FILE' in "
         "pair_style: the first drives and the others are compared with it",
         models.size(), utils::join_words(models, " "));
   }

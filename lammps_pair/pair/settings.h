@@ -17,20 +17,20 @@ struct NepforgeSettings {
   std::string deviation_file;  // with more than one model
 
   /// [MODEL...] [precision double|mixed] [out_freq N out_file FILE]
-  /// Ends LAMMPS with an error on anything else.
+  /// Stops LAMMPS on anything else.
   NepforgeSettings(LAMMPS* lmp, int narg, char** arg);
 
-  /// Ends LAMMPS unless several models are compared and a single one is not.
+  /// Stops LAMMPS unless a deviation file is given for several models and none for one.
   void check_models(LAMMPS* lmp) const;
 };
 
-/// What pair_coeff says.
+/// The arguments of pair_coeff.
 struct Coefficients {
   std::vector<std::string> models;   // files, where pair_style named none
   std::vector<std::string> species;  // [type - 1] chemical symbol, atomic number or NULL
 
   /// * * [MODEL...] SPECIES..., with models if `settings` have none.
-  /// Ends LAMMPS with an error on anything else.
+  /// Stops LAMMPS on anything else.
   Coefficients(LAMMPS* lmp, const NepforgeSettings& settings, int narg, char** arg);
 };
 

@@ -1,4 +1,4 @@
-"""Options that say where the labels of extended XYZ are, and in which units and signs."""
+"""Options for names, units and signs of the labels of extended XYZ."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import rich_click as click
 
-# field of LabelNames and key of [data.labels] -> what stands for the value, help
+# field of LabelNames and key of [data.labels] -> metavar, help
 _OPTIONS = {
-    "energy": ("KEY", "Key of the energy in the comment lines of XYZ, as REF_energy."),
-    "forces": ("COLUMN", "Column of the forces in XYZ, as REF_forces."),
+    "energy": ("KEY", "Key of the energy in the comment lines of XYZ, e.g. REF_energy."),
+    "forces": ("COLUMN", "Column of the forces in XYZ, e.g. REF_forces."),
     "virial": ("KEY", "Key of the virial in XYZ."),
     "stress": ("KEY", "Key of the stress in XYZ."),
     "atomic_energy": ("COLUMN", "Column of atomic energies in XYZ."),
     "energy_unit": ("UNIT", "eV, meV, hartree, Ry, kcal/mol, kJ/mol."),
-    "force_unit": ("UNIT", "As hartree/bohr, kcal/mol/angstrom."),
+    "force_unit": ("UNIT", "E.g. hartree/bohr, kcal/mol/angstrom."),
     "virial_unit": ("UNIT", "A unit of energy."),
-    "stress_unit": ("UNIT", "GPa, kbar, bar, or as hartree/bohr^3."),
-    "force_sign": ("SIGN", "force, or gradient where columns hold dU/dr."),
+    "stress_unit": ("UNIT", "GPa, kbar, bar, or e.g. hartree/bohr^3."),
+    "force_sign": ("SIGN", "force, or gradient if columns hold dU/dr."),
     "virial_sign": ("SIGN", "compression-positive (GPUMD), or tension-positive."),
     "stress_sign": ("SIGN", "tension-positive (ASE), or compression-positive."),
 }
@@ -29,12 +29,12 @@ Command = Callable[..., None]
 
 
 def label_options(command: Command) -> Command:
-    """Options of the labels, which the command gets as one argument `labels`, a `LabelNames`."""
+    """The label options, passed to the command as one argument `labels`, a `LabelNames`."""
     return _with_labels(command, ("--{0}", "--label-{0}"))
 
 
 def prefixed_label_options(command: Command) -> Command:
-    """The same for a command in which `--energy` and `--virial` mean something else."""
+    """The same for a command where `--energy` and `--virial` have another meaning."""
     return _with_labels(command, ("--label-{0}",))
 
 

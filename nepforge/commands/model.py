@@ -23,25 +23,25 @@ model_argument = click.argument("model", type=click.Path(path_type=Path))
 species_option = click.option(
     "--species", default="", metavar="Hf,O", help="Elements of LAMMPS types 1, 2, ..."
 )
-from_option = click.option("--from", "file_format", default="", help="Format of the files read.")
+from_option = click.option("--from", "file_format", default="", help="Format of the input files.")
 part_option = click.option(
     "--part",
     type=click.Choice(["train", "valid"]),
-    help="Of folders that have train/ and valid/ below them.",
+    help="Subfolder to read, of folders that contain train/ and valid/.",
 )
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="OpenMP threads; 0 for as many as OMP_NUM_THREADS says.",
+    help="OpenMP threads; 0 uses OMP_NUM_THREADS.",
 )
 
 
 uncertainty_option = click.option(
     "--uncertainty",
     is_flag=True,
-    help="Error bars too, from covariance.npz beside nep_model.ckpt.",
+    help="Also give error bars; needs covariance.npz beside nep_model.ckpt.",
 )
 
 
@@ -54,9 +54,11 @@ uncertainty_option = click.option(
     type=click.Choice(["table", "extxyz", "json"]),
     default="table",
     show_default=True,
-    help="Of what is written.",
+    help="Output format.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="File to write; else printed.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write to this file, not to the terminal."
+)
 @from_option
 @species_option
 @part_option
@@ -84,7 +86,7 @@ def infer(
     from nepforge.evaluate.inference import infer as run_model
 
     if output_format == "extxyz" and output is None:
-        raise UsageError("extended XYZ goes into a file", hint="--output predicted.xyz")
+        raise UsageError("extended XYZ needs an output file", hint="--output predicted.xyz")
     if output is not None and output.exists():
         raise UsageError(f"{output}: exists", hint="name a new file")
     paths, named, symbols = _as_in_pwmlff(structures)
@@ -214,9 +216,9 @@ def test(
 ) -> None:
     """Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.
 
-    Energies and virials are per atom. Labels that a frame lacks count nowhere, nor do frames whose
-    electronic steps did not converge. With --uncertainty
-    the errors are also compared with the standard deviations that were predicted for them.
+    Energies and virials are per atom. Missing labels and frames whose electronic steps did
+    not converge are left out. With --uncertainty the errors are also compared with the predicted
+    standard deviations.
 
     `nepforge test nep_test.json` takes model and data from an input of PWMLFF or MatPL and writes
     into the folder test_result.
@@ -248,7 +250,9 @@ def _named_in(path: Path, species: str) -> tuple[Path, list[Frame]]:
     from nepforge.recipe.json_input import is_json
 
     if not is_json(path):
-        raise UsageError(f"{path}: compared with nothing", hint=f"nepforge test {path} DATA...")
+        raise UsageError(
+            f"{path}: has no data to compare with", hint=f"nepforge test {path} DATA..."
+        )
     named = comparison_input(path)
     symbols = tuple(species.split(",")) if species else ()
     sets = load_sets(named.files, (), Reading("", named.file_format, symbols))
@@ -267,8 +271,8 @@ def _metrics_text(metrics: dict[str, float]) -> str:
             rows.append([one.words, *values, one.shown_unit])
     text = f"{metrics['n_frames']:.0f} frames\n{columns(rows)}"
     judged = [
-        f"{name} error bars: {metrics[f'{name}_within_1_std']:.1%} of the errors within one, "
-        f"{metrics[f'{name}_within_2_std']:.1%} within two"
+        f"{name} error bars: {metrics[f'{name}_within_1_std']:.1%} of the errors within one "
+        f"standard deviation, {metrics[f'{name}_within_2_std']:.1%} within two"
         for name in ("energy", "force")
         if f"{name}_within_1_std" in metrics
     ]
@@ -281,13 +285,13 @@ def _metrics_text(metrics: dict[str, float]) -> str:
 @click.option(
     "--to",
     type=click.Choice(["nep4", "nep5", "lammps", "ckpt"]),
-    help="Layout of OUT; a name like nep5.txt, nep_to_lmps.txt or X.ckpt tells it too.",
+    help="Layout of OUT; default: told by a name like nep5.txt, nep_to_lmps.txt or X.ckpt.",
 )
 @click.option(
     "--counts",
     default="",
     metavar="Hf=32,O=64",
-    help="Atoms of each species, for the one output bias of nep4.",
+    help="Number of atoms of each species, for the single output bias of nep4.",
 )
 @debug_option
 def convert(source: Path, out: Path, to: str | None, counts: str) -> None:
@@ -309,7 +313,7 @@ def _counts(text: str) -> dict[str, float]:
     for word in text.split(",") if text else ():
         symbol, _, number = word.partition("=")
         if not number.strip().isdecimal():
-            raise UsageError(f'--counts: "{word}" is no count', hint="--counts Hf=32,O=64")
+            raise UsageError(f'--counts: "{word}" is not a count', hint="--counts Hf=32,O=64")
         counts[symbol.strip()] = float(number)
     return counts
 
@@ -319,7 +323,9 @@ def _counts(text: str) -> dict[str, float]:
 @click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the radial functions."
 )
-@click.option("--species", default="", metavar="Hf,O", help="In the figure; the first of many.")
+@click.option(
+    "--species", default="", metavar="Hf,O", help="Species in the figure; default: the first few."
+)
 @json_option
 @debug_option
 def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None:
@@ -341,7 +347,7 @@ def inspect(model: Path, plot: Path | None, species: str, as_json: bool) -> None
 
 
 def _counts_text(counts: Sequence[int] | None) -> str:
-    """In any training of the model."""
+    """Largest numbers of neighbours in training."""
     return "not recorded" if counts is None else "{} radial, {} angular".format(*counts)
 
 

@@ -71,8 +71,8 @@ class Row:
 class Lead:
     """The variant with the lowest error, and its ratio to the next one.
 
-    The seconds are those of training after which each was as good as the second one ever was, means
-    over the seeds; None for the first when it did not get there in every run.
+    The seconds are the training times after which each reached the best error of the second one,
+    averaged over seeds; None for the first if it did not reach it in every run.
     """
 
     metric: str
@@ -102,7 +102,7 @@ def compared_run(
 
 
 def rows_of(runs: Sequence[ComparedRun]) -> list[Row]:
-    """One row a variant, in the order of the matrix."""
+    """One row per variant, in the order of the matrix."""
     members: dict[str, list[ComparedRun]] = {}
     for run in runs:
         members.setdefault(run.variant, []).append(run)
@@ -124,7 +124,7 @@ def rows_of(runs: Sequence[ComparedRun]) -> list[Row]:
 
 
 def leads_of(rows: Sequence[Row], runs: Sequence[ComparedRun]) -> list[Lead]:
-    """Who is ahead in every error that at least two variants have."""
+    """The leading variant for every error that at least two variants have."""
     leads = []
     for name in ERRORS:
         ranked = sorted(

@@ -13,11 +13,11 @@ from nepforge.comparison.text import markdown
 from nepforge.plots.comparison import Curve, comparison_curves
 from nepforge.quantities import QUANTITIES
 
-FLOOR_OPTIMIZER = "snes"  # the field's own: its lowest error is drawn as a line
+FLOOR_OPTIMIZER = "snes"  # GPUMD's optimizer, the reference: its lowest error is drawn as a line
 
 
 def write_comparison(parent: Path, runs: Sequence[ComparedRun]) -> Comparison:
-    """Compare runs in `parent`/comparison, in place of an older comparison."""
+    """Compare runs in `parent`/comparison, replacing an older comparison."""
     rows = rows_of(runs)
     leads = leads_of(rows, runs)
     comparison = Comparison(tuple(runs), tuple(rows), tuple(leads), parent / "comparison")

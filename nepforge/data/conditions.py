@@ -1,6 +1,6 @@
 """Conditions on frames: on their place in the file, energies, forces, distances, elements, info.
 
-`slice` and `every` count the frames of each file as they stand in it. Ranges are "low:high";
+`slice` and `every` count the frames of each file in file order. Ranges are "low:high";
 either end may be left out, and both ends belong to the range.
 """
 
@@ -20,7 +20,7 @@ from nepforge.data.frame import Frame
 from nepforge.data.pairs import find_pairs
 from nepforge.errors import UsageError
 
-JUST_ABOVE = 1.0 + 1.0e-9  # pairs at the end of a range are found
+JUST_ABOVE = 1.0 + 1.0e-9  # so that pairs exactly at the end of a range are found
 FORMULA = re.compile(r"([A-Z][a-z]?\d*)+")
 
 Test = Callable[[Frame], bool]
@@ -62,7 +62,7 @@ def parse_range(name: str, text: str) -> Range:
     """A range from its text.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a range.
     """
     found = _range(text)
     if found is None:
@@ -87,10 +87,10 @@ def _range(text: str) -> Range | None:
 
 
 def parse_slice(text: str) -> slice:
-    """start:stop:step as in Python, of which any may be left out; a single number is one frame.
+    """start:stop:step as in Python, each optional; a single number is one frame.
 
     Raises:
-        UsageError: It is none, or takes frames backwards.
+        UsageError: The text is not a slice, or its step is negative.
     """
     try:
         numbers = [int(part) if part.strip() else None for part in text.split(":")]
@@ -106,7 +106,7 @@ def parse_slice(text: str) -> slice:
 
 
 def places(frames: Sequence[Frame], keys: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:
-    """Conditions on the place of a frame in its file."""
+    """Conditions on the position of a frame in its file."""
     every = keys.get("every", 1)
     if every < 1:
         raise UsageError(f"every: got {every}, expected at least 1")
@@ -118,12 +118,12 @@ def places(frames: Sequence[Frame], keys: Mapping[str, Any]) -> Iterator[tuple[s
 
 
 def _is_one_of(frames: set[int]) -> Test:
-    """Whether a frame is one of those, by their ids."""
+    """Whether a frame is one of those with these ids."""
     return lambda frame: id(frame) in frames
 
 
 def _in_range(limits: Range, find: Callable[[Frame], float | None]) -> Test:
-    """Whether a frame has the value, inside the limits."""
+    """Whether a frame has the value and it lies within the limits."""
 
     def test(frame: Frame) -> bool:
         value = find(frame)
@@ -138,12 +138,12 @@ def _energy(frame: Frame) -> float | None:
 
 
 def _largest_force(frame: Frame) -> float | None:
-    """Length of the largest force on an atom, eV/Å."""
+    """Magnitude of the largest force on an atom, eV/Å."""
     return None if frame.forces is None else float(np.linalg.norm(frame.forces, axis=1).max())
 
 
 def _by_distance(limits: Range) -> Test:
-    """Whether the shortest distance between two atoms, images included, is inside the limits."""
+    """Whether the shortest distance between two atoms, images included, lies within the limits."""
     reach = JUST_ABOVE * max(end for end in (limits.low, limits.high) if np.isfinite(end))
 
     def test(frame: Frame) -> bool:
@@ -182,7 +182,7 @@ def _number(text: str) -> float | None:
 def _numbers(name: str, symbols: Sequence[str]) -> set[int]:
     unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
     if unknown:
-        raise UsageError(f'{name}: "{unknown[0]}" is no chemical symbol')
+        raise UsageError(f'{name}: "{unknown[0]}" is not a chemical symbol')
     return {int(atomic_numbers[symbol]) for symbol in symbols}
 
 

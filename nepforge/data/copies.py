@@ -1,12 +1,12 @@
 """Copies of structures, found by distance and not by rounding.
 
-Two frames are one structure when they have the same elements and periodicity, when their cells
-agree within `TOLERANCE` in every component, and when their atoms can be paired, each with one of
-its own element whose coordinates, up to lattice vectors of its own cell, agree within it too.
+Two frames are the same structure when they have the same elements and periodicity, when their cells
+agree within `TOLERANCE` in every component, and when their atoms can be paired with atoms of the
+same element whose coordinates, up to lattice vectors of their own cell, agree within it too.
 Order of the atoms and periodic images do not matter; a rotation of the cell or a translation of
-all atoms makes another structure. The cell counts along periodic directions alone.
+all atoms makes another structure. Only periodic directions of the cell count.
 
-Copies of copies are copies: a group holds all that such pairs connect.
+Copies of copies are copies: a group holds all frames that such pairs connect.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from nepforge.data.frame import FloatArray, Frame, IntArray
 # last one); the first steps of a slow trajectory, 1e-5 Å apart in real data, stay outside.
 TOLERANCE = 6.0e-6
 WEIGHTS = np.array([1.0, 0.83, 0.71])  # of the three directions in the mark of an atom
-PHASES = np.array([0.4, 1.7, 2.9])  # rad; no symmetry of a cell maps them on one another
-BLOCK = 256  # candidates that are looked at together
+PHASES = np.array([0.4, 1.7, 2.9])  # rad; no symmetry of a cell maps them onto one another
+BLOCK = 256  # candidates compared at once
 SAFETY = 1.2  # of the bounds below, which are of first order; more costs time and no copies
 
 
@@ -59,7 +59,7 @@ def are_copies(first: Frame, second: Frame) -> bool:
 
 
 def _identical(frames: Sequence[Frame]) -> list[list[int]]:
-    """Frames with the same bytes: a thousand copies of one frame are compared once."""
+    """Frames with identical bytes: a thousand copies of one frame are compared once."""
     groups: dict[tuple[bytes, ...], list[int]] = {}
     for idx, frame in enumerate(frames):
         arrays = (frame.numbers, frame.positions, frame.cell)
@@ -88,11 +88,12 @@ class _Standard:
 
 def _standard(frame: Frame) -> _Standard:
     lattice = frame.cell[np.array(frame.pbc)]
-    if np.linalg.matrix_rank(lattice) < len(lattice):
-        lattice = np.zeros((0, 3))  # a cell without volume has no images; the doctor refuses it
+    rank = np.linalg.matrix_rank(lattice) if len(lattice) else 0  # numpy 2.0 has no empty rank
+    if rank < len(lattice):
+        lattice = np.zeros((0, 3))  # a cell without volume has no images; the doctor rejects it
     inverse = np.linalg.pinv(lattice)
     fractional = frame.positions @ inverse
-    across = frame.positions - fractional @ lattice  # what lies in no periodic direction
+    across = frame.positions - fractional @ lattice  # the part outside all periodic directions
     fractional -= np.floor(fractional)
     n_periodic = len(lattice)
     waves = np.cos(2.0 * np.pi * fractional + PHASES[:n_periodic]) @ WEIGHTS[:n_periodic]
@@ -135,7 +136,7 @@ def _same_pairs(structures: Sequence[_Standard]) -> Iterator[tuple[int, int]]:
     key = marks[:, int(np.argmax(marks.std(axis=0)))]
     order = np.argsort(key, kind="stable")
     starts = np.searchsorted(key[order], key[order] - reaches[order])
-    group = np.arange(len(structures))  # a name of the group that each is known to be in
+    group = np.arange(len(structures))  # the group that each is known to belong to
     for place, idx in enumerate(order.tolist()):
         for stop in range(place, starts[place], -BLOCK):
             near = order[max(stop - BLOCK, starts[place]) : stop]
@@ -163,7 +164,7 @@ def _are_same(first: _Standard, second: _Standard) -> bool:
 
 
 def _close_marks(first: _Standard, second: _Standard) -> tuple[IntArray, IntArray]:
-    """Pairs of atoms whose marks leave open whether they are on one place."""
+    """Pairs of atoms whose marks leave open whether they share a position."""
     reach = max(first.reach, second.reach)
     gap = 4.0 * (abs(np.concatenate([first.marks, second.marks])).max() + reach)
     one, two = first.marks + gap * first.numbers, second.marks + gap * second.numbers
@@ -177,7 +178,7 @@ def _close_marks(first: _Standard, second: _Standard) -> tuple[IntArray, IntArra
 def _are_paired(
     first: _Standard, second: _Standard, one: IntArray, two: IntArray
 ) -> NDArray[np.bool_]:
-    """Whether atoms `one` and `two` are of one element and on one place, [n_pairs]."""
+    """Whether atoms `one` and `two` have the same element and share a position, [n_pairs]."""
     moves = first.positions[one] - second.positions[two]
     moves -= np.round(moves @ first.inverse) @ first.lattice
     alike: NDArray[np.bool_] = first.numbers[one] == second.numbers[two]

@@ -29,8 +29,9 @@ TRAIN, VALID = PARTS
 @frozen
 class Reading:
     """How files are read: `part` of folders that have train/ and valid/ below them, `file_format`
-    in place of the one told by name and content, `species` of LAMMPS types 1, 2, ..., `group_by`
-    the info key of extended XYZ that is kept, `labels` the names, units and signs of labels.
+    instead of the one recognised by name and content, `species` of LAMMPS types 1, 2, ...,
+    `group_by` the info key of extended XYZ that is kept, `labels` the names, units and signs of
+    labels.
     `notice` is told what the readers left out. `unconverged`: whether frames whose electronic steps
     did not converge are kept, or left out with a notice."""
 
@@ -48,8 +49,8 @@ def load(paths: Sequence[Path], reading: Reading = Reading()) -> list[Frame]:
 
     Raises:
         DataMissingError: A file does not exist.
-        DataError: A file has no known format, is damaged, or holds train/ and valid/ while no part
-            is asked for.
+        DataError: A file has no known format, is damaged, or holds train/ and valid/ and no part
+            is requested.
     """
     names = _names(paths)
     frames = [frame for path in paths for frame in _read(path, reading, names)]
@@ -67,7 +68,7 @@ def load_sets(
     validation: Sequence[Path] = (),
     reading: Reading = Reading(),
 ) -> DataSet:
-    """Training and validation frames; a folder with train/ and valid/ gives to both.
+    """Training and validation frames; a folder with train/ and valid/ contributes to both.
 
     Raises:
         DataMissingError, DataError: As `load`.
@@ -129,18 +130,18 @@ def _layout(path: Path, reading: Reading) -> tuple[str, str]:
         hint = f"{error.hint}; --from names it" if is_open else error.hint
         raise DataError(f"{path}: {error.message}", hint=hint) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error}", hint="look at its rights") from error
+        raise DataError(f"{path}: cannot be read: {error}", hint="check its permissions") from error
     return source.format, source.part
 
 
 def _require_its_shape(path: Path, file_format: str) -> None:
-    """A format that is named is one of files or one of folders."""
+    """A named format is either one of files or one of folders."""
     is_of_folders = file_format in LAYOUTS
     if path.is_file() if is_of_folders else path.is_dir():
         shapes = ("file", "folders") if is_of_folders else ("folder", "files")
         raise DataError(
             f"{path}: is a {shapes[0]}, {file_format} is a format of {shapes[1]}",
-            hint="leave the format out: name and content tell it",
+            hint="omit the format: it is recognised by name and content",
         )
 
 
@@ -151,5 +152,5 @@ def require_format(name: str, table: Collection[str]) -> str:
         UsageError: It is not.
     """
     if name not in table:
-        raise UsageError(f'"{name}" is no format, expected one of {", ".join(table)}')
+        raise UsageError(f'"{name}" is not a format, expected one of {", ".join(table)}')
     return name

@@ -1,4 +1,4 @@
-"""Farthest-point sampling: few vectors that lie as far from one another as they can."""
+"""Farthest-point sampling: a few vectors that lie as far apart as possible."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nepforge.data.frame import FloatArray
 
 
 def farthest_points(vectors: FloatArray, n: int) -> list[int]:
-    """Indices of `n` vectors [n_vectors, n_components] in the order in which they are taken.
+    """Indices of `n` vectors [n_vectors, n_components] in the order in which they are chosen.
 
-    The first is the one nearest to the mean, each following one the farthest from all before; of
-    equals the first in order. Fewer where the rest are copies of what is taken, or there are no
-    more. Components are divided by their range, so that each counts alike.
+    The first is the one nearest to the mean, each following one the farthest from all before; ties
+    go to the first in order. Fewer where the rest are copies of chosen ones, or there are no more.
+    Components are divided by their range, so that all count equally.
     """
     width = np.ptp(vectors, axis=0)
     scaled = vectors[:, width > 0.0] / width[width > 0.0]

@@ -1,6 +1,6 @@
 """One labelled structure, and a file of many.
 
-Positions are Å, energies eV, forces eV/Å, virials W = -dU/dstrain in eV.
+Positions are in Å, energies in eV, forces in eV/Å, virials W = -dU/dstrain in eV.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ IntArray = NDArray[np.int64]
 
 @frozen(eq=False)
 class Frame:
-    """One structure with the labels that it has; a missing label is None, never a sentinel.
+    """One structure and its labels; a missing label is None, never a sentinel.
 
     `source` says where it came from ("hfo2.xyz:12"), for messages; `group` is the value of the
     recipe's `group_by` key. `converged` is false where the code that made the labels says that its
-    electronic steps did not converge. `info` and `columns` are what a file says besides: they go
-    with the frame from file to file, training does not see them.
+    electronic steps did not converge. `info` and `columns` are what else a file says: they go
+    with the frame from file to file, and training does not see them.
     """
 
     numbers: IntArray  # [n_atoms] atomic numbers
@@ -44,7 +44,7 @@ class Frame:
     weight: float = field(default=1.0)
     atomic_energy: FloatArray | None = None  # [n_atoms] eV
     converged: bool = True
-    info: Mapping[str, str] = field(factory=dict)  # key -> text as it stands in extended XYZ
+    info: Mapping[str, str] = field(factory=dict)  # key -> text as in extended XYZ
     columns: Mapping[str, NDArray[Any]] = field(factory=dict)  # name -> [n_atoms, ...]
 
     @property
@@ -144,11 +144,11 @@ DIGEST_DECIMALS = 6
 
 
 def frame_digest(frame: Frame) -> str:
-    """Digest of the structure that does not depend on the order of the atoms.
+    """Digest of the structure, independent of the order of the atoms.
 
     Over the cell and the sorted list of (number, wrapped fractional position), rounded to
-    `DIGEST_DECIMALS`; labels are not part of it. It names what was read, for records that are
-    compared later: the same numbers give the same digest. Numbers that a file rounded may give
+    `DIGEST_DECIMALS`; labels are not part of it. It identifies what was read, for records that
+    are compared later: the same numbers give the same digest. Numbers rounded in a file may give
     another one however close they are, so copies are found by distance, in `copies`.
     """
     cell = np.round(frame.cell, DIGEST_DECIMALS) + 0.0

@@ -11,7 +11,7 @@ FRAMES_FILE = "frames.txt"
 
 
 def write_frame_list(path: Path, split: Split) -> None:
-    """One line a frame: set, digest of the structure, digest of the labels, source."""
+    """One line per frame: set, digest of the structure, digest of the labels, source."""
     lines = [
         f"{name} {frame_digest(frame)} {label_digest(frame)} {frame.source}\n"
         for name, frames in (("train", split.train), ("valid", split.valid))

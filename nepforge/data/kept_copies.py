@@ -1,4 +1,4 @@
-"""Which of the copies of one structure a merged set keeps, and what the others said."""
+"""Which copy of a structure a merged set keeps, and what the others say."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from nepforge.data.frame import Frame
 from nepforge.quantities import QUANTITIES
 
 LABELS = [quantity.field for quantity in QUANTITIES]
-SAME_ENERGY = 5.0e-3  # eV/atom; labels of copies agree better than these, or contradict each other
+SAME_ENERGY = 5.0e-3  # eV/atom; labels of copies that differ by more contradict each other
 SAME_FORCE = 2.0e-2  # eV/Å, of the root mean square
 SAME_VIRIAL = 2.0e-2  # eV/atom, of the norm
 MOST_NAMES = 5  # in one notice
 
 
 def kept_copies(groups: Sequence[Sequence[Frame]], notice: Callable[[str], None]) -> list[Frame]:
-    """One frame of each group of copies: the first with the most labels, as it is.
+    """One frame of each group of copies, unchanged: the first with the most labels.
 
-    Where labels of copies contradict each other the first labelled one stays, one that did not
-    converge only when there is no other. Labels are never put
-    together from several frames: nobody knows whether they are of one calculation. `notice` is told
-    of contradictions and of labels that only a copy has which is left out.
+    Where labels of copies contradict each other, the first labelled one stays; one that did not
+    converge, only when there is no other. Labels of several frames are never combined: they may
+    come from different calculations. `notice` is told of contradictions, and of labels that only
+    a discarded copy has.
     """
     contradictions: list[str] = []
     lost: list[str] = []
@@ -36,7 +36,7 @@ def _kept(group: Sequence[Frame], contradictions: list[str], lost: list[str]) ->
     labelled = [frame for frame in group if _n_labels(frame)]
     if not labelled:
         return group[0]
-    labelled.sort(key=lambda frame: not frame.converged)  # those that did not converge last
+    labelled.sort(key=lambda frame: not frame.converged)  # unconverged ones last
     first = labelled[0]
     found = [(other, words) for other in labelled[1:] if (words := _contradiction(first, other))]
     contradictions += [f"{first.source} and {other.source} ({words})" for other, words in found]
@@ -58,9 +58,9 @@ def _n_labels(frame: Frame) -> int:
 
 
 def _contradiction(first: Frame, other: Frame) -> str:
-    """In which numbers two copies contradict each other, "" when they agree.
+    """Which numbers of two copies contradict each other, "" when they agree.
 
-    Sizes are compared, which do not depend on the order of the atoms.
+    The quantities compared do not depend on the order of the atoms.
     """
     sizes = (
         ("energy", lambda frame: frame.energy, SAME_ENERGY * first.n_atoms, "eV"),

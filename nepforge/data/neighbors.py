@@ -13,7 +13,7 @@ from vesin import NeighborList
 from nepforge.data.frame import FloatArray, Frame, IntArray
 from nepforge.errors import DataError
 
-SHORTEST_DISTANCE = 1.0e-3  # Å; closer than this is two atoms on one place
+SHORTEST_DISTANCE = 1.0e-3  # Å; closer atoms share a position
 
 
 @frozen(eq=False)
@@ -52,7 +52,7 @@ def find_neighbors(frame: Frame, species: Sequence[str], cutoff: float) -> Frame
     """Every pair closer than `cutoff` (Å), each direction of it once.
 
     Raises:
-        DataError: Unknown element, a periodic cell without volume, or two atoms on one place.
+        DataError: Unknown element, a periodic cell without volume, or two atoms sharing a position.
     """
     types = type_indices(frame, species)
     order = np.argsort(types, kind="stable")
@@ -96,6 +96,6 @@ def _pairs(
         worst = int(np.argmin(distances))
         raise DataError(
             f"{frame.source or 'structure'}: two atoms are {distances[worst]:.2e} Å apart",
-            hint="look for an atom written twice",
+            hint="look for an atom listed twice",
         )
     return first.astype(np.int64), second.astype(np.int64), vectors

@@ -1,4 +1,4 @@
-"""From frames as read to what training needs: duplicates, split, energy baseline."""
+"""From the frames read to what training needs: duplicates, split, energy baseline."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nepforge.errors import DataError
 class Split:
     """Frames for training and validation; no structure is in both.
 
-    `duplicates` lists groups of sources that hold one structure; `removed` are the sources of
-    validation frames that were left out because training holds them.
+    `duplicates` lists groups of sources with the same structure; `removed` are the sources of
+    validation frames that were left out because they are in the training set.
     """
 
     train: list[Frame]
@@ -31,7 +31,7 @@ class Split:
 def split_by_fraction(frames: Sequence[Frame], fraction: float, rng: np.random.Generator) -> Split:
     """Draw about `fraction` of the frames for validation; copies of one structure stay together.
 
-    A structure without which training would know no atom of a species is never drawn.
+    A structure is never drawn if the training set would lose its last atom of a species.
 
     Raises:
         DataError: One of the two sets would be empty.
@@ -53,13 +53,13 @@ def split_by_fraction(frames: Sequence[Frame], fraction: float, rng: np.random.G
         raise DataError(
             f"{len(frames)} frames ({len(groups)} different) split into {len(train)} for training "
             f"and {len(valid)} for validation",
-            hint="change data.validation or give more frames",
+            hint="change data.validation or add frames",
         )
     return Split(train, valid, _sources(frames, groups), [])
 
 
 def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
-    """Use the given sets, less the validation frames whose structure is in the training set.
+    """Use the given sets, without the validation frames whose structure is in the training set.
 
     Raises:
         DataError: No validation frame is left.
@@ -73,7 +73,7 @@ def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
     if not kept:
         raise DataError(
             f"all {len(valid)} validation frames are copies of training frames",
-            hint="give other files in data.validation, or a fraction",
+            hint="name other files in data.validation, or give a fraction",
         )
     return Split(list(train), kept, _sources([*train, *valid], groups), removed)
 
@@ -81,7 +81,7 @@ def split_given(train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
 def energy_baseline(frames: Sequence[Frame], species: Sequence[str]) -> FloatArray:
     """Energy of one atom of each species by least squares over the total energies.
 
-    With a composition that never varies the smallest solution is taken. Zero without energies.
+    If the composition never varies, the minimum-norm solution is taken. Zero without energies.
 
     Returns:
         Energies in eV, shape [n_species].

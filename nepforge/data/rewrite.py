@@ -36,10 +36,10 @@ def rewrite_files(
     Args:
         paths: Files or folders in any format that is read.
         out: A new file (extxyz) or folder (pwdata, deepmd).
-        to: Format of `out`; told by its name when empty.
+        to: Format of `out`; recognised by its name when empty.
         reading: How `paths` are read.
-        shuffle_seed: Seed of the order; the order of the files when None.
-        drop_copies: Keep only one of the frames that are one structure, see `kept_copies`.
+        shuffle_seed: Seed of a random order; the order of the files when None.
+        drop_copies: Keep one frame of each structure, see `kept_copies`.
 
     Returns:
         The frames as written.
@@ -56,7 +56,7 @@ def rewrite_files(
 
 
 def _copies(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """The frames that are one structure, structures and frames in order."""
+    """Frames grouped by structure, in order."""
     return [[frames[idx] for idx in group] for group in group_copies(frames)]
 
 
@@ -70,13 +70,13 @@ def select_from_files(
     describe: Describe,
     reading: Reading,
 ) -> Selected:
-    """Read files and write the frames that `keys` leave, those of `[data.select]`, into one.
+    """Read files and write the frames selected by `keys`, those of `[data.select]`, into one.
 
     `describe` gives vectors of frames for farthest-point sampling.
 
     Raises:
-        UsageError: A value that cannot be read, or no format for `out`.
-        DataError: No frame is left, or as `load`.
+        UsageError: A value cannot be read, or the format of `out` is not known.
+        DataError: No frame is selected, or as `load`.
     """
     file_format = output_format(out, to)
     rng = np.random.default_rng(seed)
@@ -96,7 +96,7 @@ def split_files(
 ) -> Split:
     """Read files and write about `ratio` of the frames as train, the others as valid, into `out`.
 
-    Frames are drawn by the seed; copies of one structure stay on one side.
+    Frames are drawn at random; copies of one structure stay on one side.
     """
     file_format = require_format(to, WRITTEN)
     rng = np.random.default_rng(seed)
@@ -106,14 +106,16 @@ def split_files(
 
 
 def output_format(out: Path, to: str) -> str:
-    """The format to write: the one asked for, or the one that the name of `out` tells.
+    """The format to write: the one requested, or the one that the name of `out` implies.
 
     Raises:
-        UsageError: Neither says.
+        UsageError: Neither is known.
     """
     if to:
         return require_format(to, WRITTEN)
     for name in WRITTEN:
         if out.suffix.lower() in BY_NAME[name].suffixes:
             return name
-    raise UsageError(f"{out}: its name tells no format", hint=f"--to {' or --to '.join(WRITTEN)}")
+    raise UsageError(
+        f"{out}: its name does not imply a format", hint=f"--to {' or --to '.join(WRITTEN)}"
+    )

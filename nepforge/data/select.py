@@ -1,4 +1,4 @@
-"""Which frames are used: conditions that all must hold, and draws from the frames that are left."""
+"""Which frames are used: conditions that must all hold, then draws from the remaining frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Describe = Callable[[Sequence[Frame]], FloatArray]
 
 @frozen(eq=False)
 class Selected:
-    """`frames` in their order, and how many were left out by what (the first that applies)."""
+    """`frames` in their order, and how many each condition left out (the first that applies)."""
 
     frames: list[Frame]
     left_out: Mapping[str, int]
@@ -39,17 +39,17 @@ def select(
     rng: np.random.Generator,
     describe: Describe,
 ) -> Selected:
-    """The frames that the keys of `[data.select]` leave, in their order.
+    """The frames selected by the keys of `[data.select]`, in their order.
 
     Args:
-        frames: Of all files.
-        keys: As in a recipe; one that is missing or None says nothing.
+        frames: Frames of all files.
+        keys: As in a recipe; a missing one or None means no condition.
         rng: For `random`.
         describe: Vectors of frames, [n_frames, n_components], for `farthest`.
 
     Raises:
-        UsageError: A value that cannot be read.
-        DataError: No frame is left, or none has an info key that is asked for.
+        UsageError: A value cannot be read.
+        DataError: No frame is selected, or none has an info key of a condition.
     """
     given = {name: value for name, value in keys.items() if value is not None}
     _refuse_unknown_keys(frames, given.get("info", {}))
@@ -65,7 +65,7 @@ def select(
 
 
 def select_by_conditions(frames: Sequence[Frame], keys: Mapping[str, Any]) -> Selected:
-    """Frames for which every condition on a frame holds; places in files and draws do not count.
+    """Frames for which every condition on a frame holds; positions in files and draws are ignored.
 
     Raises:
         UsageError, DataError: As `select`.

@@ -1,4 +1,4 @@
-"""Names of data files in messages: short, and different for different files."""
+"""Names of data files in messages: short, and unique to each file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def short_names(paths: Iterable[Path]) -> dict[Path, str]:
-    """Each path's last parts, as many as tell it from the others: "a/OUTCAR" and "b/OUTCAR"."""
+    """The last parts of each path, as many as make it unique: "a/OUTCAR" and "b/OUTCAR"."""
     different = sorted(set(paths))
     names: dict[Path, str] = {}
     for path in different:

@@ -1,10 +1,10 @@
-"""The user's files that a recipe names, known by their content.
+"""The files that a recipe names, identified by their content.
 
-A folder is data in the layout of pwdata or of DeePMD, or the outputs of runs. A leaf folder holds
-the arrays or outputs themselves; it is read as a whole. In another folder the leaves lie below it,
-at any depth, behind symbolic links too. If any is called `train` or `valid` all must be:
-`data.train` takes the `train` leaves and `data.validation` the `valid` leaves, never both.
-Otherwise all of them are read.
+A folder holds data in the layout of pwdata or DeePMD, or outputs of runs. A leaf folder holds the
+arrays or outputs themselves and is read as a whole. Any other folder has leaves below it, at any
+depth, also behind symbolic links. If one is called `train` or `valid`, all must be: `data.train`
+takes the `train` leaves and `data.validation` the `valid` leaves, never both. Otherwise all of them
+are read.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ PARTS = ("train", "valid")  # names of leaf folders
 
 
 class SourceError(DataError):
-    """A file or folder is not what it is named for. The message names it without its folder."""
+    """A file or folder cannot be used as data; the message names it without its parent."""
 
 
 @frozen
 class DataSource:
     """A file, or the part of a folder ("train", "valid", "" for all of it) that is read.
 
-    `format` is a name of `data.readers` or, for the cell of an MD run, of ASE.
+    `format` is a name of `formats.table` or, for the cell of an MD run, of ASE.
     """
 
     path: Path
@@ -46,11 +46,11 @@ class DataSource:
 
 
 def data_source(path: Path, part: str) -> DataSource:
-    """The labelled data at an existing `path`; `part` is what a folder of parts is asked for.
+    """The labelled data at an existing `path`; `part` is the part to take of a folder of parts.
 
     Raises:
-        SourceError: the layout is not one that can be read.
-        OSError: a file cannot be read.
+        DataError: The layout is not one that can be read.
+        OSError: A file cannot be read.
     """
     return _data_folder(path, part) if path.is_dir() else _data_file(path)
 
@@ -58,12 +58,12 @@ def data_source(path: Path, part: str) -> DataSource:
 def _data_folder(path: Path, part: str) -> DataSource:
     found = layouts(path)
     if len(found) != 1:
-        words = "arrays both of pwdata and of DeePMD"
+        words = "arrays of both pwdata and DeePMD"
         none = "no data, neither arrays of pwdata or DeePMD nor an OUTCAR, vasprun.xml or MOVEMENT"
         raise _folder_error(path, f"holds {words if found else none}")
     name, leaves = found.popitem()
     if path in leaves and leaves != [path] and name != RUNS:
-        raise _folder_error(path, "holds arrays itself and in folders below it")
+        raise _folder_error(path, "holds arrays itself and also in folders below it")
     taken = part if _are_parts(path, leaves) else ""
     odd = [leaf for leaf in leaves if leaf.name not in PARTS]
     if taken and odd:
@@ -89,7 +89,7 @@ def structure_source(path: Path) -> DataSource:
     """The structure file of an MD run.
 
     Raises:
-        SourceError: the suffix names no format that can be read.
+        SourceError: The suffix is not of a format that can be read.
     """
     if path.is_dir():
         raise SourceError(f'"{path.name}" is a folder, expected a structure file')
@@ -116,10 +116,10 @@ def listing(folder: Path, part: str) -> list[tuple[str, Path]]:
 
 
 def model_source(path: Path) -> DataSource:
-    """A model that is trained further; its own reader tells the layout.
+    """A model that is trained further; its own reader recognises the layout.
 
     Raises:
-        SourceError: it is a folder.
+        SourceError: It is a folder.
     """
     if path.is_dir():
         raise SourceError(f'"{path.name}" is a folder, expected a model file')
@@ -129,7 +129,7 @@ def model_source(path: Path) -> DataSource:
 def digest(path: Path, part: str) -> tuple[str, int]:
     """sha256 and size in bytes of a file, or of the part of a folder that is read.
 
-    For a folder the sha256 is that of the RFC 8785 form of its listing [[relative path, sha256],
+    The sha256 of a folder is that of the RFC 8785 form of its listing [[relative path, sha256],
     ...]; the part shows in the relative paths.
     """
     if not path.is_dir():

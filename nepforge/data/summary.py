@@ -18,23 +18,23 @@ from nepforge.units import EV_PER_A3_IN_GPA
 
 @frozen
 class Summary:
-    """Facts about the frames of one file. A range is (smallest, largest), None without labels."""
+    """Facts about the frames of one file. A range is (smallest, largest), None without values."""
 
     name: str
     n_frames: int
     n_atoms: tuple[int, int]
     compositions: dict[str, int]  # formula -> frames
-    volume: tuple[float, float] | None  # Å³/atom, of cells that have one
+    volume: tuple[float, float] | None  # Å³/atom, of cells with a volume
     energy: tuple[float, float] | None  # eV/atom
     force_rms: float | None  # eV/Å
-    force_max: float | None  # eV/Å, length of a force
+    force_max: float | None  # eV/Å, magnitude of a force
     pressure_gpa: tuple[float, float] | None  # tr W / (3V), without the kinetic part
     n_without: dict[str, int]  # energy, forces, virial -> frames that lack it
     n_unconverged: int  # frames whose electronic steps did not converge
 
 
 def summarize(frames: Sequence[Frame]) -> list[Summary]:
-    """One summary a file, in order."""
+    """One summary per file, in order."""
     return [_summary(name, of_file) for name, of_file in by_file(frames).items()]
 
 

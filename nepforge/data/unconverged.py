@@ -12,7 +12,7 @@ def leave_out_unconverged(frames: Sequence[Frame]) -> tuple[list[Frame], list[Fr
     """The frames that converged, and the others.
 
     Raises:
-        DataError: None did.
+        DataError: None converged.
     """
     kept = [frame for frame in frames if frame.converged]
     left_out = [frame for frame in frames if not frame.converged]

@@ -29,34 +29,32 @@ ERROR_BARS = ("energy_std", "forces_std")
 class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no types
     """Energy, energies, forces, stress and stresses of a model for ASE.
 
-    Directions that are not periodic are not: a slab or a molecule has no images there. Stress is
-    there when the cell has a volume. One object may be used by one thread at a time; it can be
-    pickled and copied.
+    A slab or molecule gets no images along non-periodic directions. Stress needs a cell with a
+    volume. One object serves one thread at a time; it can be pickled and copied.
 
     `stresses` [n_atoms, 6] are those of the atoms over the volume of the cell, eV/Å^3, so that
     their sum is the stress (as in ASE's LennardJones). -r_ij dU_i/dr_ij, the part of neighbour j
     in the virial of atom i, is booked on j: what GPUMD, calorine and LAMMPS's
     `compute centroid/stress/atom` do, and what the heat current of a many-body potential needs.
-    The Voigt form keeps the symmetric part. They are found when they are asked for; NEP alone has
-    them.
+    The Voigt form keeps the symmetric part. They are computed on request, for NEP only.
 
     Args:
         model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout,
             dp_model.ckpt, or a frozen model of DeePMD-kit (the extra `deepmd`).
-        threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
-        skin: Å; neighbours are searched so far beyond the cutoff and kept until an atom has moved
-            by half of it or the cell has changed. 0 searches anew each time. Numbers differ in
-            rounding only.
+        threads: OpenMP threads; 0 uses OMP_NUM_THREADS.
+        skin: Å; neighbours are searched this far beyond the cutoff, and the list is kept until an
+            atom has moved by half of it or the cell has changed. 0 makes a new list each time.
+            Results differ by rounding only.
         uncertainty: Whether `energy_std` (eV, of the total) and `forces_std` (eV/Å, by component)
-            are properties too; needs covariance.npz beside nep_model.ckpt. They are found when
-            they are asked for, as in `calculator.get_property("energy_std", atoms)`: dynamics
+            are properties too; needs covariance.npz beside nep_model.ckpt. They are computed on
+            request, as in `calculator.get_property("energy_std", atoms)`: dynamics
             costs no more. The forces of 96 atoms take a second at 3000 parameters, the energy
             some 20 ms.
 
     Raises:
         ModelFileError: The file is missing, damaged, or of a kind that is not evaluated, or the
             model has no covariance.
-        UsageError: `threads` or `skin` is below 0, beyond reason, or no number.
+        UsageError: `threads` or `skin` is negative, far too large, or not a number.
     """
 
     implemented_properties: Sequence[str] = (
@@ -114,9 +112,9 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         return self._evaluator.cutoff
 
     def check_state(self, atoms: ase.Atoms, tol: float = 0.0) -> list[str]:
-        """What has changed since the last evaluation: bit for bit, and without the charges and
-        magnetic moments that a NEP does not know. ASE's own comparison takes longer than a model
-        of 100 atoms."""
+        """What has changed since the last evaluation, bit for bit, apart from charges and magnetic
+        moments, which a NEP ignores. ASE's own comparison takes longer than to evaluate 100
+        atoms."""
         del tol
         if self.atoms is None:
             return list(ase_calculator.all_changes)
@@ -134,12 +132,12 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = tuple(ase_calculator.all_changes),
     ) -> None:
-        """Everything at once: forces cost no more than the energy alone would save. Error bars and
-        stresses only when `properties` has them.
+        """Compute energy, forces and stress together; error bars and stresses only if `properties`
+        names them.
 
         Raises:
             DataError: An element that the model does not know, a position that is not finite, or
-                atoms at the same place.
+                two atoms that share a position.
         """
         super().calculate(atoms, properties, system_changes)
         if system_changes or "energy" not in self.results:
@@ -174,7 +172,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     def _stresses(self) -> FloatArray:
         """Of every atom, eV/Å^3, [n_atoms, 6]."""
         if not isinstance(self._evaluator, NativeModel):
-            raise ase_calculator.PropertyNotImplementedError("NEP alone has stresses")
+            raise ase_calculator.PropertyNotImplementedError("only NEP has stresses")
         atoms = self.atoms
         found = self._evaluator.evaluate(
             atoms.numbers,

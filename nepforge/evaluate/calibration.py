@@ -1,4 +1,4 @@
-"""Whether error bars tell the truth: errors on known frames against the predicted deviations."""
+"""Calibration of error bars: errors on labelled frames against predicted deviations."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def calibration_of(error: FloatArray, std: FloatArray) -> Calibration | None:
 
 
 def rank_correlation(size: FloatArray, std: FloatArray) -> float | None:
-    """Spearman's, nan left out; None where it has no meaning."""
+    """Spearman's, without nan; None where it is undefined."""
     known = np.isfinite(size)
     size, std = size[known], std[known]
     if size.size < FEWEST_TO_RANK or np.ptp(size) == 0.0 or np.ptp(std) == 0.0:

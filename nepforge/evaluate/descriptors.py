@@ -1,4 +1,4 @@
-"""Vectors that describe whole frames, to tell how far apart two of them are.
+"""Vectors that describe whole frames, to measure how far apart two of them are.
 
 Without a model: the neighbour sums of a NEP of fixed shape, each basis function by itself (the
 coefficients c are the unit matrix), so that nothing random or trained is in them. With a model:
@@ -33,8 +33,8 @@ def frame_descriptors(frames: Sequence[Frame], model: Path | None = None) -> Flo
     """Descriptors of frames, shape [n_frames, n_species * n_components]; zero for absent elements.
 
     Raises:
-        DataError: Two atoms on one place, a periodic cell without volume, an element that the
-            model lacks.
+        DataError: Two atoms that share a position, a periodic cell without volume, an element
+            that the model lacks.
         ModelFileError: The model cannot be read.
     """
     if model is not None:

@@ -37,12 +37,12 @@ def deviations(
     Args:
         models: At least two files, as `nepforge.evaluate.inference.infer` takes them.
         frames: Structures, as `nepforge.data.datasets.load` reads them.
-        threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
+        threads: OpenMP threads; 0 uses OMP_NUM_THREADS.
 
     Raises:
-        UsageError: Less than two models.
+        UsageError: Fewer than two models.
         ModelFileError: A model is missing, damaged, or of a kind that is not evaluated.
-        DataError: A frame has an element that a model does not know, or atoms at one place.
+        DataError: A frame has an element that a model does not know, or two atoms share a position.
     """
     if len(models) < FEWEST_MODELS:
         raise UsageError(

@@ -29,13 +29,13 @@ from nepforge.units import EV_PER_A3_IN_GPA, stress_from_virial
 
 @frozen(eq=False)
 class Predicted:
-    """What a model says of one structure; `frame` holds the structure and its labels."""
+    """Predictions for one structure; `frame` holds the structure and its labels."""
 
     frame: Frame
     energies: FloatArray  # [n_atoms] eV
     forces: FloatArray  # [n_atoms, 3] eV/Å
     virial: FloatArray  # [3, 3] eV, W = -dU/dstrain
-    bars: ErrorBars | None = None  # when they were asked for
+    bars: ErrorBars | None = None  # if requested
 
     @property
     def energy(self) -> float:
@@ -71,14 +71,15 @@ def infer(
         model: nep_model.ckpt, GPUMD's nep.txt (nep3, nep4, nep5), the LAMMPS layout,
             dp_model.ckpt, or a frozen model of DeePMD-kit (the extra `deepmd`).
         frames: Structures, as `nepforge.data.datasets.load` reads them.
-        threads: OpenMP threads; 0 for as many as OMP_NUM_THREADS says.
-        uncertainty: Whether error bars are found too: by torch, on as many threads as
-            OMP_NUM_THREADS says; a frame of 96 atoms takes a second at 3000 parameters.
+        threads: OpenMP threads; 0 uses OMP_NUM_THREADS.
+        uncertainty: Whether to find error bars too: by torch, on OMP_NUM_THREADS threads; a frame
+            of 96 atoms takes a second at 3000 parameters.
 
     Raises:
         ModelFileError: The model is missing, damaged, or of a kind that is not evaluated, or it has
             no covariance for error bars.
-        DataError: A frame has an element that the model does not know, or atoms at one place.
+        DataError: A frame has an element that the model does not know, or two atoms share a
+            position.
     """
     opened = open_model(model)
     find_bars = _error_bars_of(opened) if uncertainty else None
@@ -200,7 +201,10 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
 
     With error bars calibration.json and calibration.png too.
     """
-    from nepforge.plots.parity import ParitySet, parity  # noqa: PLC0415 - matplotlib is slow
+    from nepforge.evaluate.figures import (  # noqa: PLC0415 - matplotlib is slow
+        write_calibration,
+        write_parity,
+    )
 
     folder.mkdir(parents=True, exist_ok=True)
     metrics = folder / "metrics.json"
@@ -210,29 +214,11 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
         writer = csv.DictWriter(stream, list(comparison.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(_without_nan(row) for row in comparison.rows)
-    written = [metrics, table]
-    for quantity in QUANTITIES:
-        label = quantity.field
-        reference, prediction = comparison.reference[label], comparison.prediction[label]
-        if np.isfinite(prediction - reference).any():
-            path = folder / f"parity_{label}.png"
-            sets = [ParitySet("test", reference.ravel(), prediction.ravel())]
-            parity(path, sets, quantity=quantity.axis, unit=quantity.unit)
-            written.append(path)
+    pair = comparison.reference, comparison.prediction
+    written = [metrics, table, *write_parity(folder, {"test": pair})]
     if comparison.error_bars is not None:
-        written += _write_calibration(folder, comparison.error_bars)
+        written += write_calibration(folder, comparison.error_bars, "test")
     return written
-
-
-def _write_calibration(folder: Path, report: ErrorBarReport) -> list[Path]:
-    from nepforge.evaluate.calibration_plot import calibration  # noqa: PLC0415 - matplotlib is slow
-
-    text, figure = folder / "calibration.json", folder / "calibration.png"
-    text.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
-    if not report.has_labels:
-        return [text]
-    calibration(figure, report, "test")
-    return [text, figure]
 
 
 def _without_nan(row: Mapping[str, float | int | str]) -> dict[str, float | int | str]:

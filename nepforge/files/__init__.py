@@ -1,4 +1,4 @@
-"""Files and folders on disk: compression, text encodings, links, layouts of folders.
+"""Files and folders on disk: compression, text encodings, symbolic links.
 
-`content` opens one file, `folders` finds the data files in a tree.
+`content` opens one file, `folders` walks a tree.
 """

@@ -1,6 +1,7 @@
-"""What a file holds, told by its first bytes: its compression, its text.
+"""What a file holds, recognised by its first bytes: compression and text encoding.
 
-Names say nothing here: an archive called `train.xyz` is unpacked, text called `OUTCAR.gz` is read.
+Names do not matter here: compressed data called `train.xyz` is unpacked, text called `OUTCAR.gz` is
+read.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ from typing import IO, Any, cast
 
 from nepforge.errors import DataError
 
-SUFFIXES = (".gz", ".xz", ".bz2", ".lzma", ".zst")  # of compressed files, left away from names
-HEAD_LENGTH = 512  # bytes that tell
+SUFFIXES = (".gz", ".xz", ".bz2", ".lzma", ".zst")  # of compressed files, removed from names
+HEAD_LENGTH = 512  # bytes that are examined
 TAR_MARK = slice(257, 262)
-ZERO_SHARE = 0.25  # of the bytes; UTF-16 without a mark has half, text none
+ZERO_SHARE = 0.25  # of the bytes; UTF-16 without a byte order mark has half, text none
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 ARCHIVES = {
     b"PK\x03\x04": "a zip archive",
-    b"\x1f\x9d": "packed by compress (.Z)",
+    b"\x1f\x9d": "compressed by compress (.Z)",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!": "a rar archive",
-    b"\x04\x22\x4d\x18": "packed by lz4",
+    b"\x04\x22\x4d\x18": "compressed by lz4",
 }
 
 
 def open_text(path: Path) -> IO[str]:
-    """A file as text, decompressed on the way; any line ends, with or without a UTF-8 mark.
+    """A file as text, decompressed; any line endings, with or without a byte order mark.
 
-    Bytes that are not UTF-8 (a title in another encoding) are replaced: no number has any.
+    Bytes that are not UTF-8 (a title in another encoding) are replaced: they are never in numbers.
 
     Raises:
         DataError: An archive of several files, an unknown compression, UTF-16.
-        OSError, EOFError, zlib.error: The file cannot be read, or is cut; reading raises them too.
+        OSError, EOFError, zlib.error: It cannot be read, or is truncated; reading raises them too.
     """
     stream = open_bytes(path)
     try:
@@ -78,11 +79,11 @@ def plain_name(name: str) -> str:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what cannot be read twice and might never end.
+    """Reject what cannot be read twice and might never end.
 
     Raises:
         DataError: A named pipe, a socket, a device.
-        OSError: There is nothing.
+        OSError: It does not exist.
     """
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
@@ -91,12 +92,12 @@ def require_file(path: Path) -> None:
     kind = kinds.get(stat.S_IFMT(mode), "a device")
     raise DataError(
         f"{path}: is {kind}, expected a file or folder",
-        hint="write it to a file first, or give it as standard input to `nepforge data ... -`",
+        hint="write it to a file first, or pipe it into `nepforge data ... -`",
     )
 
 
 def _opener(path: Path, head: bytes) -> Callable[..., Any] | None:
-    """What decompresses a file that begins so; None for a plain one."""
+    """What decompresses a file with these first bytes; None for a plain one."""
     for mark, words in ARCHIVES.items():
         if head.startswith(mark):
             raise DataError(f"{path}: is {words}, expected a plain file", hint="unpack it first")
@@ -111,11 +112,11 @@ def _opener(path: Path, head: bytes) -> Callable[..., Any] | None:
 
 
 def _open_zstd(path: Path, _mode: str) -> Any:
-    """By Arrow, which comes with MLflow: Python has no zstd before 3.14."""
+    """Uses Arrow, which comes with MLflow: Python has no zstd before 3.14."""
     try:
         import pyarrow  # noqa: PLC0415 (slow to import, and rarely needed)
     except ImportError as error:
-        raise DataError(f"{path}: is packed by zstd", hint="pip install pyarrow") from error
+        raise DataError(f"{path}: is compressed by zstd", hint="pip install pyarrow") from error
     return pyarrow.CompressedInputStream(pyarrow.OSFile(os.fspath(path)), "zstd")
 
 
@@ -129,5 +130,5 @@ def _refuse_other_text(path: Path, head: bytes) -> None:
     if head.startswith(UTF16_MARKS) or head.count(0) > ZERO_SHARE * len(head):
         raise DataError(
             f"{path}: is UTF-16 text or a binary file, expected UTF-8 text",
-            hint="iconv -f UTF-16 -t UTF-8 FILE converts it",
+            hint="convert it with: iconv -f UTF-16 -t UTF-8 FILE",
         )

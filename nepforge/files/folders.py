@@ -1,7 +1,7 @@
 """Trees of folders.
 
-Symbolic links to folders are followed; one that leads back to a folder above it is refused, and
-so is a folder that may not be listed: nothing is left out in silence.
+Symbolic links to folders are followed. A link that leads back to a folder above it is an error, and
+so is a folder that cannot be listed: nothing is left out silently.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nepforge.files.content import plain_name
 
 @frozen
 class Folder:
-    """A folder and what lies in it, by name: `files`, and symbolic links that lead nowhere."""
+    """A folder and the names in it: `files`, and symbolic links that are broken."""
 
     path: Path
     files: tuple[str, ...]
     dangling: tuple[str, ...]
 
     def holds(self, patterns: Sequence[str]) -> bool:
-        """Whether one of the names matches; a dangling link counts: reading it says so."""
+        """Whether one of the names matches; a broken link counts, and reading it is an error."""
         return any(matches(name, patterns) for name in (*self.files, *self.dangling))
 
 
@@ -43,8 +43,8 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Folder]:
     identity = status.st_dev, status.st_ino
     if identity in above:
         raise DataError(
-            f"{folder}: leads back to a folder above it, its data would be read for ever",
-            hint="take the symbolic link away, or name the folders below one by one",
+            f"{folder}: leads back to a folder above it, its data would be read forever",
+            hint="remove the symbolic link, or name the folders below one by one",
         )
     files, dangling, below = [], [], []
     for name in _names(folder):
@@ -66,10 +66,10 @@ def _names(folder: Path) -> list[str]:
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be listed: {error.strerror}",
-            hint="data in it would be left out; give yourself the right to read it",
+            hint="its data would be left out; grant yourself read permission",
         ) from error
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a name, without the suffix of a compression, is like one of the shell patterns."""
+    """Whether a name, without the suffix of a compression, matches one of the shell patterns."""
     return any(fnmatchcase(plain_name(name), pattern) for pattern in patterns)

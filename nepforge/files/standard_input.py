@@ -1,4 +1,4 @@
-"""`-` among the files of a command: what is piped in, kept as a file while the command runs."""
+"""`-` among the files of a command: standard input, kept as a file while the command runs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NAME = "stdin"  # of the file, in messages and sources of frames
 
 @contextmanager
 def with_standard_input(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
-    """The paths, with `-` as a file that holds standard input.
+    """The paths, with `-` replaced by a file that holds standard input.
 
     Raises:
-        UsageError: `-` stands there twice, or nothing is piped in.
+        UsageError: `-` is given twice, or nothing is piped in.
     """
     if DASH not in paths:
         yield tuple(paths)
         return
     if list(paths).count(DASH) > 1:
-        raise UsageError("- (standard input) is named twice", hint="it can be read once")
+        raise UsageError("- (standard input) is given twice", hint="it can be read only once")
     if sys.stdin.isatty():
         raise UsageError("- is standard input, and nothing is piped into it", hint="... | nepforge")
     with tempfile.TemporaryDirectory(prefix="nepforge-") as folder:

@@ -29,7 +29,7 @@ DAMAGE = (
 
 @frozen(eq=False)
 class Archive:
-    """What such a file holds."""
+    """Content of an archive."""
 
     format: str
     sizes: Mapping[str, Any]  # of the model; arrays of JSON are tuples
@@ -88,14 +88,14 @@ def array_of(
         )
     if not torch.isfinite(found).all():
         raise ModelFileError(
-            f"{path}: {name}: found a number that is not finite, expected finite ones alone",
+            f"{path}: {name}: found a number that is not finite, expected finite numbers",
             hint="train the model again, or take the file from its run",
         )
     return found
 
 
 def as_tuples(value: Any) -> Any:
-    """Arrays of JSON as the tuples that they were."""
+    """JSON arrays as tuples, which they were."""
     if isinstance(value, dict):
         return {key: as_tuples(entry) for key, entry in value.items()}
     return tuple(map(as_tuples, value)) if isinstance(value, list) else value

@@ -1,7 +1,4 @@
-"""Model files turned into each other, and what they say of themselves.
-
-The functions behind `nepforge convert` and `nepforge inspect`.
-"""
+"""Conversion of model files and a summary of one: `nepforge convert`, `nepforge inspect`."""
 
 from __future__ import annotations
 
@@ -24,16 +21,16 @@ from nepforge.formats.potential_file import NEPModel, write_potential
 LAYOUT_WORDS = {
     "nep3": "NEP3, one network for all species",
     "nep4": "NEP4 of GPUMD, one output bias for all species",
-    "nep5": "NEP5, one output bias for each species",
-    "lammps": "NEP4 with one output bias for each species (nep_to_lmps.txt)",
-    CHECKPOINT: "nepforge checkpoint, one output bias for each species",
+    "nep5": "NEP5, one output bias per species",
+    "lammps": "NEP4 with one output bias per species (nep_to_lmps.txt)",
+    CHECKPOINT: "nep_model.ckpt of nepforge, one output bias per species",
 }
 GPUMD_LAYOUTS = {"nep4": 4, "nep5": 5}  # -> version in nep.in
 
 
 @frozen
 class Converted:
-    """Files that were written, and what their user must know."""
+    """The files written, and warnings for their user."""
 
     written: tuple[Path, ...]
     warnings: tuple[str, ...]
@@ -102,9 +99,8 @@ def _foreign_table(path: Path) -> list[str]:
 def _counts_warning(source: Path, found: NEPFile) -> str:
     counts = found.trained.counts
     return (
-        f"{source} does not say how many neighbours its training met: {counts.radial} and "
-        f"{counts.angular} were written, those of {DENSEST} atoms/Å³; GPUMD makes room for 1.25 "
-        "times as many"
+        f"{source} has no neighbour counts: {counts.radial} and {counts.angular} were written, "
+        f"those of {DENSEST} atoms/Å³; GPUMD reserves memory for 1.25 times as many"
     )
 
 
@@ -112,14 +108,16 @@ def _output_layout(out: Path, to: str) -> str:
     known = (*LAYOUTS, CHECKPOINT)
     if to:
         if to not in known:
-            raise UsageError(f'"{to}" is no layout, expected one of {", ".join(known)}')
+            raise UsageError(f'"{to}" is not a layout, expected one of {", ".join(known)}')
         return to
     if out.suffix == ".ckpt":
         return CHECKPOINT
     by_name = {name: layout for layout, (name, _) in LAYOUTS.items()}
     if out.name in by_name:
         return by_name[out.name]
-    raise UsageError(f"{out}: its name tells no layout", hint=f"--to {' or --to '.join(known)}")
+    raise UsageError(
+        f"{out}: the name does not tell the layout", hint=f"--to {' or --to '.join(known)}"
+    )
 
 
 def _one_bias(trained: NEPModel) -> bool:
@@ -134,7 +132,7 @@ def _composition(found: NEPFile, counts: Mapping[str, float]) -> list[float]:
         raise UsageError(
             "nep4 has one output bias for all species, so total energies hold for one composition "
             "only, which is not given",
-            hint=f"--counts {example} says it; --to nep5 keeps a bias for each species",
+            hint=f"give it with --counts {example}, or keep a bias per species with --to nep5",
         )
     unknown = [symbol for symbol in counts if symbol not in species]
     if unknown or not 0 < sum(counts.values()) < math.inf or min(counts.values()) < 0:

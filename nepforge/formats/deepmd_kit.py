@@ -41,7 +41,7 @@ class DeepMDModel:
             return DeepPot(str(self.path))
         except Exception as error:  # each backend raises errors of its own
             raise ModelFileError(
-                f"{self.path}: DeePMD-kit does not read it: {error}",
+                f"{self.path}: DeePMD-kit cannot read it: {error}",
                 hint="give a frozen model, and install the backend that it was trained with",
             ) from error
 
@@ -94,11 +94,11 @@ class DeepMDModel:
             cell: Å, [3, 3], rows are vectors.
             pbc: All directions periodic, or none.
             n_threads: DeePMD-kit takes its number of threads from the environment.
-            skin: Neighbours are searched anew each time, whatever it is.
+            skin: Ignored: neighbours are searched anew each time.
 
         Raises:
             ModelFileError: DeePMD-kit or the backend of the model is not installed.
-            UsageError: Threads or a skin below 0, beyond reason, or no number.
+            UsageError: `n_threads` or `skin` is negative, far too large, or not a number.
             DataError: An element that the model does not know, a position that is not finite, a
                 periodic cell without volume, or a structure that is periodic in some directions
                 only.
@@ -108,8 +108,8 @@ class DeepMDModel:
         structure = checked_structure(numbers, positions, cell, pbc)
         if any(pbc) != all(pbc):
             raise DataError(
-                f"found pbc {tuple(map(bool, pbc))}, expected all or none: DeePMD-kit has no slabs",
-                hint="use a cell with a vacuum that is periodic in all directions",
+                f"found pbc {tuple(map(bool, pbc))}, expected all or none",
+                hint="DeePMD-kit cannot treat slabs: use a cell with a vacuum, periodic everywhere",
             )
         if all(pbc) and np.linalg.det(structure.cell) == 0.0:
             raise DataError("the periodic cell vectors span no volume")
@@ -117,7 +117,7 @@ class DeepMDModel:
         wanted = structure.numbers.tolist()
         if unknown := sorted(set(wanted) - set(known)):
             raise DataError(
-                f"atomic numbers {unknown}: the model knows {', '.join(self.species)} alone"
+                f"atomic numbers {unknown}: the model only knows {', '.join(self.species)}"
             )
         energy, forces, virial, energies, _ = self._potential.eval(
             structure.positions.reshape(1, -1),

@@ -1,4 +1,4 @@
-"""A trained model as the beginning of another: cut down to fewer species, sizes compared."""
+"""A trained model as the start of another: cut down to fewer species, sizes compared."""
 
 from __future__ import annotations
 

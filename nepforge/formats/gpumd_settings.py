@@ -1,7 +1,7 @@
 """nep.in, the settings file of GPUMD's trainer, for a model that GPUMD trains further.
 
 GPUMD compares it with the header of nep.txt, so both come from `nep_txt.size_records`. What
-nep.in has no word for is said in a comment.
+nep.in cannot express is said in a comment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nepforge.models.nep.zbl import ZBL
 SETTINGS_FILE = "nep.in"
 ZBL_FILE = "zbl.in"  # table of a flexible ZBL: a line of ten numbers for each pair of species
 TRAINED_VERSION = 4  # by GPUMD's nep of today
-ZBL_RANGE = (1.0, 2.5)  # Å, what GPUMD takes behind `zbl`; beside zbl.in it is not used
+ZBL_RANGE = (1.0, 2.5)  # Å, what GPUMD accepts after `zbl`; beside zbl.in it is not used
 
 
 def settings_files(model: NEP, version: int) -> Mapping[str, str]:
@@ -42,7 +42,7 @@ def settings_files(model: NEP, version: int) -> Mapping[str, str]:
 def _version_lines(version: int) -> Iterator[str]:
     yield f"version {version}"
     if version > TRAINED_VERSION:
-        yield f"# nep of GPUMD trains version {TRAINED_VERSION} alone; gnep trains NEP{version}"
+        yield f"# nep of GPUMD trains only version {TRAINED_VERSION}; gnep trains NEP{version}"
 
 
 def _zbl_lines(zbl: ZBL | None) -> Iterator[str]:

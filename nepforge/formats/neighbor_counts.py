@@ -1,10 +1,10 @@
 """Neighbour counts of a model: what they are and where they come from, one rule for every file.
 
 They are the largest numbers of neighbours that any training of the model met, that of the model
-which it started from included: GPUMD makes room for 1.25 times as many. A trained model records
-them, every layout and the checkpoint keep them, and a model cut down to fewer species keeps those
-of the whole. Where no file said them (GPUMD before August 2022, checkpoints of nepforge before
-they held them), a file that must have them gets bounds.
+which it started from included: GPUMD reserves memory for 1.25 times as many. A trained model
+records them, every layout and nep_model.ckpt keep them, and a model cut down to fewer species
+keeps those of the whole. Where they were never recorded (GPUMD before August 2022, early
+nep_model.ckpt), a file that needs them gets bounds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The run as MLflow sees it: a listener that feeds a writer process (`tracking.py`).
+"""The run as MLflow sees it: a listener that feeds a writer process (`writer.py`).
 
 MLflow takes seconds of CPU to import and brings threads, so it lives in a process of its own:
 training keeps its interpreter, its numerics and its Ctrl-C, and a broken or locked MLflow store

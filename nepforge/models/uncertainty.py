@@ -7,7 +7,7 @@ A prediction y(theta) with the gradient h = dy/dtheta spreads by
 as in ALKPU (Li et al., arXiv:2411.13850). For an energy h = dU/dtheta, for a force component
 h = -dU'/dtheta along a displacement of that atom. The filter takes its observations for independent
 with the noise 1/weight each, which they are not: the factor f, one for energies and one for forces,
-is fitted to errors on frames that were not trained on (train.calibration).
+is fitted to errors on frames that were not trained on (train.residuals).
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ e [m] (observed minus predicted) and rows H [m, n_parameters] of the predictions
     theta_b += A_b^T S^-1 e,   P_b = (P_b - (L^-1 A_b)^T (L^-1 A_b)) / lambda,
     lambda = nu lambda + 1 - nu      (forgetting fades, once a step)
 
-for blocks b of the parameters whose covariance with each other is neglected. With lambda = 1 and
+for blocks b of parameters; the covariance between blocks is neglected. With lambda = 1 and
 one block this is exactly m scalar updates linearised at one point, i.e. recursive ridge regression
 with prior precision 1/p0. Layer-wise blocks and the fading lambda are those of RLEKF (Hu et al.,
-AAAI 2023, arXiv:2212.06989); there the m updates are done one after the other.
+AAAI 2023, arXiv:2212.06989), which does the m updates one after the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 from attrs import define
 from torch import Tensor
 
-PENDING_ROWS = 48  # a product of so many rows is bound by arithmetic, no longer by memory
+PENDING_ROWS = 48  # from this many rows on, a product is limited by arithmetic instead of memory
 
 
 def split_blocks(sizes: Sequence[int], block_size: int) -> list[int]:
@@ -50,7 +50,7 @@ def split_blocks(sizes: Sequence[int], block_size: int) -> list[int]:
 class LKF:
     """Covariance and forgetting factor; `step` changes them and the parameters in place.
 
-    Writing P is what a small step costs most. The updates of several steps are therefore kept as
+    Writing P dominates the cost of a small step. The updates of several steps are therefore kept as
     rows V_b and written together: P_b = scale * bases_b - V_b^T V_b.
     """
 
@@ -80,7 +80,7 @@ class LKF:
         return cls(bases, pending, 1.0, kalman_lambda, kalman_nue)
 
     def step(self, parameters: Tensor, rows: Tensor, innovations: Tensor) -> None:
-        """Take m observations into account.
+        """Update with m observations.
 
         Args:
             parameters: theta [n_parameters], changed in place.
@@ -88,7 +88,7 @@ class LKF:
             innovations: e [m], scaled alike.
 
         Raises:
-            torch.linalg.LinAlgError: S is not positive definite (P lost its meaning).
+            torch.linalg.LinAlgError: S is not positive definite (P has degenerated).
         """
         sizes = [len(base) for base in self.bases]
         blocks = rows.split(sizes, dim=1)
@@ -117,7 +117,7 @@ class LKF:
         ]
 
     def symmetrise(self) -> None:
-        """Remove the rounding asymmetry that collects in P."""
+        """Remove the asymmetry that rounding accumulates in P."""
         for base in self.bases:
             base.add_(base.mT.clone()).mul_(0.5)
 

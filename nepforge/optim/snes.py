@@ -44,11 +44,11 @@ class SNES:
         return self.mean + self.deviation * noise
 
     def learn(self, noise: Tensor, losses: Tensor) -> None:
-        """Move towards the better ones.
+        """Move towards the better candidates.
 
         Args:
             noise: What `draw` gave.
-            losses: Of the candidates, [population]; those that are not finite count as the worst.
+            losses: Losses of the candidates, [population]; non-finite ones count as the worst.
         """
         order = torch.argsort(losses.nan_to_num(nan=math.inf), stable=True)
         weights = utilities(len(losses)).to(noise)

@@ -1,4 +1,4 @@
 """Figures as PNG files; numpy and matplotlib only.
 
-`figure` sets size and style; one module per figure.
+`figure` sets size and style; each figure has its module.
 """

@@ -37,7 +37,7 @@ def comparison_curves(path: Path, curves: Sequence[Curve]) -> None:
 
     Args:
         path: PNG file to write.
-        curves: The runs; the lowest error of those with a floor is a dashed line over all panels.
+        curves: The runs; the lowest error of those with a floor is drawn as a dashed line.
 
     Raises:
         ValueError: No curve has a finite error.

@@ -81,7 +81,7 @@ class MdColumn:
 def md_curves(
     path: Path, time_ps: FloatArray, columns: Sequence[MdColumn], counted: NDArray[np.bool_]
 ) -> None:
-    """Write the quantities against time, one above the other, each with its mean.
+    """Write the quantities against time, stacked, each with its mean.
 
     Args:
         path: PNG file to write.
@@ -134,7 +134,7 @@ def _mean_text(values: FloatArray, unit: str) -> str:
 
 
 def has_values(series: Mapping[str, Sequence[float]], metric: str) -> bool:
-    """Whether there is something of this metric that a logarithmic axis can show."""
+    """Whether this metric has a value that a logarithmic axis can show."""
     return any(
         math.isfinite(value) and value > 0.0
         for prefix, _ in SETS

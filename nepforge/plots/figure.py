@@ -1,8 +1,8 @@
 """The look of every figure: size, fonts, colours, and a PNG whose bytes depend on the data alone.
 
 Figures are made through matplotlib's object interface with the Agg canvas: no display, no pyplot
-state. Colours are those of Okabe and Ito, told apart by colour-blind readers; train is always
-blue, validation always orange.
+state. Colours are those of Okabe and Ito, which colour-blind readers can distinguish; train is
+always blue, validation always orange.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STYLE = {
 
 @contextmanager
 def drawing(path: Path, width: float, height: float) -> Iterator[Any]:
-    """Give a figure of `width` x `height` inches to draw on, then write it to `path` as PNG."""
+    """Yield a figure of `width` x `height` inches, then write it to `path` as PNG."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
         yield figure
@@ -56,7 +56,7 @@ def set_color(name: str, idx: int) -> str:
 
 
 def legend_above(axes: Any) -> None:
-    """Put the legend over the axes, where it hides no data."""
+    """Put the legend above the axes, where it hides no data."""
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),

@@ -15,7 +15,7 @@ from nepforge.plots.figure import GREY, drawing, legend_above, set_color
 
 FloatArray = NDArray[np.float64]
 
-MANY_POINTS = 3000  # from here on points hide each other and a density says more
+MANY_POINTS = 3000  # above this, points overlap and a density shows more
 HEXAGONS = 60  # across the axis
 MARGIN = 0.04  # of the range, around the data
 
@@ -36,12 +36,12 @@ class ParitySet:
 def parity(path: Path, sets: Sequence[ParitySet], *, quantity: str, unit: str) -> None:
     """Write a parity plot with the residuals below it.
 
-    Few points share one panel; many points get one panel a set, as a density. Values that are not
-    finite (a missing label) are left out.
+    Few points share one panel; many are shown as a density, one panel per set. Non-finite values
+    (missing labels) are left out.
 
     Args:
         path: PNG file to write.
-        sets: One entry a set; arrays of any shape, flattened here. Sets without a value are
+        sets: One entry per set; arrays of any shape are flattened. Sets without a value are
             skipped.
         quantity: What is compared: "Energy", "Force component", "Virial".
         unit: Unit of the values: "eV/atom", "eV/Å". Errors in eV/atom are shown in meV/atom.

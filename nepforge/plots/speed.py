@@ -18,7 +18,7 @@ WIDE_RANGE = 10.0  # ratio of speeds from which their axis is logarithmic
 
 @frozen
 class SpeedCurve:
-    """One setting over the sizes, in the order of the sizes."""
+    """One setting at increasing sizes."""
 
     label: str
     family: str  # settings of one family share a colour

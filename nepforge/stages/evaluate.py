@@ -13,20 +13,19 @@ from attrs import frozen
 from nepforge.data.frame import FloatArray, Frame, load_frames
 from nepforge.data.frame_labels import quantities_of
 from nepforge.evaluate.calibration import judge_error_bars
-from nepforge.evaluate.calibration_plot import calibration
+from nepforge.evaluate.figures import write_calibration, write_parity
 from nepforge.events import Message
 from nepforge.formats.covariance_file import read_covariance
 from nepforge.formats.open_model import open_model
 from nepforge.models.potential import TrainedPotential
 from nepforge.models.uncertainty import Covariance
 from nepforge.plan.tables import EvaluateTable
-from nepforge.plots.parity import ParitySet, parity
 from nepforge.quantities import QUANTITIES
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
 from nepforge.stages.usefulness import judge
-from nepforge.train.calibration import residuals
 from nepforge.train.metrics import ErrorSums
+from nepforge.train.residuals import residuals
 from nepforge.train.training_set import FrameSet
 
 SETS = {"train": "train", "valid": "validation"}
@@ -72,7 +71,8 @@ def run(table: EvaluateTable, inputs: Mapping[str, Path], ctx: StageContext) -> 
     found_useful.write(ctx.out)
     for text in found_useful.warnings:
         ctx.emit(Message("warning", text, ctx.stage))
-    _plot(ctx.out, found)
+    sets = {SETS[name]: (one.reference, one.prediction) for name, one in found.items()}
+    write_parity(ctx.out, sets)
     if "covariance" in inputs:
         covariance = read_covariance(inputs["covariance"], trained.parameters)
         _judge_error_bars(ctx.out, trained, covariance, load_frames(inputs["valid"]))
@@ -112,9 +112,7 @@ def _judge_error_bars(
         found.forces.numpy(),
         found.forces_std.numpy(),
     )
-    write_json(folder / "calibration.json", report.to_json())
-    if report.has_labels:
-        calibration(folder / "calibration.png", report)
+    write_calibration(folder, report, SETS["valid"])
 
 
 def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
@@ -124,16 +122,3 @@ def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
         if frame.group:
             groups.setdefault(frame.group, []).append(frame)
     return dict(sorted(groups.items()))
-
-
-def _plot(folder: Path, found: Mapping[str, SetPrediction]) -> None:
-    for quantity in QUANTITIES:
-        name = quantity.field
-        sets = [
-            ParitySet(SETS[key], result.reference[name].ravel(), result.prediction[name].ravel())
-            for key, result in found.items()
-            if name in result.reference
-        ]
-        if any(np.isfinite(entry.reference).any() for entry in sets):
-            path = folder / f"parity_{name}.png"
-            parity(path, sets, quantity=quantity.axis, unit=quantity.unit)

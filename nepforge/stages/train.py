@@ -22,9 +22,9 @@ from nepforge.recipe.tables import LKFOptimizer
 from nepforge.stages.context import StageContext
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
 from nepforge.stages.outputs import write_json, write_metrics
-from nepforge.train.calibration import calibrated
 from nepforge.train.loop import Report, Training, TrainingResult, train
 from nepforge.train.observations import observation_weights
+from nepforge.train.residuals import calibrated
 from nepforge.train.steppers import LKFStepper, Stepper, make_stepper
 from nepforge.train.training_set import FrameSet
 

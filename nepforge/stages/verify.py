@@ -23,7 +23,6 @@ from nepforge.errors import StageError
 from nepforge.events import Message
 from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import NEPModel
-from nepforge.models.nep.native import NativeModel
 from nepforge.plan.tables import ExportTable
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
@@ -35,7 +34,7 @@ ENERGY_LIMIT = 1.0e-6  # eV/atom
 N_FRAMES = 4  # enough to meet every number of the file; the codes are compared in tests
 
 # evaluate(frame) -> total energy in eV, forces [n_atoms, 3] in eV/Å
-Evaluator = Callable[[Frame], tuple[float, FloatArray]]
+EnergyAndForces = Callable[[Frame], tuple[float, FloatArray]]
 
 
 def run(table: ExportTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
@@ -79,8 +78,8 @@ def _refuse_useless(content: Mapping[str, Any]) -> None:
         )
 
 
-def _core(path: Path) -> Evaluator:
-    model = NativeModel(path)
+def _core(path: Path) -> EnergyAndForces:
+    model = open_nep(path).evaluator()
 
     def evaluate(frame: Frame) -> tuple[float, FloatArray]:
         result = model.evaluate(frame.numbers, frame.positions, frame.cell, frame.pbc)
@@ -89,7 +88,7 @@ def _core(path: Path) -> Evaluator:
     return evaluate
 
 
-def _calorine(path: Path, cutoff: float) -> Evaluator:
+def _calorine(path: Path, cutoff: float) -> EnergyAndForces:
     from calorine.calculators import CPUNEP  # noqa: PLC0415 - optional
 
     def evaluate(frame: Frame) -> tuple[float, FloatArray]:
@@ -118,7 +117,7 @@ def boxed(frame: Frame, cutoff: float) -> FloatArray:
 
 
 def _differences(
-    trained: NEPModel, frames: Sequence[Frame], evaluate: Evaluator, *, shifted: bool
+    trained: NEPModel, frames: Sequence[Frame], evaluate: EnergyAndForces, *, shifted: bool
 ) -> tuple[float, float]:
     """Largest differences in force (eV/Å) and energy per atom (eV).
 

@@ -1,8 +1,8 @@
 """Mean of the parameters over the last steps of an epoch.
 
-A filter that forgets keeps wandering about its optimum; the mean of its path is closer to it
-(Polyak and Juditsky, SIAM J. Control Optim. 30, 838 (1992)). The mean is validated and kept, the
-filter itself goes on from its own last parameters.
+A filter with forgetting keeps fluctuating around its optimum; the mean of its path lies closer
+(Polyak and Juditsky, SIAM J. Control Optim. 30, 838 (1992)). The mean is validated and kept, while
+the filter continues from its own last parameters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @define(eq=False)
 class TailAverage:
-    """`fraction` of an epoch's frames, the last ones, count; 0 keeps the last parameters."""
+    """The mean over the last `fraction` of an epoch's frames; 0 keeps the last parameters."""
 
     fraction: float
     mean: Tensor  # [n_parameters]
@@ -24,13 +24,13 @@ class TailAverage:
         return cls(fraction, parameters.clone())
 
     def add(self, parameters: Tensor, done: int, total: int) -> None:
-        """Take the parameters after a step that used up `done` of `total` frames."""
+        """Include the parameters after a step that ended at `done` of `total` frames."""
         if done > (1.0 - self.fraction) * total:
             self.count += 1
             self.mean.add_((parameters - self.mean) / self.count)
 
     def finish(self, parameters: Tensor) -> Tensor:
-        """The mean of the epoch that ends, a copy; the next epoch starts anew."""
+        """A copy of the mean of the finished epoch; the next epoch starts from zero."""
         result = self.mean.clone() if self.count else parameters.clone()
         self.count = 0
         return result

@@ -1,7 +1,7 @@
-"""The state of a training that goes on later: everything that the next step depends on.
+"""The state of an interrupted training: everything that the next step depends on.
 
-Kept in the stage's state folder, written to a temporary name and renamed, so that a kill leaves the
-older one. A resumed training gives the same bits as one that was never stopped.
+Kept in the stage's state folder; written to a temporary file and renamed, so that a kill leaves the
+previous one. A resumed training gives the same bits as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE = "training.npz"
 
 @define(eq=False)
 class Progress:
-    """Where a training is. `history` holds one row of numbers per finished epoch."""
+    """How far a training has come. `history` holds one row of numbers per finished epoch."""
 
     epoch: int = 1  # the one being trained, 1-based
     order: list[int] = field(factory=list)  # frames of this epoch, in the order of their use
@@ -47,7 +47,7 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint in place of the older one."""
+    """Write a checkpoint, replacing the previous one."""
     header = json.dumps(attrs.asdict(checkpoint.progress)).encode()
     arrays: dict[str, Any] = {name: t.numpy() for name, t in checkpoint.tensors.items()}
     arrays["header"] = np.frombuffer(header, dtype=np.uint8)
@@ -61,7 +61,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(folder: Path) -> Checkpoint | None:
-    """What `save` wrote; None when there is nothing."""
+    """The checkpoint that `save` wrote; None if there is none."""
     path = folder / FILE
     if not path.exists():
         return None

@@ -22,7 +22,7 @@ from nepforge.train.steppers.stepper import Stepper
 from nepforge.train.trace import Trace
 from nepforge.train.training_set import FrameSet, errors_of
 
-CHECKPOINT_SECONDS = 60.0  # between checkpoints; a kill loses at most so much work
+CHECKPOINT_SECONDS = 60.0  # between checkpoints: the most work that a kill can lose
 
 
 @frozen
@@ -81,7 +81,7 @@ class Training:
         )
 
     def passes(self, progress: Progress) -> bool:
-        """Whether a training with these settings comes by `progress` and does not stop before."""
+        """Whether a training with these settings reaches `progress` without stopping earlier."""
         history = progress.history
         before = len(history) - 1 if progress.done == 0 else len(history)
         return len(history) <= self.epochs and not any(
@@ -100,14 +100,14 @@ def train(
 ) -> TrainingResult:
     """Train until the epochs, the patience or the wall time is used up.
 
-    Goes on from the checkpoint in the state folder when there is one, also from the end of a
-    training with fewer epochs, and leaves one there. Resumed or not, the bits are the same; only a
-    stop by wall time depends on the machine.
+    Resumes from the checkpoint in the state folder if there is one, also from the end of a training
+    with fewer epochs, and leaves one there. The bits are the same, resumed or not; only a stop by
+    wall time depends on the machine.
 
     Args:
-        on_batch: Called after each step with the epoch and the frames done and in all.
+        on_batch: Called after each step with the epoch, the frames done and their total.
         on_epoch: Called after each validation.
-        stopping: Asked after each step; when true, a checkpoint is written and the run stops.
+        stopping: Called after each step; if true, a checkpoint is written and the run stops.
 
     Raises:
         DivergenceError: An energy or force is not finite; says where.
@@ -149,7 +149,7 @@ def train(
 
 @define(eq=False)
 class _Course:
-    """A training under way: what a checkpoint holds."""
+    """A training in progress: what a checkpoint holds."""
 
     stepper: Stepper
     rng: torch.Generator
@@ -163,7 +163,7 @@ class _Course:
 
     @classmethod
     def begin(cls, training: Training, stepper: Stepper, rng: torch.Generator) -> _Course:
-        """From the checkpoint when there is one that these settings lead to, else from scratch."""
+        """From a checkpoint that these settings would have reached, else from scratch."""
         course = cls(
             stepper=stepper,
             rng=rng,
@@ -253,7 +253,7 @@ def _finish_epoch(
     if not math.isfinite(loss):
         raise DivergenceError(
             f"epoch {progress.epoch}: the validation loss is {loss}",
-            hint=f"{stepper.advice}; the errors of the epochs before tell where it began",
+            hint=f"{stepper.advice}; the errors of the preceding epochs show where it began",
         )
     is_best = loss < progress.best_loss
     if is_best:

@@ -42,7 +42,7 @@ class ErrorSums:
             self.sums[quantity.name].add(quantity.reported(error, batch.n_atoms))
 
     def report(self, prefix: str) -> dict[str, float]:
-        """`prefix`_energy_rmse (eV/atom), _energy_mae, _force_rmse (eV/Å), ... of what was seen."""
+        """`prefix`_energy_rmse (eV/atom), _energy_mae, _force_rmse (eV/Å), ... so far."""
         report = {}
         for name, sums in self.sums.items():
             if sums.count:

@@ -1,4 +1,4 @@
-"""What the Kalman filter is shown of a batch: innovations and Jacobian rows, scaled to unit noise.
+"""Observations of a batch for the Kalman filter: innovations and Jacobian rows with unit noise.
 
     a frame               e = w sqrt(C) rms(dq) / N              row w / (sqrt(C) N) d(v.q)/dtheta
     a group of n atoms    e = w sqrt(C n) rms(dq)                row w / sqrt(C n) d(v.q)/dtheta
@@ -74,7 +74,7 @@ def observe(
     """Observations of every quantity with a weight, linearised at the parameters.
 
     Args:
-        force_groups: Groups that the atoms of each frame are dealt into.
+        force_groups: Groups into which the atoms of each frame are divided.
         weights: By name of the quantity, one over its unit: one over the expected errors.
         force_weights: See `force_factors`.
 
@@ -162,7 +162,7 @@ def force_factors(batch: Batch, force_weights: Sequence[float]) -> Tensor:
 def group_directions(batch: Batch, error: Tensor, n_groups: int, rng: torch.Generator) -> Tensor:
     """d / rms(d) of errors d [N, C] of the atoms of each group, 0 elsewhere, [n_groups, N, C].
 
-    The atoms of every frame are dealt at random into groups whose sizes differ by one at most; the
+    The atoms of each frame are divided at random into groups whose sizes differ by at most one; the
     rms is over the components of the group's atoms in the frame.
     """
     shuffled = torch.rand(len(error), generator=rng, dtype=torch.float64).to(error.device)

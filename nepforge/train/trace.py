@@ -1,7 +1,7 @@
-"""What the parameters were after every step, as short digests: where two trainings part.
+"""Short digests of the parameters after every step: where two trainings diverge.
 
-A digest of 6 bytes for each parameter group costs less than a thousandth of a step. Two trainings
-that agree in a row had the same bits; the first row that differs names the step and the tensor.
+A 6-byte digest per parameter group costs less than a thousandth of a step. Two trainings that agree
+in a row had the same bits; the first row that differs gives the step and the tensor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DIGEST_BYTES = 6
 
 
 class Trace:
-    """One row of digests for each step; row 0 are the parameters before the first step."""
+    """One row of digests per step; row 0 holds the parameters before the first step."""
 
     def __init__(self, groups: Sequence[tuple[str, int]]) -> None:
         """`groups` are names and sizes of the parts of the flat parameter vector, in order."""
@@ -39,7 +39,7 @@ class Trace:
         self._rows = state.tolist()
 
     def write(self, path: Path) -> None:
-        """A line for each step: its number and a digest for each group, 12 hex digits."""
+        """One line per step: its number and a digest of 12 hex digits per group."""
         lines = [" ".join(["step", *self._names])]
         for step, row in enumerate(self._rows):
             digests = [f"{digest:0{2 * DIGEST_BYTES}x}" for digest in row]

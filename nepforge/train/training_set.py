@@ -1,4 +1,4 @@
-"""A set of frames ready for batches: neighbours found once."""
+"""A set of frames with their neighbours, ready to be batched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nepforge.data.neighbors import FrameNeighbors, find_neighbors
 from nepforge.models.potential import Potential
 from nepforge.train.metrics import ErrorSums
 
-EVALUATION_ATOMS = 2048  # atoms of one batch when nothing is learned
+EVALUATION_ATOMS = 2048  # atoms per batch when only evaluating
 
 
 @frozen(eq=False)
@@ -56,7 +56,7 @@ class FrameSet:
 
 
 def find_scaler(model: Potential, frames: FrameSet) -> Tensor:
-    """The scaler that the model freezes on these frames."""
+    """The scaler of the model, determined on these frames."""
     return model.find_scaler(batch for _, batch in frames.batches())
 
 

@@ -19,7 +19,7 @@ def print_comparison(console: Console, comparison: Comparison, name: str) -> Non
     """Print the table of variants, who is ahead, and where the files are.
 
     Args:
-        console: Where to; nothing is wrapped.
+        console: Nothing is wrapped.
         comparison: What was compared.
         name: Name of the recipe with the [matrix].
     """

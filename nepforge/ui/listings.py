@@ -1,6 +1,6 @@
-"""Tables of the commands that look and do not compute: plan, status, ledger log, check.
+"""Tables of the commands that only show something: plan, status, ledger log, check.
 
-Columns are padded, never wrapped: the last one may be as long as it is.
+Columns are padded, never wrapped; the last one may be of any length.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def run_row(entry: Entry) -> dict[str, Any]:
 
 
 def log_text(entries: Iterable[Entry]) -> str:
-    """A list of ledger entries, one a line, oldest first."""
+    """A list of ledger entries, one per line, oldest first."""
     head = [
         "seq",
         "hash",
@@ -80,7 +80,7 @@ def runs_of(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def held_text(held: Iterable[HeldLock]) -> str:
-    """Who holds which lock for what, and what killed processes left."""
+    """Which process holds which lock and why, and what killed processes left behind."""
     held = list(held)
     lines = [_held_line(lock) for lock in held]
     if all(lock.condition != "running" for lock in held):

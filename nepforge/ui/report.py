@@ -58,7 +58,7 @@ def print_report(console: Console, finished: RunFinished, name: str, typed: Type
     """Print the summary of a finished run.
 
     Args:
-        console: Where to; nothing is wrapped, so that hashes and paths stay whole.
+        console: Nothing is wrapped, so that hashes and paths stay whole.
         finished: The last event of the run.
         name: Name of the recipe.
         typed: What the user typed, for the commands that come next.
@@ -133,7 +133,7 @@ def _md(metrics: Mapping[str, float], folder: Path | None) -> list[Text]:
 
 
 def _timing(folder: Path | None, stage: str) -> dict[str, float]:
-    """The speed of an MD run; it is no metric, because it differs from build to build."""
+    """The speed of an MD run; not a metric, because it differs from build to build."""
     if folder is None:
         return {}
     path = folder.joinpath(*stage.split(":"), "timing.json")

@@ -1,4 +1,4 @@
-"""What is known of a run from the events so far; the views draw it."""
+"""The state of a run from the events so far, as the views draw it."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class StageState:
         return f"{self.unit} {self.done}/{self.total}"
 
     def seconds_left(self, now: float) -> float | None:
-        """Expected rest at the speed since the first sign of progress; None before the second.
+        """Expected time left at the speed since the first progress event; None before the second.
 
-        Time before that first sign (imports, setting up) says nothing about the speed, nor does
-        work that an earlier run had done.
+        Time before that (imports, setting up) says nothing about the speed, nor does work that an
+        earlier run has done.
         """
         if self._first is None or self._latest is None:
             return None
@@ -92,7 +92,7 @@ class RunState:
     outcome: Outcome | None = None
 
     def apply(self, event: Event, now: float) -> None:
-        """Take in an event that happened at `now`, in s of any steady clock."""
+        """Process an event that happened at `now`, in s of any monotonic clock."""
         match event:
             case RunStarted():
                 self.name, self.recipe_hash, self.started = event.name, event.recipe_hash, now

@@ -1,4 +1,4 @@
-"""How numbers, times and hashes are written for people, the same in every view."""
+"""How numbers, times and hashes are written, the same in every view."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def shown(quantity: Quantity, value: float) -> str:
-    """An error in the unit that people are shown."""
+    """An error in the unit shown to people."""
     return number(quantity.shown_factor * value)
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A value with so many digits that count, whole numbers in full: 3.02, 0.0881, 12346."""
+    """A value with this many significant digits, whole numbers in full: 3.02, 0.0881, 12346."""
     if not math.isfinite(value):
         return str(value)
     if value == 0.0:

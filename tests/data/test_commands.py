@@ -138,7 +138,7 @@ def test_what_cannot_be_done_is_said(two_files: tuple[Path, Path], tmp_path: Pat
         (("show", two_files[0], "--from", "xyzzy"), 2, "expected one of ase-trajectory"),
         (("convert", *two_files), 2, "exists"),
         (("convert", *two_files, tmp_path / "out"), 2, "--to extxyz"),
-        (("check", two_files[0], "--species", "Hf,Oo"), 2, '"Oo" is no chemical symbol'),
+        (("check", two_files[0], "--species", "Hf,Oo"), 2, '"Oo" is not a chemical symbol'),
     ):
         result = nepforge_data(*words)
         assert (result.exit_code, text in result.output) == (status, True), result.output

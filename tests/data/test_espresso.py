@@ -154,7 +154,9 @@ def test_elements_of_labels(read: Reader, label: str, pseudopotential: str, numb
 def test_a_label_of_another_element_is_refused(read: Reader) -> None:
     """Fe with a pseudopotential of oxygen is neither."""
     text = VC_RELAX.replace("Si1 ", "Fe  ").replace("Si( 1.00)", "O ( 1.00)")
-    with pytest.raises(DataError, match='species "Fe" with a pseudopotential of "O" is no element'):
+    with pytest.raises(
+        DataError, match='species "Fe" with a pseudopotential of "O" is not an element'
+    ):
         read(text)
 
 

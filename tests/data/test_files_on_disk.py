@@ -159,7 +159,7 @@ def test_archives_are_refused_by_name(tmp_path: Path) -> None:
     for name, words in (
         ("train.xyz", "a zip archive"),
         ("OUTCAR.tar.gz", "a tar archive"),
-        ("a.xyz.Z", "packed by compress"),
+        ("a.xyz.Z", "compressed by compress"),
     ):
         result = data("show", tmp_path / name)
         assert result.exit_code == 1
@@ -435,7 +435,7 @@ def test_configurations_of_mlip_are_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.virial, [[1.0, 0.6, 0.5], [0.6, 2.0, 0.4], [0.5, 0.4, 3.0]])
     assert (first.energy, first.pbc) == (-10.5, (True, True, True))
     assert (second.numbers.tolist(), second.energy, second.pbc) == ([14], None, (False,) * 3)
-    with pytest.raises(DataError, match="which element an MTP type is"):
+    with pytest.raises(DataError, match="which elements the MTP types are"):
         load([tmp_path / "train.cfg"])
     with pytest.raises(DataError, match="has type 1, species name the types 0 to 0"):
         load([tmp_path / "train.cfg"], Reading(species=("H",)))

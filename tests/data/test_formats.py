@@ -118,7 +118,7 @@ def test_a_dump_is_sorted_and_free_of_its_origin() -> None:
 
 def test_a_dump_without_elements_is_refused() -> None:
     """Type 1 is never taken for hydrogen."""
-    with pytest.raises(DataError, match="which element a LAMMPS type is"):
+    with pytest.raises(DataError, match="which elements the LAMMPS types are"):
         read("slab.dump")
     with pytest.raises(DataError, match="has type 2, species name 1"):
         read("slab.dump", species=("H",))
@@ -138,7 +138,7 @@ def test_a_data_file_takes_its_elements_from_masses_or_species(tmp_path: Path) -
         ("none.data", text.replace("Masses\n\n1 1.008\n2 28.085\n", "")),
     ):
         (tmp_path / name).write_text(changed)
-        with pytest.raises(DataError, match="which element a LAMMPS type is"):
+        with pytest.raises(DataError, match="which elements the LAMMPS types are"):
             read_frames(tmp_path / name, "lammps-data")
 
 

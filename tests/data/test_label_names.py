@@ -16,7 +16,7 @@ from nepforge.data.frame import Frame
 from nepforge.data.labels.names import LabelNames
 from nepforge.data.labels.units import UNITS_OF, unit_factor
 from nepforge.errors import DataError, UsageError
-from nepforge.recipe import tables
+from nepforge.recipe.tables import values
 
 HARTREE, BOHR = 27.211386, 0.5291772  # eV, Å
 GPA = 1.0 / 160.21766  # eV/Å³
@@ -157,7 +157,7 @@ def test_lengths_of_the_file_are_converted(tmp_path: Path) -> None:
     [
         ("energy=-1 energy-unit=furlong", {}, 'energy-unit is "furlong", expected one of eV'),
         ("energy=-1 energy-unit=MeV", {}, 'energy-unit is "MeV"'),
-        ("energy=-1 energy-unit=hartree", {"energy_unit": "eV"}, "energy_unit eV is asked for"),
+        ("energy=-1 energy-unit=hartree", {"energy_unit": "eV"}, "energy_unit eV is requested"),
         ("energy=-1 units=real", {}, 'units is "real"'),
         ("energy=-1 Energy=-2", {}, "energy and Energy, which are one label"),
     ],
@@ -175,7 +175,7 @@ def test_a_trajectory_of_ipi_is_refused(tmp_path: Path) -> None:
     """Its cell and units are in words that would all be passed over."""
     line = "# CELL(abcABC): 9 9 9 90 90 90 Step: 0 Bead: 0 positions{atomic_unit}"
     (tmp_path / "a.xyz").write_text(f"1\n{line}\nH 0 0 0\n")
-    with pytest.raises(DataError, match="is of i-PI"):
+    with pytest.raises(DataError, match="is a file of i-PI"):
         read_frames(tmp_path / "a.xyz", "extxyz")
 
 
@@ -215,7 +215,9 @@ def test_an_energy_of_cp2k_is_in_hartree(tmp_path: Path) -> None:
 )
 def test_a_name_that_says_a_unit_needs_it_told(label: str, name: str, unit: str) -> None:
     """Nobody who named `stress_GPa` means eV/Å³."""
-    with pytest.raises(UsageError, match=f'"{name}" of {label} says {unit}, and no unit') as error:
+    with pytest.raises(
+        UsageError, match=f'"{name}" of {label} contains {unit}, and no unit'
+    ) as error:
         LabelNames(**{label: name})
     option = {"forces": "force"}.get(label, label)
     assert f"--{option}-unit {unit}" in str(error.value.hint)
@@ -229,7 +231,7 @@ def test_a_name_that_says_our_unit_is_read() -> None:
 
 def test_wrong_options_are_refused() -> None:
     """Units that are none, and names for formats whose labels have their own."""
-    with pytest.raises(UsageError, match="is no unit of force"):
+    with pytest.raises(UsageError, match="is not a unit of force"):
         LabelNames(force_unit="eV")
     with pytest.raises(UsageError, match="expected compression-positive or tension-positive"):
         LabelNames(stress_sign="-1")
@@ -250,9 +252,9 @@ def test_units_of_arrays_can_be_told(tmp_path: Path) -> None:
 
 def test_every_unit_of_a_recipe_is_known_to_the_readers() -> None:
     """By its name, with the factor of ase.units; and by other spellings."""
-    assert list(UNITS_OF["energy"]) == tables.ENERGY_UNITS
-    assert list(UNITS_OF["force"]) == tables.FORCE_UNITS
-    assert list(UNITS_OF["stress"]) == tables.STRESS_UNITS
+    assert list(UNITS_OF["energy"]) == values.ENERGY_UNITS
+    assert list(UNITS_OF["force"]) == values.FORCE_UNITS
+    assert list(UNITS_OF["stress"]) == values.STRESS_UNITS
     for quantity, units in UNITS_OF.items():
         assert {name: unit_factor(quantity, name) for name in units} == units
     assert unit_factor("stress", "kB") == pytest.approx(1000 * ase.units.bar)

@@ -269,7 +269,7 @@ def test_counts_of_more_than_ten_kinds_are_put_elsewhere(path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("TITEL  = PAW_PBE Si_sv", "TITEL  = PAW_PBE Ge_sv", "is called"),
+        ("TITEL  = PAW_PBE Si_sv", "TITEL  = PAW_PBE Ge_sv", "is also called"),
         ("TITEL  = PAW_PBE Si_sv", "TITEL  = unknown", ""),
         ("NIONS =      2", "NIONS =      3", "2 positions of 3 ions"),
         (
@@ -279,7 +279,7 @@ def test_counts_of_more_than_ten_kinds_are_put_elsewhere(path: Path) -> None:
         ),
         (" -10.60000000 eV", " ************ eV", "energy: found"),
         ("   volume of cell", "   volume", ""),
-        ("   120.00\n", "   121.00\n", "the cell has 120.00 Å³, printed is 121.00"),
+        ("   120.00\n", "   121.00\n", "the cell has 120.00 Å³, the file prints 121.00"),
         ("    20.00000", "    20.10000", "is not the row `Total`"),
     ],
 )

@@ -216,7 +216,7 @@ def test_the_command_says_why_frames_left(random_frame: MakeFrame, tmp_path: Pat
         ((), 2, "no condition is given"),
         (("--energy", "1:2"), 1, "none of 10 frames is selected: left out 10 by energy"),
         (("--info", "T"), 2, "expected KEY=VALUE"),
-        (("--elements", "Hf,Xx"), 2, '"Xx" is no chemical symbol'),
+        (("--elements", "Hf,Xx"), 2, '"Xx" is not a chemical symbol'),
         (("--every", 0), 2, "--every"),
     ):
         result = data("select", tmp_path / "in.xyz", tmp_path / "none.xyz", *words)

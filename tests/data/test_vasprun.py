@@ -137,15 +137,15 @@ def test_symbols_that_are_none_are_told_by_the_potential(path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("<c>H </c><c>   2</c>", "<c>He</c><c>   2</c>", "is called"),
+        ("<c>H </c><c>   2</c>", "<c>He</c><c>   2</c>", "is also called"),
         ("<atoms> 2 </atoms>", "<atoms> 3 </atoms>", "names 2 atoms, expected 3"),
-        ("     120.00000000 ", "     121.00000000 ", "written is 121"),
+        ("     120.00000000 ", "     121.00000000 ", "the file has 121"),
         ("      -0.30000000 </v>", "      -0.30000000 </v><v> 0 0 0 </v>", "has 3 forces"),
         ("      -0.30000000 </v>", "  *************** </v>", r"found \"\*"),
         ("      -0.30000000 </v>", "  -0.3 0.1 </v>", "expected three numbers"),
         ("      30.00000000 </v>", "      30.00000000 </v><v> 0 0 0 </v>", "has 4 rows of stress"),
         ("</structure>\n<varray", "</structure><structure/><varray", "a second structure"),
-        ("</calculation>", "</calculaton>", "is no XML"),
+        ("</calculation>", "</calculaton>", "is not XML"),
     ],
 )
 def test_damage_is_refused(path: Path, before: str, after: str, message: str) -> None:

@@ -74,8 +74,8 @@ def test_one_bias_needs_no_counts(tmp_path: Path) -> None:
     ("out", "to", "counts", "words"),
     [
         ("model.txt", "nep5", {}, "exists"),
-        ("new.txt", "", {}, "its name tells no layout"),
-        ("new.txt", "nep3", {}, "no layout"),
+        ("new.txt", "", {}, "the name does not tell the layout"),
+        ("new.txt", "nep3", {}, "not a layout"),
         ("nep4.txt", "", {"Hf": 1}, "do not fit the species Si, O"),
         ("nep4.txt", "", {"Si": 0}, "do not fit"),
     ],

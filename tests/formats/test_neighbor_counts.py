@@ -62,7 +62,7 @@ def test_a_file_without_counts_stays_without(tmp_path: Path) -> None:
         assert inspect(open_nep(source))["neighbors"] is None
         out = tmp_path / f"{source.suffix}.txt"
         (warning,) = convert_model(source, out, "nep5").warnings
-        assert f"{source} does not say how many neighbours its training met: 77 and 36" in warning
+        assert f"{source} has no neighbour counts: 77 and 36" in warning
         assert inspect(open_nep(out))["neighbors"] == [77, 36]  # 0.2 atoms/Å^3 within 4.5 and 3.5 Å
 
 

@@ -113,7 +113,7 @@ def test_what_nep_in_cannot_say_is_a_comment() -> None:
     model = NEP(("Si",), (4.5, 4.0), (3, 2), (5, 4), 4, (), 9, ZBL(0.7, 2.0))
     text = settings_files(model, 5)["nep.in"]
     assert "# nep.txt has the inner cutoff 0.7 of ZBL; GPUMD takes half of the outer" in text
-    assert "# nep of GPUMD trains version 4 alone; gnep trains NEP5" in text
+    assert "# nep of GPUMD trains only version 4; gnep trains NEP5" in text
     assert "#" not in settings_files(attrs.evolve(model, zbl=ZBL(1.0, 2.0)), 4)["nep.in"]
 
 

@@ -23,7 +23,10 @@ X86_KERNELS = {
 ON_X86 = platform.machine() in ("x86_64", "AMD64")
 KERNELS = {"baseline": (), **(X86_KERNELS if ON_X86 else {})}
 OTHERS = ("nep_model", "elements", "nep_cpu", "nep_threads", "neighbor_slots", "sorted_neighbors")
-ADDRESS = ("-std=c++17", "-g", "-fopenmp", "-D_GLIBCXX_ASSERTIONS", "-fsanitize=address")
+ADDRESS = (
+    *("-std=c++17", "-g", "-fopenmp", "-D_GLIBCXX_ASSERTIONS", "-DNEPFORGE_CHECKED"),
+    "-fsanitize=address",
+)
 UNDEFINED = ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")
 TIME_LIMIT = 1200.0  # s, of one compilation beside others
 

@@ -82,6 +82,7 @@ def test_labels_that_nobody_has_are_refused(frames: list[Frame], table: str) -> 
     assert [problem.path for problem in problems] == [
         f"optimizer.{table}.{name}" for name in ("force", "virial", "atomic_energy")
     ]
+    assert "ei.npy of pwdata" in problems[-1].hint
 
 
 def test_a_cutoff_in_which_nobody_has_a_neighbour_is_refused(frames: list[Frame]) -> None:

@@ -1,1 +1,1 @@
-"""`nepforge data`: one module for each of its commands; `group` puts them together."""
+"""`nepforge data`: one module per command; `group` combines them."""

@@ -1,4 +1,4 @@
-"""`nepforge data check`: what is wrong with data."""
+"""`nepforge data check`: problems of data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--validation",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file of the validation set. May be repeated.",
+    help="File of the validation set. May be repeated.",
 )
 @click.option("--cutoff", type=click.FloatRange(min=0.0), help="Cutoff of the model, Å.")
 @reading_options(
@@ -50,10 +50,10 @@ def check(
     as_json: bool,
     reading: Reading,
 ) -> None:
-    """Say what is wrong with data: copies, leaks, missing labels, signs, units, outliers.
+    """Check data for copies, leaks, missing labels, wrong signs and units, outliers.
 
-    Folders with train/ and valid/ below them give to both sets. Every run does the same before it
-    trains. Exit status 1 when there are errors.
+    Folders with train/ and valid/ below them contribute to both sets. Every run does the same
+    checks before training. Exit status 1 if there are errors.
     """
     import attrs
 

@@ -39,7 +39,7 @@ def convert(
 ) -> None:
     """Write the frames of all files IN into one new file or folder OUT.
 
-    Info keys and columns go with them; what OUT cannot hold is said.
+    Info keys and columns are kept; what OUT cannot hold is reported.
     """
     from nepforge.data.rewrite import rewrite_files
 

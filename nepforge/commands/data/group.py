@@ -14,7 +14,7 @@ from nepforge.data.formats.table import PROGRAMS
 
 HELP = f"""Look at labelled structures; check, convert, merge, split and select them.
 
-Formats are recognised by content and name: {", ".join(PROGRAMS)}; files may be compressed (gzip,
+Formats are recognised by content or name: {", ".join(PROGRAMS)}; files may be compressed (gzip,
 xz, bzip2, zstd). A folder stands for the arrays or runs in and below it, - for standard input.
 """
 

@@ -34,8 +34,8 @@ def merge(
 ) -> None:
     """Write the frames of all files IN into OUT, each structure once.
 
-    Of copies (in any order of the atoms) the first one with the most labels stays; where labels of
-    copies contradict each other, the first labelled one, and that is said.
+    Of copies (in any order of the atoms) the first with the most labels is kept; where labels of
+    copies contradict each other, the first labelled one is kept and the contradiction reported.
     """
     from nepforge.data.rewrite import rewrite_files
 

@@ -25,7 +25,7 @@ Decorator = Callable[[Command], Command]
 def _with_standard_input(
     ctx: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]
 ) -> tuple[Path, ...]:
-    """`-` among the files is what is piped in; it stays until the command ends."""
+    """Replace `-` by a file with standard input, which exists until the command ends."""
     from nepforge.files.standard_input import with_standard_input
 
     return ctx.with_resource(with_standard_input(files))
@@ -46,7 +46,7 @@ files_argument = _files_argument("FILE...")
 inputs_argument = _files_argument("IN...")
 out_argument = click.argument("out", type=click.Path(path_type=Path))
 to_option = click.option(
-    "--to", type=click.Choice(WRITTEN), help="Format of OUT; a name ending in .xyz says it too."
+    "--to", type=click.Choice(WRITTEN), help="Output format; not needed if OUT ends in .xyz."
 )
 seed_option = click.option(
     "--seed",
@@ -62,10 +62,10 @@ species_option = click.option(
 part_option = click.option(
     "--part",
     type=click.Choice(["train", "valid"]),
-    help="Which part of folders that have train/ and valid/ below them.",
+    help="Part of folders that have train/ and valid/ below them.",
 )
 group_option = click.option(
-    "--group-by", default="", metavar="KEY", help="Info key of XYZ that is kept as the group."
+    "--group-by", default="", metavar="KEY", help="Info key of XYZ to keep as the group."
 )
 unconverged_option = click.option(
     "--unconverged",
@@ -77,7 +77,7 @@ unconverged_option = click.option(
 
 
 def reading_options(*options: Decorator) -> Decorator:
-    """The options, which the command gets as one argument `reading`, a `Reading`."""
+    """The options, passed to the command as one argument `reading`, a `Reading`."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)
@@ -113,5 +113,7 @@ def _reading(
     symbols = tuple(word.strip() for word in species.split(",")) if species else ()
     for symbol in symbols:
         if symbol not in SYMBOLS:
-            raise UsageError(f'--species: "{symbol}" is no chemical symbol', hint="--species Hf,O")
+            raise UsageError(
+                f'--species: "{symbol}" is not a chemical symbol', hint="--species Hf,O"
+            )
     return Reading(part or "", file_format, symbols, group_by, say_notice, labels, unconverged)

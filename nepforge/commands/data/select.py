@@ -34,29 +34,37 @@ if TYPE_CHECKING:
 @out_argument
 @to_option
 @click.option(
-    "--slice", metavar="START:STOP:STEP", help="Of the frames of each file, as in Python."
+    "--slice", metavar="START:STOP:STEP", help="Slice of the frames of each file, as in Python."
 )
 @click.option("--every", type=click.IntRange(min=1), help="Every nth frame of each file.")
-@click.option("--energy", metavar="LOW:HIGH", help="eV/atom; either end may be left out.")
-@click.option("--force", metavar="LOW:HIGH", help="Of the largest force, eV/Å.")
-@click.option("--distance", metavar="LOW:HIGH", help="Of the shortest distance of two atoms, Å.")
-@click.option("--elements", metavar="Hf,O", help="All of them are there.")
-@click.option("--without", metavar="C,H", help="None of them is there.")
-@click.option("--formula", multiple=True, help="One of these, in any multiple. May be repeated.")
+@click.option(
+    "--energy", metavar="LOW:HIGH", help="Range of the energy, eV/atom; either end may be omitted."
+)
+@click.option("--force", metavar="LOW:HIGH", help="Range of the largest force, eV/Å.")
+@click.option(
+    "--distance", metavar="LOW:HIGH", help="Range of the shortest interatomic distance, Å."
+)
+@click.option("--elements", metavar="Hf,O", help="Elements that must all be present.")
+@click.option("--without", metavar="C,H", help="Elements that must be absent.")
+@click.option(
+    "--formula", multiple=True, help="Formula of the frame, in any multiple. May be repeated."
+)
 @click.option(
     "--info",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Info key of XYZ and its text, number or range LOW:HIGH. May be repeated: keys must all "
-    "hold, of one key one value.",
+    help="Info key of XYZ and its text, number or range LOW:HIGH. May be repeated: all keys must "
+    "match, each with any of its values.",
 )
 @click.option(
     "--farthest",
     type=click.IntRange(min=1),
-    help="So many of the frames that are left, as different as can be, by NEP descriptors.",
+    help="Number of frames to keep, as different as possible by NEP descriptors.",
 )
-@click.option("--model", type=click.Path(path_type=Path), help="NEP whose descriptors are taken.")
-@click.option("--random", type=click.IntRange(min=1), help="So many of them by lot, by --seed.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="NEP model whose descriptors are used."
+)
+@click.option("--random", type=click.IntRange(min=1), help="Number of frames to keep at random.")
 @seed_option
 @reading_options(
     from_option, species_option, part_option, prefixed_label_options, unconverged_option
@@ -73,7 +81,7 @@ def select(
 ) -> None:
     """Write the frames of all files IN that fulfil every condition into OUT.
 
-    The same keys stand in [data.select] of a recipe.
+    [data.select] of a recipe has the same keys.
     """
     from nepforge.data.rewrite import select_from_files
 
@@ -107,7 +115,7 @@ def _lists(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe(model: Path | None) -> Describe:
-    """Descriptors of frames; torch is imported where they are asked for."""
+    """Descriptors of frames; torch is imported only if they are computed."""
 
     def describe(frames: Sequence[Frame]) -> FloatArray:
         from nepforge.evaluate.descriptors import frame_descriptors

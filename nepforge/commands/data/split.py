@@ -45,7 +45,7 @@ def split(
 ) -> None:
     """Split the frames of all files IN into train and valid below the new folder OUT.
 
-    The draw is random by the seed; copies of one structure stay on one side.
+    The split is random; copies of one structure stay on one side.
     """
     from nepforge.data.rewrite import split_files
 

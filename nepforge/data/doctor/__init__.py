@@ -1,4 +1,7 @@
-"""The data doctor: what is wrong with labelled structures before anybody trains on them."""
+"""The data doctor: problems of labelled structures, found before training.
+
+Begin at `examine`, the table of checks.
+"""
 
 from nepforge.data.doctor.examine import examine
 from nepforge.data.doctor.finding import DataSet, Finding

@@ -1,4 +1,4 @@
-"""Whether energies, forces and virials tell one story: signs and units."""
+"""Whether energies, forces and virials are consistent: signs and units."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from nepforge.data.doctor.pair_potential import PairPotential, fit_pair_potentia
 from nepforge.data.doctor.structure import composition_of
 from nepforge.data.frame import FloatArray, Frame
 
-FEWEST_FRAMES = 4  # of a file, to say something about its virials
-MOST_FRAMES = 24  # of a file that are looked at
+FEWEST_FRAMES = 4  # of a file, needed to judge its virials
+MOST_FRAMES = 24  # of a file that are examined
 ATOMS_LOOKED_AT = 12000  # in all files together
-FEWEST_STEPS = 4  # of a trajectory, to say something about its forces
-LONGEST_STEP = 0.3  # Å that any atom moves between two frames for the trapezoidal rule
-SURE = 0.7  # correlation from which on a contradiction is an error
+FEWEST_STEPS = 4  # of a trajectory, needed to judge its forces
+LONGEST_STEP = (
+    0.3  # Å; atoms that move further between two frames are too far for the trapezoidal rule
+)
+SURE = 0.7  # correlation from which a contradiction is an error
 VERY_SURE = 0.95
 # Between labels and what a pair potential, or the work of the forces, says: sound sets reach 3 and,
 # where the correlation is high, 1.4 for virials; units differ by more.
 LARGEST_RATIO = 6.0
 LARGEST_SURE_RATIO = 2.5
 ASYMMETRY = 1.0e-3  # relative
-MIXED_SHARE = 0.05  # of the frames with the other sign, to call a file mixed
+MIXED_SHARE = 0.05  # share of frames with the other sign that makes a file mixed
 
 
 def find_wrong_virials(data: DataSet) -> Iterator[Finding]:
@@ -53,7 +55,7 @@ def find_wrong_virials(data: DataSet) -> Iterator[Finding]:
 
 
 def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
-    """Frames by file; those of files with few frames by composition."""
+    """Frames by file; by composition those of files with few frames."""
     groups: dict[str, list[Frame]] = {}
     for name, of_file in by_file(frames).items():
         for frame in of_file:
@@ -96,7 +98,7 @@ def _judge(name: str, frames: Sequence[Frame], sample: Sequence[Frame]) -> Itera
 
 
 def find_wrong_forces(data: DataSet) -> Iterator[Finding]:
-    """Sign and unit of forces, and kind of energy, where frames follow one another in a trajectory.
+    """Sign and unit of forces, and kind of energy, where frames form a trajectory.
 
     Between two frames the energy changes by the work -sum F · dr, with F the mean of both.
     """
@@ -154,7 +156,7 @@ def _work(first: Frame, second: Frame) -> float:
 
 
 def _moves(first: Frame, second: Frame) -> FloatArray:
-    """How far each atom moves, in Å, by the nearest image."""
+    """How far each atom moves, in Å, to the nearest image."""
     moves: FloatArray = second.positions - first.positions
     if any(first.pbc):
         fractional = np.linalg.solve(first.cell.T, moves.T).T
@@ -163,13 +165,13 @@ def _moves(first: Frame, second: Frame) -> FloatArray:
 
 
 def _is_far(correlation: float, ratio: float) -> bool:
-    """Whether labels differ from what is expected by more than the expectation may be wrong."""
+    """Whether labels differ from the expectation by more than its error."""
     largest = LARGEST_SURE_RATIO if correlation > VERY_SURE else LARGEST_RATIO
     return not 1.0 / largest < ratio < largest
 
 
 def spread_sample(frames: Sequence[Frame], n_atoms: int) -> list[Frame]:
-    """Frames spread over the file, as many as `n_atoms` allow, but not too few."""
+    """Frames spread over the file, as many as `n_atoms` allows, but not too few."""
     n = int(n_atoms / np.mean([frame.n_atoms for frame in frames]))
     n = min(max(n, FEWEST_FRAMES), MOST_FRAMES, len(frames))
     chosen = np.unique(np.linspace(0, len(frames) - 1, n).round().astype(int))
@@ -193,7 +195,7 @@ def _compare(potential: PairPotential, frames: Sequence[Frame]) -> tuple[float, 
 def correlate(expected: FloatArray, found: FloatArray) -> tuple[float, float]:
     """Correlation of two series and the slope found / expected; (nan, nan) where one is constant.
 
-    Every comparison with nan is false, so that nothing is said then.
+    Every comparison with nan is false, so nothing is reported then.
     """
     norms = np.linalg.norm(expected) * np.linalg.norm(found)
     if norms == 0.0:
@@ -203,7 +205,7 @@ def correlate(expected: FloatArray, found: FloatArray) -> tuple[float, float]:
 
 
 def _alignments(potential: PairPotential, frames: Sequence[Frame]) -> FloatArray:
-    """Cosine between the traceless parts of labelled and predicted virial of each frame."""
+    """Cosine between the traceless parts of labelled and predicted virials, for each frame."""
     cosines = []
     for frame in frames:
         found, expected = _traceless(frame.virial), _traceless(potential.virial(frame))
@@ -212,7 +214,7 @@ def _alignments(potential: PairPotential, frames: Sequence[Frame]) -> FloatArray
 
 
 def _are_mixed(alignments: FloatArray) -> bool:
-    """Whether nearly all frames are sure of a sign, and not of the same."""
+    """Whether nearly all frames have a clear sign, but not all the same."""
     n_with, n_against = np.sum(alignments > 0.5), np.sum(alignments < -0.5)
     n = len(alignments)
     few = MIXED_SHARE * n

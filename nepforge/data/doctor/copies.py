@@ -1,4 +1,4 @@
-"""Frames that are there twice: copies, leaks into validation, both halves of one folder."""
+"""Frames that occur twice: copies, leaks into validation, both halves of one folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find_copies(data: DataSet) -> Iterator[Finding]:
 
 
 def find_both_halves(data: DataSet) -> Iterator[Finding]:
-    """Folders called train and valid beside each other, read into one set."""
+    """Sibling folders called train and valid, read into one set."""
     for frames in (data.train, data.valid):
         files = {file_of(frame) for frame in frames}
         parents = {name.rpartition("/")[0] for name in files if name.endswith(f"/{PARTS[0]}")}

@@ -1,4 +1,4 @@
-"""Whether energies are those of whole frames in eV: by the forces, and by the number of atoms."""
+"""Whether energies are totals in eV: judged by the forces, and by the number of atoms."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from nepforge.data.doctor.structure import composition_of
 from nepforge.data.frame import FloatArray, Frame
 
 FEWEST_FRAMES = 8  # of which at least two have one composition each
-MOST_FILES = 8  # that are looked at one by one; frames of more are put together by elements
+MOST_FILES = 8  # that are examined one by one; frames of more files are grouped by elements
 SURE, VERY_SURE = 0.7, 0.95  # correlations
 # Between energies and what a pair potential says; sound sets reach 3, very sure ones 2.
 LARGEST_RATIO, LARGEST_SURE_RATIO = 7.0, 3.5
 FEWEST_SIZES = 2.0  # ratio of the largest to the smallest number of atoms
-INTENSIVE = 1.4  # times better a fit per atom is than one of totals, to call energies per atom
+INTENSIVE = (
+    1.4  # times that a fit per atom must be better than one of totals to call energies per atom
+)
 
 
 def find_energies_per_atom(data: DataSet) -> Iterator[Finding]:
-    """Energies that do not grow with the number of atoms: a sum over elements explains E itself
-    worse than the shares of the elements do."""
+    """Energies that do not grow with the number of atoms: a sum over elements fits E
+    worse than the fractions of the elements do."""
     labelled = [frame for frame in data.frames if frame.energy is not None]
     found = [(name, frames) for name, frames in by_file(labelled).items() if _are_per_atom(frames)]
     if not found and _are_per_atom(labelled):
@@ -47,8 +49,8 @@ def find_energies_per_atom(data: DataSet) -> Iterator[Finding]:
 
 
 def find_wrong_energies(data: DataSet) -> Iterator[Finding]:
-    """Unit and kind of energies where frames do not follow one another, against a pair potential
-    that was fitted to their forces."""
+    """Unit and kind of energies where frames do not form a trajectory, against a pair potential
+    fitted to their forces."""
     usable = [
         frame
         for frame in data.frames
@@ -81,7 +83,7 @@ def _judge(name: str, frames: Sequence[Frame], chosen: Sequence[Frame]) -> Itera
 
 
 def _groups(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
-    """Frames by file, less the files that are trajectories; of many files by elements."""
+    """Frames by file, without trajectories; by elements where there are many files."""
     files = {
         name: of_file
         for name, of_file in by_file(frames).items()
@@ -128,6 +130,6 @@ def _are_per_atom(frames: Sequence[Frame]) -> bool:
 
 
 def _misfit(parts: FloatArray, energies: FloatArray) -> float:
-    """Root mean square of what a sum over elements leaves, eV."""
+    """Root mean square of the residual of a sum over elements, eV."""
     fitted = parts @ np.linalg.lstsq(parts, energies, rcond=None)[0]
     return float(np.sqrt(np.mean((energies - fitted) ** 2)))

@@ -1,4 +1,4 @@
-"""The table of what the doctor looks for."""
+"""The table of the doctor's checks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEVELS = ("error", "warning", "info")
 
 
 def find_notices(data: DataSet) -> Iterator[Finding]:
-    """What the readers left out or took for something else than its name says."""
+    """What the readers left out or read otherwise than its name says."""
     for text in dict.fromkeys(data.notices):
         yield finding("warning", "reading", text)
 
@@ -66,6 +66,6 @@ CHECKS: tuple[Callable[[DataSet], Iterator[Finding]], ...] = (
 
 
 def examine(data: DataSet) -> list[Finding]:
-    """Everything that is found about the data, errors first, then warnings, then facts."""
+    """All findings about the data: errors first, then warnings, then facts."""
     findings = [found for check in CHECKS for found in check(data)]
     return sorted(findings, key=lambda found: LEVELS.index(found.level))

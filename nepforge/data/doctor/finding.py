@@ -1,4 +1,4 @@
-"""What the doctor says, and what it looks at."""
+"""A finding of the doctor, and the data that it examines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN_FRAMES = 4  # in the text; `frames` has them all
 
 @frozen
 class Finding:
-    """One thing about the data. Errors make training worthless, warnings want a decision.
+    """One finding about the data. Errors make training worthless, warnings need a decision.
 
     `code` is a stable name for programs; `frames` are the sources of the frames concerned.
     """
@@ -28,10 +28,10 @@ class Finding:
 
 @frozen(eq=False)
 class DataSet:
-    """Frames for training and validation as they were read, and what the recipe says of them.
+    """Frames for training and validation as read, and what the recipe says about them.
 
     `species` is empty and `cutoff` (Å) None when nothing is known of the model. `notices` are what
-    the readers said, `left_out` the frames that did not converge and are not among the others.
+    the readers reported, `left_out` the frames excluded because they did not converge.
     """
 
     train: Sequence[Frame]

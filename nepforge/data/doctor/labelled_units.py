@@ -1,4 +1,4 @@
-"""Which unit or convention explains a ratio between labels and what they should be."""
+"""Which unit or convention explains the ratio between labels and their expected values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ase.units import Bohr, Hartree, Rydberg, kcal, kJ, mol
 
 from nepforge.units import EV_PER_A3_IN_GPA
 
-NEAR = 3.0  # factor by which the ratio may differ from an explanation
+NEAR = 3.0  # largest factor between the ratio and its explanation
 ENERGIES = {
     "the energies in hartree": 1.0 / Hartree,
     "the energies in rydberg": 1.0 / Rydberg,
@@ -40,7 +40,7 @@ def virial_words(ratio: float, n_atoms: float) -> str:
 
 
 def _words(ratio: float, explanations: Mapping[str, float]) -> str:
-    """All explanations that are near, the nearest first; nothing where none is."""
+    """All close explanations, the closest first; "" where there is none."""
     distances = {
         words: max(ratio / factor, factor / ratio) for words, factor in explanations.items()
     }

@@ -1,4 +1,4 @@
-"""Labels that are missing, stand for nothing, or stick out."""
+"""Labels that are missing, placeholders, or outliers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nepforge.data.prepare import energy_baseline
 from nepforge.quantities import QUANTITIES
 
 EXPECTED_FIELDS = [quantity.field for quantity in QUANTITIES if not quantity.is_optional]
-# numbers that programs write where they have none
+# placeholders that programs write for missing values
 SENTINELS = np.array([1.0e5, 1.0e6, 1.0e8, 1.0e10, 999.0, 9999.0, 99999.0, 999999.0])
 LARGEST_LEAK = 1.0e-3  # eV/atom between the energy and the sum of the atomic energies
 LARGEST_NET_FORCE = 0.02  # eV/Å for one atom; errors of forces add up like sqrt(n_atoms)
 LARGEST_SCORE = 8.0  # robust standard deviations
-SMALLEST_SPREAD = 1.0e-3  # eV/atom, and relative for forces: smaller ones make no outlier
+SMALLEST_SPREAD = 1.0e-3  # eV/atom, and relative for forces: smaller deviations are no outliers
 LARGEST_FORCE = 50.0  # eV/Å
 ENERGY_ZERO = 0.5  # eV/atom between the medians of two files of one composition
 ZERO_SCORE = 4.0  # and robust standard deviations of the more varied file
@@ -48,7 +48,7 @@ def find_missing(data: DataSet) -> Iterator[Finding]:
 
 
 def find_sentinels(data: DataSet) -> Iterator[Finding]:
-    """Values that mean "none", and labels that are exactly zero."""
+    """Placeholders for missing values, and labels that are exactly zero."""
     frames = [frame for frame in data.frames if frame.n_atoms > 1]
     for name in EXPECTED_FIELDS:
         labelled = [frame for frame in frames if getattr(frame, name) is not None]
@@ -57,7 +57,7 @@ def find_sentinels(data: DataSet) -> Iterator[Finding]:
             text = f"{name} holds a number that stands for a missing value"
             yield finding("error", f"sentinel-{name}", text, wrong)
         zero = [frame for frame in labelled if not np.any(getattr(frame, name))]
-        if zero:  # symmetry may make every force vanish, nothing else does
+        if zero:  # only forces may all vanish, by symmetry
             level: Level = "warning" if name == "forces" else "error"
             text = f"{len(zero)} frames have {name} of exactly zero"
             yield finding(level, f"zero-{name}", text, zero)
@@ -98,7 +98,7 @@ def find_net_forces(data: DataSet) -> Iterator[Finding]:
 
 
 def find_outliers(data: DataSet) -> Iterator[Finding]:
-    """Energies per atom (less the energies of the atoms) and largest forces far from the others."""
+    """Outliers: energies per atom, less the energies of the atoms, and largest forces."""
     labelled = [frame for frame in data.frames if frame.energy is not None]
     if labelled:
         energies = _energies_of_bonding(labelled)
@@ -122,7 +122,7 @@ def find_outliers(data: DataSet) -> Iterator[Finding]:
 
 
 def find_energy_zeros(data: DataSet) -> Iterator[Finding]:
-    """Files of one composition whose energies have different zeros: different codes or settings."""
+    """Files of the same composition with different zeros of energy: other codes or settings."""
     groups: dict[str, dict[str, list[Frame]]] = {}
     for name, frames in by_file(data.frames).items():
         for formula, alike in _by_formula(frames).items():
@@ -145,7 +145,7 @@ def find_energy_zeros(data: DataSet) -> Iterator[Finding]:
 
 
 def _of_like_density(files: Mapping[str, list[Frame]]) -> dict[str, list[Frame]]:
-    """The files about as dense as the densest: molecules may lie high without another zero."""
+    """Files about as dense as the densest: molecules may lie higher with the same zero."""
     volumes = {
         name: float(np.median([f.volume / f.n_atoms for f in files[name]])) for name in files
     }

@@ -1,9 +1,9 @@
-"""Whether positions and cell are in Å: by the distances of nearest neighbours.
+"""Whether positions and cell are in Å: judged by nearest-neighbour distances.
 
 In condensed matter and molecules nearest atoms are 0.7 to 1.3 times the sum of their covalent radii
 apart. Bohr read as Å makes that 1.9 times larger, Å taken for bohr as much smaller; a cell in
-another unit than the positions gives random distances, or a cluster in an empty box. What is said
-is what makes the distances of nearly all frames right.
+another unit than the positions gives random distances, or a cluster in an empty box. The
+explanation that makes the distances of nearly all frames right is reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nepforge.data.pairs import find_pairs
 NOBLE_GASES = (2, 10, 18, 36, 54, 86)  # have no bonds
 SHORTEST, LONGEST = 0.55, 1.33  # of the shortest bond of a frame, in sums of covalent radii
 USUAL = (0.68, 1.38)  # the median over the atoms of the distance to their nearest neighbour
-MOST_FRAMES = 40  # that are looked at, in all files together
+MOST_FRAMES = 40  # that are examined, in all files together
 NEARLY_ALL = 0.8  # of them
 FEWEST_FRAMES = 3
 FEWEST_ATOMS = 4  # in a frame, to call it an error
@@ -32,14 +32,14 @@ ROUNDING = 1.0e-9  # of a cell vector
 
 @frozen
 class Mistake:
-    """Factors that put positions and cell right, and what went wrong then."""
+    """Factors that correct positions and cell, and the mistake that they undo."""
 
     positions: float
     cell: float
     words: str
 
 
-# In this order: what comes later would also seem to right what comes before.
+# The order matters: later ones would also seem to correct earlier ones.
 MISTAKES = (
     Mistake(Bohr, Bohr, "positions and cell are in bohr"),
     Mistake(1.0 / Bohr, 1.0, "positions are in Å and were taken for bohr, the cell was not"),
@@ -50,7 +50,7 @@ MISTAKES = (
 
 
 def find_wrong_lengths(data: DataSet) -> Iterator[Finding]:
-    """Files whose distances are right after positions or cell are taken in another unit."""
+    """Files whose distances are right if positions or cell are in another unit."""
     files = by_file(data.frames)
     for name, of_file in files.items():
         usable = [frame for frame in of_file if _can_tell(frame)]
@@ -66,7 +66,7 @@ def find_wrong_lengths(data: DataSet) -> Iterator[Finding]:
 
 
 def _mistake(frames: Sequence[Frame]) -> str:
-    """What is wrong with nearly all of the frames; nothing where most are right."""
+    """What is wrong with nearly all of the frames; "" where most are right."""
     if _share(frames, _is_usual) > 1.0 - NEARLY_ALL:
         return "the cell is in bohr, the positions are in Å" if _are_in_boxes(frames) else ""
     has_cells = all(any(frame.pbc) for frame in frames)
@@ -80,8 +80,8 @@ def _mistake(frames: Sequence[Frame]) -> str:
 
 
 def _are_in_boxes(frames: Sequence[Frame]) -> bool:
-    """Whether nearly all frames are clusters in boxes, so that the smaller cells of Å would bring
-    the clusters side by side in every direction."""
+    """Whether nearly all frames are clusters in boxes that would touch in every direction if the
+    cells were taken as bohr and made smaller."""
     if not all(all(frame.pbc) for frame in frames):
         return False
     clusters = [_cluster(frame) for frame in frames]
@@ -92,7 +92,7 @@ def _are_in_boxes(frames: Sequence[Frame]) -> bool:
 
 
 def _cluster(frame: Frame) -> Frame | None:
-    """The atoms side by side, in the cell taken for bohr; None where they fill the given cell."""
+    """The structure with its cell converted from bohr; None where the atoms fill the given cell."""
     fractional = (frame.positions @ np.linalg.inv(frame.cell)) % 1.0
     ordered = np.sort(fractional, axis=0)
     gaps = np.diff(np.vstack([ordered, ordered[:1] + 1.0]), axis=0)
@@ -120,7 +120,7 @@ def _is_usual(frame: Frame) -> bool:
 
 
 def _nearest(frame: Frame) -> FloatArray:
-    """Distance of each atom to its nearest neighbour over the sum of their radii, [n_atoms]."""
+    """Nearest-neighbour distance of each atom over the sum of the two radii, [n_atoms]."""
     radii = covalent_radii[frame.numbers]
     pairs = find_pairs(frame, USUAL[1] * 2.0 * float(radii.max()))
     ratios = pairs.distances / (radii[pairs.first] + radii[pairs.second])
@@ -139,7 +139,7 @@ def _share(frames: Sequence[Frame], is_so: Callable[[Frame], bool]) -> float:
 
 
 def _can_tell(frame: Frame) -> bool:
-    """Whether it has bonds: more than one atom, or images of it, and not of noble gases alone."""
+    """Whether it has bonds: more than one atom, images included, and not only noble gases."""
     has_pairs = frame.n_atoms > 1 or any(frame.pbc)
     return has_pairs and has_cell(frame) and not np.isin(frame.numbers, NOBLE_GASES).all()
 

@@ -2,8 +2,8 @@
 
 It needs no trained model and no finite difference: forces, virial and energy come from the same
 pair forces g(r), F_i = -sum_j g(r_ij) e_ij, W = sum_pairs g(r) r e⊗e and
-U = sum_pairs int_r^cutoff g, so a fit to the labelled forces has an opinion on sign and size of the
-labelled virials and energies. Coarse, but a wrong sign is not subtle, and units differ by much.
+U = sum_pairs int_r^cutoff g, so a fit to the labelled forces predicts sign and size of the labelled
+virials and energies. It is coarse, but wrong signs and units make large differences.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def fit_pair_potential(frames: Sequence[Frame]) -> PairPotential:
 
 
 def _design(frame: Frame, elements: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    """Forces [3 n_atoms, n] and virial [9, n] for each coefficient being one."""
+    """Forces [3 n_atoms, n] and virial [9, n] for unit coefficients."""
     pairs = find_pairs(frame, CUTOFF)
     lengths = np.maximum(pairs.distances, SHORTEST_DISTANCE)[:, None]
-    unit = pairs.vectors / lengths  # zero for two atoms on one place
+    unit = pairs.vectors / lengths  # zero where two atoms share a position
     kinds = _pairs_of_kinds(frame, pairs, elements)
     n = len(kinds) * N_FUNCTIONS
     forces = np.zeros((frame.n_atoms, 3, n))
@@ -87,7 +87,7 @@ def _design(frame: Frame, elements: tuple[int, ...]) -> tuple[FloatArray, FloatA
 def _pairs_of_kinds(
     frame: Frame, pairs: Pairs, elements: tuple[int, ...]
 ) -> list[NDArray[np.bool_]]:
-    """Which of the pairs are of each two elements."""
+    """Which of the pairs belong to each pair of elements."""
     numbers = np.sort(
         np.column_stack([frame.numbers[pairs.first], frame.numbers[pairs.second]]), axis=1
     )

@@ -1,4 +1,4 @@
-"""What the structures themselves say: elements, compositions, cells, distances."""
+"""Checks of the structures themselves: elements, compositions, cells, distances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nepforge.data.frame import Frame
 from nepforge.data.pairs import find_pairs
 
 SHORTEST_BOND = 0.6  # of the sum of the covalent radii
-SHORTEST_DISTANCE = 1.0e-3  # Å; closer than this is one atom written twice
+SHORTEST_DISTANCE = 1.0e-3  # Å; closer atoms are one atom listed twice
 SHOWN_COMPOSITIONS = 6
 
 
@@ -25,7 +25,7 @@ def composition_of(frame: Frame) -> str:
 
 
 def find_compositions(data: DataSet) -> Iterator[Finding]:
-    """How many frames there are of each composition."""
+    """Number of frames of each composition."""
     counts = Counter(composition_of(frame) for frame in data.frames)
     shown = [f"{formula} ({n})" for formula, n in counts.most_common(SHOWN_COMPOSITIONS)]
     more = f" and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
@@ -34,7 +34,7 @@ def find_compositions(data: DataSet) -> Iterator[Finding]:
 
 
 def find_elements(data: DataSet) -> Iterator[Finding]:
-    """Elements that the species lack, species without atoms, elements of validation alone."""
+    """Elements missing from the species, species without atoms, elements only in validation."""
     known = set(data.species)
     in_train = {symbol for frame in data.train for symbol in _symbols(frame)}
     if known:
@@ -73,7 +73,7 @@ def find_cells(data: DataSet) -> Iterator[Finding]:
 
 
 def find_short_distances(data: DataSet) -> Iterator[Finding]:
-    """Two atoms on one place, or closer than any bond."""
+    """Two atoms that share a position, or are closer than any bond."""
     same: list[Frame] = []
     short: list[Frame] = []
     shortest = np.inf
@@ -90,7 +90,7 @@ def find_short_distances(data: DataSet) -> Iterator[Finding]:
             short.append(frame)
             shortest = min(shortest, float(pairs.distances[close].min()))
     if same:
-        yield finding("error", "same-place", "two atoms are on one place", same)
+        yield finding("error", "same-place", "two atoms share a position", same)
     if short:
         text = (
             f"{len(short)} frames have atoms closer than {SHORTEST_BOND:g} times the sum of "

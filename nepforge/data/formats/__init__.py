@@ -3,8 +3,8 @@
 Which energy: where a file has several, the one that the forces derive from, F = -dE/dr. With
 smeared electrons that is the free energy, not the energy extrapolated to no smearing; under
 pressure it is not the enthalpy. A frame knows whether the electronic steps behind its labels
-converged. What a reader cannot turn into a frame it leaves out and reports at the end of a run,
-and refuses in the middle of one.
+converged. What a reader cannot turn into a frame is left out and reported at the end of a run,
+and is an error in the middle of one.
 
 Begin at `table`, then `read` and `write`.
 """

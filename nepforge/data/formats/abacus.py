@@ -1,8 +1,8 @@
-"""ABACUS's running_*.log: single points and relaxations, every step whose structure it prints.
+"""ABACUS's running_*.log: single points and relaxations, every step whose structure is printed.
 
-The energy is `final etot`, which contains -TS and is what the forces derive from. Forces are eV/Å,
-the stress is kbar, positive when compressed. A log of molecular dynamics prints the first structure
-alone: its other steps are left out, which is said.
+The energy is `final etot`, which contains -TS and is what the forces derive from. Forces are in
+eV/Å, the stress is in kbar, positive in compression. A log of molecular dynamics prints only the
+first structure: its other steps are left out, with a notice.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ NOT_CONVERGED = re.compile(r"convergence has not been achieved|scf is not conver
 
 @define
 class _Step:
-    """What is known of one self-consistent calculation."""
+    """One self-consistent calculation, as far as it was read."""
 
     positions: FloatArray | None  # [n_atoms, 3] Å; None where the log does not print them
     cell: FloatArray  # [3, 3] Å
     energy: float | None = None
     forces: FloatArray | None = None
-    stress: FloatArray | None = None  # eV/Å³, positive when compressed
+    stress: FloatArray | None = None  # eV/Å³, positive in compression
     converged: bool = True
 
 
 @define
 class _Log:
-    """The state of reading: what was printed last."""
+    """The state of the reader: what was printed last."""
 
     source: str
     labels: list[str] = field(factory=list)  # of the types
@@ -97,7 +97,7 @@ def _read_line(line: str, stream: Iterator[str], log: _Log) -> None:
 
 
 def _read_label(text: str, stream: Iterator[str], log: _Log) -> None:
-    """Labels of the step that is going on."""
+    """Labels of the current step."""
     step, words = log.steps[-1], text.split()
     if text.startswith("E_KohnSham") and len(words) == 3:
         log.last_energy = _number(words[2:], f"{log.source}: E_KohnSham")
@@ -109,7 +109,7 @@ def _read_label(text: str, stream: Iterator[str], log: _Log) -> None:
         where = f"{log.source}: TOTAL-FORCE"
         names, step.forces = _atom_rows(stream, log.n_atoms, where)
         if names != log.names:
-            raise DataError(f"{where} names other atoms than the coordinates")
+            raise DataError(f"{where} names different atoms than the coordinates")
     elif text.startswith("TOTAL-STRESS (KBAR)"):
         step.stress = KBAR * _rows(stream, 3, f"{log.source}: TOTAL-STRESS")
 
@@ -117,7 +117,7 @@ def _read_label(text: str, stream: Iterator[str], log: _Log) -> None:
 def _number(words: Sequence[str], where: str) -> float:
     """The first word."""
     if not words:
-        raise DataError(f"{where} has no number", hint="the file may be cut")
+        raise DataError(f"{where} has no number", hint="the file may be truncated")
     return float(to_floats(words[:1], where)[0])
 
 
@@ -135,7 +135,7 @@ def _atom_rows(stream: Iterator[str], n_atoms: int, where: str) -> tuple[list[st
 
 
 def _next_rows(stream: Iterator[str], n_rows: int, n_words: int, where: str) -> list[list[str]]:
-    """Words of the next rows, which come after rules and titles of columns."""
+    """Words of the next rows, below rules and column titles."""
     found: list[list[str]] = []
     for line in stream:
         words = line.split()
@@ -147,7 +147,9 @@ def _next_rows(stream: Iterator[str], n_rows: int, n_words: int, where: str) -> 
         found.append(words)
         if len(found) == n_rows:
             return found
-    raise DataError(f"{where} has {len(found)} rows, expected {n_rows}", hint="the file may be cut")
+    raise DataError(
+        f"{where} has {len(found)} rows, expected {n_rows}", hint="the file may be truncated"
+    )
 
 
 def _read_coordinates(text: str, stream: Iterator[str], log: _Log) -> None:
@@ -185,7 +187,7 @@ def _numbers(log: _Log) -> IntArray:
 
 
 def _frames(log: _Log, options: ReadOptions, path: Path) -> list[Frame]:
-    """The steps that are whole; says how many are not, and why."""
+    """The complete steps; reports how many are not, and why."""
     numbers = _numbers(log)
     known = [step for step in log.steps if step.positions is not None]
     if len(known) < len(log.steps):
@@ -219,7 +221,7 @@ def _frames(log: _Log, options: ReadOptions, path: Path) -> list[Frame]:
 
 
 def _is_cut(steps: Sequence[_Step]) -> bool:
-    """Whether the last step lacks what the others have."""
+    """Whether the last step lacks a label that the others have."""
     last, others = steps[-1], steps[:-1]
     lacks_forces = last.forces is None and any(step.forces is not None for step in others)
     lacks_stress = last.stress is None and any(step.stress is not None for step in others)

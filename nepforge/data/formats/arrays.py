@@ -1,4 +1,4 @@
-"""Folders of numpy arrays, one composition each: what pwdata and DeePMD have in common."""
+"""Folders of numpy arrays, one composition each: shared by pwdata and DeePMD."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load(folder: Path, name: str) -> FloatArray:
         raise DataError(f"{folder}: {name}.npy is missing")
     try:
         return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-    except Exception as error:  # numpy evaluates the header: damage shows as many exceptions
+    except Exception as error:  # numpy evaluates the header: damage raises many kinds of exceptions
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 
@@ -39,7 +39,7 @@ def load_shaped(folder: Path, name: str, shape: tuple[int, ...]) -> FloatArray:
 
 
 def by_system(frames: Sequence[Frame], kind: Callable[[Frame], Hashable]) -> dict[str, list[Frame]]:
-    """Frames by folder name: the formula, with a number where its atoms or labels differ."""
+    """Frames by folder name: the formula, with a number where order or labels differ."""
     groups: dict[Hashable, list[Frame]] = {}
     for frame in frames:
         groups.setdefault((frame.numbers.tobytes(), kind(frame)), []).append(frame)

@@ -1,4 +1,4 @@
-"""Files that ASE reads: output of DFT codes, and structures without labels."""
+"""Files and structures that ASE reads, as frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nepforge.units import virial_from_stress
 
 
 def ase_reader(ase_format: str) -> Callable[[Path, ReadOptions], list[Frame]]:
-    """A reader of all frames of a file in a format of ASE."""
+    """A reader of all frames of a file in an ASE format."""
 
     def read(path: Path, options: ReadOptions) -> list[Frame]:
         frames: list[Frame] = []
@@ -35,7 +35,7 @@ def ase_reader(ase_format: str) -> Callable[[Path, ReadOptions], list[Frame]]:
 
 @contextmanager
 def reading_with_ase(where: str) -> Iterator[None]:
-    """Whatever ASE's parsers stumble over becomes a DataError."""
+    """Any error of ASE's parsers becomes a DataError."""
     try:
         yield
     except DataError:

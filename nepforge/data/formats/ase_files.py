@@ -1,4 +1,4 @@
-"""ASE's own files: trajectories, databases and their JSON form."""
+"""ASE's own files: trajectories, databases, databases as JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_ase_json(path: Path, options: ReadOptions) -> list[Frame]:
     """ASE's database as JSON, {"1": {...}, "ids": [...]}, or one structure.
 
     Raises:
-        DataError: It is JSON of another program.
+        DataError: It is the JSON of another program.
     """
     with open_text(path) as stream, reading_with_ase(str(path)):
         content = json.load(stream)
@@ -49,7 +49,7 @@ def read_ase_json(path: Path, options: ReadOptions) -> list[Frame]:
         found = content.get("@class") if isinstance(content, dict) else None
         raise DataError(
             f"{path}: is JSON{f' of {found}' if found else ''}, expected a database of ASE",
-            hint="write the structures as extended XYZ with the program that they come from",
+            hint="write the structures as extended XYZ with the program that made the file",
         )
     return _rows(path, ".json", options)
 
@@ -66,7 +66,7 @@ def _rows(path: Path, suffix: str, options: ReadOptions) -> list[Frame]:
 
 @contextmanager
 def _plain(path: Path, suffix: str) -> Iterator[Path]:
-    """The decompressed file under a name that ASE knows: it jumps in the file."""
+    """The decompressed file under a name that ASE knows: ASE seeks in it."""
     with tempfile.TemporaryDirectory(prefix="nepforge-") as folder:
         plain = Path(folder) / f"frames{suffix}"
         if is_compressed(path):

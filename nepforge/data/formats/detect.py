@@ -1,4 +1,4 @@
-"""Which format a data file has: told by its first lines, else by its name."""
+"""Which format a data file has: recognised by its first lines, else by its name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from nepforge.data.formats.table import OF_FILES
 from nepforge.files.content import open_bytes, open_text, plain_name
 
-HEAD_LENGTH = 2**16  # characters that are looked at
+HEAD_LENGTH = 2**16  # characters that are examined
 BINARY_HEAD = 64  # bytes
 
 
 def file_format(path: Path) -> str | None:
-    """Name of the format of a file: by its first lines, else by its name; None when neither tells.
+    """Name of the format of a file: by its first lines, else by its name; None if unknown.
 
     Raises:
         DataError: It is an archive, a pipe, UTF-16.
@@ -42,7 +42,7 @@ def _head(path: Path) -> str:
             return first
         with open_text(path) as text:
             return text.read(HEAD_LENGTH)
-    except (EOFError, lzma.LZMAError, zlib.error):  # damaged: the reader will say so
+    except (EOFError, lzma.LZMAError, zlib.error):  # damaged: the reader reports it
         return ""
     except OSError as error:
         if error.errno is None:  # of a decompressor, not of the system

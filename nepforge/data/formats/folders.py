@@ -1,4 +1,4 @@
-"""Which folders of a tree are read, what they are called, and what is passed over."""
+"""Which folders of a tree are read, their names, and what is skipped."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SHOWN_LINKS = 4
 
 
 def folders_of(path: Path, layout: str, options: ReadOptions) -> list[tuple[Path, str]]:
-    """The folders to read and their names: `path` itself, or those below it of the asked part.
+    """The folders to read and their names: `path` itself, or those of the requested part below it.
 
-    An array folder at `path` is read alone; runs may lie in it and below it.
+    A folder of arrays is read alone; runs may lie in `path` and below it.
     """
     marks = {name: known.marks for name, known in LAYOUTS.items()}
     root = options.label or path.name
@@ -26,7 +26,7 @@ def folders_of(path: Path, layout: str, options: ReadOptions) -> list[tuple[Path
     if options.part:
         found = [folder for folder in found if folder.name == options.part]
     elif not found:
-        return [(path, root)]  # reading it says what is missing
+        return [(path, root)]  # reading it reports what is missing
     return [(folder, _name(root, path, folder)) for folder in found]
 
 
@@ -38,9 +38,9 @@ def _name(root: str, path: Path, folder: Path) -> str:
 def _tell(
     below: list[Folder], found: list[Path], runs: tuple[str, ...], root: str, options: ReadOptions
 ) -> None:
-    """Say which links lead nowhere and that outputs of runs lie beside the arrays."""
+    """Report broken links, and outputs of runs that lie beside the arrays."""
     lost = [folder.path / name for folder in below for name in folder.dangling]
-    lost = [link for link in lost if link.parent not in found]  # a run's POTCAR is no data
+    lost = [link for link in lost if link.parent not in found]  # a run's POTCAR is not data
     if lost:
         names = ", ".join(link.name for link in lost[:SHOWN_LINKS])
         more = f" and {len(lost) - SHOWN_LINKS} more" if len(lost) > SHOWN_LINKS else ""

@@ -9,9 +9,9 @@ from nepforge.files.folders import matches, walk
 
 
 def layouts(folder: Path) -> dict[str, list[Path]]:
-    """Name of each layout that is there -> its leaves.
+    """Name of each layout found -> its leaves.
 
-    Outputs of runs count only where there are no arrays: those were mostly made from them.
+    Outputs of runs count only where there are no arrays, which were mostly made from them.
     """
     folders = list(walk(folder))
     found = {
@@ -31,9 +31,9 @@ def files_of(leaf: Path, layout: str) -> list[Path]:
 
 
 def run_files(leaf: Path) -> tuple[str, list[Path], list[Path]]:
-    """Format and files of the runs in a folder, and those that are passed over.
+    """Format and files of the runs in a folder, and the files that are skipped.
 
-    An OUTCAR and a vasprun.xml side by side are one run: the first kind of the table is taken.
+    An OUTCAR and a vasprun.xml side by side are one run: the first format of the table is read.
     """
     names = sorted(file.name for file in leaf.iterdir() if not file.is_dir())
     found = {

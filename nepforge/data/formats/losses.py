@@ -1,4 +1,4 @@
-"""What a format cannot hold of frames, said once for all of them."""
+"""What a format cannot hold of frames, reported once for all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_NAMES = 12  # in one notice
 
 
 class Losses:
-    """Names of what is left out, and of which frames; `reason` says why."""
+    """Names of what is lost, and the frames concerned; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -23,7 +23,7 @@ class Losses:
         self._names[name] = None
 
     def add_all_of(self, frames: Iterable[Frame]) -> None:
-        """Everything that frames say besides structure and labels."""
+        """Everything in frames besides structure and labels."""
         for frame in frames:
             names = [*frame.info, *(f"column {name}" for name in frame.columns)]
             names += ["weight"] * (frame.weight != 1.0) + ["scf_converged"] * (not frame.converged)
@@ -31,7 +31,7 @@ class Losses:
                 self.add(frame.source, name)
 
     def tell(self, notice: Notice) -> None:
-        """Say it once, if there is anything."""
+        """Report all of it once, if there is anything."""
         if not self._names:
             return
         names, sources = list(self._names), list(self._sources)

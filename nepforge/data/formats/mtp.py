@@ -35,7 +35,7 @@ def read_mtp(path: Path, options: ReadOptions) -> list[Frame]:
     """All configurations; types 0, 1, ... are `options.species` in order.
 
     Raises:
-        DataError: A block is cut or has a title that is not known, or nothing names the elements.
+        DataError: A block is cut or has an unknown title, or nothing names the elements.
     """
     frames: list[Frame] = []
     with open_text(path) as stream:
@@ -65,7 +65,7 @@ def _blocks(stream: Iterator[str], path: Path) -> Iterator[list[str]]:
     if block is not None:
         raise DataError(
             f"{path}: ends inside configuration {n_blocks}, without END_CFG",
-            hint="the file may be cut",
+            hint="the file may be truncated",
         )
 
 
@@ -77,7 +77,7 @@ class _Configuration:
 
     @sections.default
     def _sections(self) -> dict[str, tuple[list[str], list[list[str]]]]:
-        """Title -> words behind it, rows of words below it."""
+        """Title -> words after it, rows of words below it."""
         sections: dict[str, tuple[list[str], list[list[str]]]] = {}
         rows: list[list[str]] = []
         for line in self.lines:
@@ -118,7 +118,7 @@ class _Configuration:
         if len(rows) != n_rows or any(len(row) != width for row in rows):
             raise DataError(
                 f"{self.source}: {title} has {len(rows)} lines, expected {n_rows} of {width} words",
-                hint="the file may be cut",
+                hint="the file may be truncated",
             )
         return rows
 
@@ -148,7 +148,7 @@ class _Configuration:
         types = columns.get("type", ())
         if not species:
             raise DataError(
-                f"{self.source}: does not say which element an MTP type is",
+                f"{self.source}: does not say which elements the MTP types are",
                 hint="name the elements of types 0, 1, ... in order: --species Hf,O (a recipe "
                 "takes its data.species)",
             )

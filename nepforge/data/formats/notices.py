@@ -1,4 +1,4 @@
-"""What a reader has to say of many frames, said once for each kind."""
+"""Notices about many frames, each kind reported once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 
 class Notices:
-    """Collects (frame, what was done) and tells each kind with its first frame and a count."""
+    """Collects notices and reports each kind with its first frame and a count."""
 
     def __init__(self) -> None:
         self._sources: dict[str, list[str]] = {}
         self._examples: dict[str, str] = {}
 
     def add(self, source: str, text: str, example: str = "") -> None:
-        """Say `text` of a frame; `example` has the numbers of this one."""
+        """Add `text` about a frame; `example` has its numbers."""
         self._sources.setdefault(text, []).append(source)
         self._examples.setdefault(text, example)
 

@@ -1,4 +1,4 @@
-"""What a reader is told besides the path."""
+"""What a reader is given besides the path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nepforge.data.labels.names import USUAL_NAMES, LabelNames
 
 
 def no_notice(_text: str) -> None:
-    """For callers that want frames alone."""
+    """For callers that only want frames."""
 
 
 @frozen
@@ -20,8 +20,8 @@ class ReadOptions:
 
     `label` names the file in messages, its own name when empty; `part` is "train" or "valid" of a
     folder that has both, "" for the folder as it is; `group_by` is the info key that becomes
-    `Frame.group`; `species` are the elements of LAMMPS types 1, 2, ... A reader says through
-    `notice` what it left out or took for something else than its name says, with the source of the
+    `Frame.group`; `species` are the elements of LAMMPS types 1, 2, ... A reader reports
+    through `notice` what it left out or read otherwise than its name says, with the source of the
     frames concerned. `labels` are the names, units and signs of labels in extended XYZ.
     """
 

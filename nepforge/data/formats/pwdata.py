@@ -27,13 +27,13 @@ from nepforge.data.formats.options import ReadOptions
 from nepforge.data.frame import FloatArray, Frame, IntArray
 from nepforge.errors import DataError
 
-MISSING_VIRIAL = -1.0e5  # eV: what PWmat's tools write where there is no virial
+MISSING_VIRIAL = -1.0e5  # eV: what PWmat's tools write for a missing virial
 
 
 def read_pwdata(path: Path, options: ReadOptions) -> list[Frame]:
-    """PWMLFF's npy folders, one composition each, or a folder tree of them.
+    """Folders of one composition each, or a tree of them.
 
-    With a part, every folder named so below `path` is read; without, `path` itself.
+    With a part, every folder of that name below `path` is read; without, `path` itself.
     """
     frames = []
     for folder, label in folders_of(path, "pwdata", options):
@@ -81,10 +81,10 @@ def _to_numbers(values: FloatArray, label: str) -> IntArray:
 def write_pwdata(path: Path, frames: Sequence[Frame], part: str, losses: Losses) -> None:
     """`path/Hf32O64/` for each composition, or `path/Hf32O64/<part>/`.
 
-    It has structures and labels; weights, info keys and columns of frames are `losses`.
+    Structures and labels are written; weights, info keys and columns of frames are `losses`.
 
     Raises:
-        DataError: A frame has no energy or no forces, or is not periodic: pwdata cannot say so.
+        DataError: A frame has no energy or no forces, or is not periodic: pwdata cannot hold it.
     """
     for frame in frames:
         if frame.energy is None or frame.forces is None:
@@ -119,7 +119,7 @@ def _write_folder(folder: Path, frames: Sequence[Frame]) -> None:
 
 
 def _atomic_energy(frame: Frame) -> FloatArray:
-    """In pwdata a frame without atomic energies has E/n_atoms."""
+    """Atomic energies; pwdata has E/n_atoms for a frame without them."""
     if frame.atomic_energy is not None:
         return frame.atomic_energy
     return np.full(frame.n_atoms, np.array(frame.energy, dtype=np.float64) / frame.n_atoms)

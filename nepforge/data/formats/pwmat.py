@@ -2,9 +2,9 @@
 
 Energies are in eV; the label is Ep, the second of Etot, Ep, Ek (Etot holds the kinetic energy).
 Positions are fractional. The block `Force (-force, eV/Angstrom)` holds minus the forces, and so
-does the one that old versions call `Force (eV/Angstrom)`: energies along trajectories say so.
-`stress (eV)` beside the lattice is minus the virial W = -dU/dstrain: so says `Pressure Internal`
-beside it, which is +W/V. pwdata writes +W there; its frames have asterisks for the numbers of
+does the one that old versions call `Force (eV/Angstrom)`: energies along trajectories show it.
+`stress (eV)` beside the lattice is minus the virial W = -dU/dstrain, as `Pressure Internal` beside
+it shows, which is +W/V. pwdata writes +W there; its frames have asterisks for the numbers of
 MD_INFO, and no `Pressure Internal`. Atomic energies are the first column of `Atomic-Energy,
 Etot(eV), ...: dE(eV)= X`; they and X add up to Ep, and each atom gets its share X/n_atoms.
 """
@@ -38,11 +38,11 @@ _BLOCK = re.compile(
 )
 _STARS = re.compile(r"[\s*]*\*[\s*]*")
 LATTICE, POSITION, FORCE, ATOMIC_ENERGY = "lattice", "position", "force", "atomic-energy"
-SKIPPED = ("velocity", "nonperiodic_position")  # blocks with a row for each atom
+SKIPPED = ("velocity", "nonperiodic_position")  # blocks with one row per atom
 MD_INFO, PRESSURE = "md_info", "pressure"
 FORCE_TITLE, OLD_FORCE_TITLE = "force(-force,ev/angstrom)", "force(ev/angstrom)"  # without blanks
 PRESSURE_UNIT = ase.units.Hartree / ase.units.Bohr**3
-CLEARLY = 0.1  # a sign counts when the other one is ten times as far off
+CLEARLY = 0.1  # a sign counts if the other one is ten times as far off
 OTHER_LENGTHS = re.compile(r"bohr|cartes|nm\b", re.IGNORECASE)
 
 
@@ -55,7 +55,7 @@ def read_movement(path: Path, options: ReadOptions) -> list[Frame]:
         if not _FRAME.match(head):
             raise DataError(
                 f'{path}: begins with "{head.strip()[:60]}", expected a number of atoms',
-                hint="this is no MOVEMENT or atom.config file",
+                hint="this is not a MOVEMENT or atom.config file",
             )
         while head:
             section = _Section(head, options.source(path, len(frames)), notices)
@@ -87,8 +87,8 @@ class _Section:
         self.atomic_energy: FloatArray | None = None
 
     def read(self, stream: Iterator[str]) -> str:
-        """Read up to the title of the next frame, and return that ("" at the end)."""
-        before = ""  # the block that the line follows
+        """Read up to the title of the next frame and return it ("" at the end)."""
+        before = ""  # the block before the line
         for line in stream:
             if _NEXT_FRAME.match(line):
                 return line
@@ -106,11 +106,13 @@ class _Section:
         return ""
 
     def _read_block(self, title: str, stream: Iterator[str]) -> str:
-        """Read the block with this title; its name, "" for lines that are passed over."""
+        """Read the block with this title; returns its name, "" for skipped lines."""
         match = _BLOCK.match(title)
         name = match[1].lower() if match else FORCE if FORCE in title.lower() else ""
         if name and name in self.blocks and name not in (MD_INFO, PRESSURE):
-            raise DataError(f"{self.source}: has two blocks of {name}", hint="a title may be lost")
+            raise DataError(
+                f"{self.source}: has two blocks of {name}", hint="a title may be missing"
+            )
         self.blocks.add(name)
         if name == LATTICE:
             self._read_lattice(title, stream)
@@ -130,7 +132,7 @@ class _Section:
     def frame(self) -> Frame:
         if self.cell is None or self.numbers is None or self.fractional is None:
             missing = "lattice" if self.cell is None else "positions"
-            raise DataError(f"{self.source}: has no {missing}", hint="the file may be cut")
+            raise DataError(f"{self.source}: has no {missing}", hint="the file may be truncated")
         return Frame(
             numbers=self.numbers,
             positions=self.fractional @ self.cell,
@@ -225,7 +227,7 @@ class _Section:
         if len(rows) < n_rows:
             raise DataError(
                 f"{self.source}: {name} ends after {len(rows)} of {n_rows} lines",
-                hint="the file may be cut",
+                hint="the file may be truncated",
             )
         return rows
 

@@ -1,4 +1,4 @@
-"""A folder tree of finished calculations: every OUTCAR or vasprun.xml in it."""
+"""A tree of folders with finished calculations: every OUTCAR, vasprun.xml, ... in it."""
 
 from __future__ import annotations
 

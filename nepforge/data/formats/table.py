@@ -40,17 +40,17 @@ class Format:
     """How one format is recognised, read and written."""
 
     name: str
-    program: str  # for people
+    program: str  # shown to users
     read: str  # (path, options) -> frames
     names: tuple[str, ...] = ()  # shell patterns of file names, lower case, uncompressed
     mark: str = ""  # regular expression that the first lines match
     is_binary: bool = False  # its bytes are not text
-    run_names: tuple[str, ...] = ()  # usual names of the output of a run, in a tree of runs
+    run_names: tuple[str, ...] = ()  # usual names of outputs in a tree of runs
     layout: Layout | None = None  # None for a format of files
     write: str = ""  # (path, frames, part, losses); "" where it is only read
-    suffixes: tuple[str, ...] = ()  # of a written file, which tell that this format is meant
+    suffixes: tuple[str, ...] = ()  # of a written file that imply this format
     pwmlff_names: tuple[str, ...] = ()  # what PWMLFF and MatPL call it
-    any_unit: bool = False  # labels come in whatever unit the user says
+    any_unit: bool = False  # labels may be in any unit, given by the user
 
     def reader(self) -> Reader:
         reader: Reader = _function(self.read)
@@ -240,7 +240,9 @@ FORMATS = (
 BY_NAME = {row.name: row for row in FORMATS}
 OF_FILES = tuple(row for row in FORMATS if row.layout is None)
 LAYOUTS = {row.name: row.layout for row in FORMATS if row.layout is not None}
-OF_RUNS = tuple(row for row in FORMATS if row.run_names)  # the first kind in a folder is read
+OF_RUNS = tuple(
+    row for row in FORMATS if row.run_names
+)  # of several in a folder, the first is read
 BY_PWMLFF_NAME = {name: row.name for row in FORMATS for name in row.pwmlff_names}
 WRITTEN = tuple(row.name for row in FORMATS if row.write)
 PROGRAMS = tuple(dict.fromkeys(row.program for row in FORMATS if row.program))

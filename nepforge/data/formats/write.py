@@ -1,4 +1,4 @@
-"""Writing frames into a new file or folder of any format that is written."""
+"""Writing frames to a new file or folder of any format that has a writer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_frames(
     `notice` is told once what the format cannot hold: weights, info keys, columns.
 
     Raises:
-        UsageError: Something is at `path`.
+        UsageError: `path` exists.
         DataError: The format cannot hold one of the frames.
     """
     losses = _losses(file_format)
@@ -39,7 +39,7 @@ def write_predictions(path: Path, frames: Sequence[Frame], bars: Sequence[ErrorB
     """Write frames to a new file of extended XYZ, with their error bars when there are any.
 
     Raises:
-        UsageError: Something is at `path`.
+        UsageError: `path` exists.
     """
     with _new(path) as scratch:
         write_extxyz(scratch, frames, bars, losses=_losses("extxyz"))
@@ -53,11 +53,11 @@ def write_parts(
 ) -> None:
     """Write each part ("train", "valid") into a new folder.
 
-    extxyz: `path/train.xyz`; pwdata and deepmd: `path/Hf32O64/train/`, which one recipe entry
-    reads both parts of.
+    extxyz: `path/train.xyz`; pwdata and deepmd: `path/Hf32O64/train/`, and one recipe entry
+    reads both parts.
 
     Raises:
-        UsageError: Something is at `path`.
+        UsageError: `path` exists.
         DataError: The format cannot hold one of the frames.
     """
     losses = _losses(file_format)
@@ -74,7 +74,7 @@ def _losses(file_format: str) -> Losses:
 
 @contextmanager
 def _new(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, which gets its own when everything is written."""
+    """A temporary path beside `path`, renamed to it when everything is written."""
     if path.exists():
         raise UsageError(f"{path} exists", hint="name a new file or folder, or remove it")
     scratch = path.with_name(f".{path.name}.part")

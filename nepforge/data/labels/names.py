@@ -1,4 +1,4 @@
-"""Names, units and signs of the labels in a file, as the user tells them."""
+"""Names, units and signs of the labels in a file, as the user gives them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nepforge.errors import UsageError
 COMPRESSION, TENSION = "compression-positive", "tension-positive"
 SIGNS = (COMPRESSION, TENSION)
 FORCE, GRADIENT = "force", "gradient"
-_QUANTITIES = {  # label -> what its unit is called
+_QUANTITIES = {  # label -> kind of its unit
     "energy": "energy",
     "forces": "force",
     "virial": "virial",
@@ -40,13 +40,13 @@ def _one_of(*words: str) -> Callable[[object, object, str], None]:
 
 @frozen
 class LabelNames:
-    """Where the labels of extended XYZ are, and how they are to be read; "" for the usual way.
+    """Where the labels of extended XYZ are and how to read them; "" for the defaults.
 
     `energy`, `virial` and `stress` are keys of the comment line, `forces` and `atomic_energy`
     columns: the exact name, or the only one that differs from it by case. A label with a name is
-    looked for under no other. Units are those of `label_units`; `energy_unit` holds for atomic
-    energies too. A virial is positive when compressed and a stress when pulled, unless the signs
-    say otherwise; `force_sign` "gradient" is for columns that hold dU/dr.
+    looked for under no other. Units are those of `units`; `energy_unit` also applies to atomic
+    energies. By default a virial is positive in compression and a stress in tension; `force_sign`
+    "gradient" is for columns that hold dU/dr.
     """
 
     energy: str = ""
@@ -63,20 +63,20 @@ class LabelNames:
     stress_sign: str = field(default="", validator=_one_of(*SIGNS))
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a name that says a unit, such as "stress_GPa", when no unit is told."""
+        """Reject a name that contains a unit, such as "stress_GPa", when no unit is given."""
         told = self.given
         for label, quantity in _QUANTITIES.items():
             unit = unit_in_name(quantity, told.get(label, ""))
             if unit and f"{quantity}_unit" not in told:
                 raise UsageError(
-                    f'the name "{told[label]}" of {label} says {unit}, and no unit is told',
+                    f'the name "{told[label]}" of {label} contains {unit}, and no unit is given',
                     hint=f"--{quantity}-unit {unit}, in a recipe [data.labels] {quantity}_unit = "
-                    f'"{unit}"; the name of another unit where the file has that one',
+                    f'"{unit}"; or the unit that the file really has',
                 )
 
     @property
     def given(self) -> dict[str, str]:
-        """What is told, by its name in a recipe."""
+        """What is given, by its name in a recipe."""
         told = attrs.asdict(self)
         return {name: value for name, value in told.items() if value}
 

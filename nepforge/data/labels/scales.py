@@ -1,4 +1,4 @@
-"""Factors from the units and signs of a file to ours: told by options, or by keys of the file."""
+"""Factors from the units and signs of a file to ours, given by options or by keys of the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LENGTHS = ("position", "cell")
 
 
 class LabelScales:
-    """What every label of a file is multiplied by."""
+    """The factors of all labels of a file."""
 
     def __init__(self, names: LabelNames) -> None:
         told = names.given
@@ -49,7 +49,7 @@ class LabelScales:
         """Factors of one frame; `unit_keys` are the keys that name units, by quantity.
 
         Raises:
-            DataError: A unit is not known, or is not the one that the reading was told.
+            DataError: A unit is unknown, or is not the one given by options.
         """
         if not unit_keys:
             return self._plain
@@ -57,16 +57,16 @@ class LabelScales:
         return {what: self._factor(what, pairs, unit_keys, source) for what in _SCALED}
 
     def _check_units(self, name: str, source: str) -> None:
-        """The units of everything: ours, a number of something else, or told by options."""
+        """Check the key `units`: our units, a number without meaning, or overridden by options."""
         is_ours = name.lower() in OUR_UNITS or not any(char.isalpha() for char in name)
         if not is_ours and not self._told:
             raise DataError(
                 f'{source}: units is "{name}", expected one of {", ".join(OUR_UNITS)}',
-                hint="say which units labels have: --energy-unit, --force-unit, --stress-unit",
+                hint="give the units of the labels: --energy-unit, --force-unit, --stress-unit",
             )
 
     def applied(self, frame: Frame) -> Frame:
-        """A frame whose labels were read as they are, in our units."""
+        """A frame whose labels were read unconverted, in our units."""
         scale = self._plain
         return evolve(
             frame,
@@ -88,16 +88,16 @@ class LabelScales:
         if factor is None:
             raise DataError(
                 f'{source}: {keys[0]} is "{name}", expected one of {", ".join(UNITS_OF[quantity])}',
-                hint="convert the labels, or correct the name of the unit in the file",
+                hint="convert the labels, or correct the unit in the file",
             )
         if what in self._told and self._told[what] != factor:
             raise DataError(
-                f"{source}: {keys[0]} is {name}, and {what}_unit {self._units[what]} is asked for",
-                hint=f"leave {what}_unit away, or correct the file",
+                f"{source}: {keys[0]} is {name}, and {what}_unit {self._units[what]} is requested",
+                hint=f"omit {what}_unit, or correct the file",
             )
         return factor * self._signs[what]
 
 
 def scaled(values: FloatArray | None, factor: float) -> FloatArray | None:
-    """The same numbers, bit for bit, where the unit is ours already."""
+    """Bitwise unchanged where the unit is ours already."""
     return values if values is None or factor == 1.0 else values * factor

@@ -1,7 +1,7 @@
 """Units of labels by name, in eV and Å, from ase.units.
 
-Spelled as dpdata, ASE, MACE, QUIP and people spell them: "hartree/bohr", "Ha/a0", "kcal/mol/Å",
-"eV/Angstrom^3", "kbar". Case does not matter, but for "meV" (an "MeV" is refused).
+Spelled as dpdata, ASE, MACE, QUIP and users spell them: "hartree/bohr", "Ha/a0", "kcal/mol/Å",
+"eV/Angstrom^3", "kbar". Case does not matter, except for "meV" ("MeV" is rejected).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _POWER = re.compile(r"(?:\*\*|\^)?([23])?$")
 
 
 def unit_factor(quantity: str, name: str) -> float | None:
-    """How many of our units one `name` is; None for a name that is no unit of the quantity."""
+    """The unit `name` in our units; None if it is not a unit of the quantity."""
     text = name.strip().replace(" ", "").replace("(", "").replace(")", "").replace("*mol", "/mol")
     if text.lower() in _ATOMIC_WORDS:
         return UNITS_OF[quantity][_ATOMIC[quantity]]
@@ -68,17 +68,17 @@ def unit_factor(quantity: str, name: str) -> float | None:
 
 
 def factor_of_option(quantity: str, name: str) -> float:
-    """As `unit_factor`, for a name that the user chose.
+    """As `unit_factor`, for a name given by the user.
 
     Raises:
-        UsageError: It is no unit of the quantity.
+        UsageError: It is not a unit of the quantity.
     """
     factor = unit_factor(quantity, name)
     if factor is None:
         near = difflib.get_close_matches(name, UNITS_OF[quantity], n=1, cutoff=0.5)
         known = ", ".join(UNITS_OF[quantity])
         raise UsageError(
-            f'"{name}" is no unit of {quantity}, expected one of {known}',
+            f'"{name}" is not a unit of {quantity}, expected one of {known}',
             hint=f'did you mean "{near[0]}"?' if near else "",
         )
     return factor
@@ -87,7 +87,7 @@ def factor_of_option(quantity: str, name: str) -> float:
 def unit_in_name(quantity: str, name: str) -> str | None:
     """The unit other than ours that a name ends with: GPa of "stress_GPa", eV/bohr of "F_eV_bohr".
 
-    None where the name says no unit, or ours.
+    None where the name contains no unit, or ours.
     """
     words = re.split(r"[-_. ]+", name)
     ends = ["/".join(w for w in words[i:] if w != "per") for i in range(1, len(words))]
@@ -95,7 +95,7 @@ def unit_in_name(quantity: str, name: str) -> str | None:
 
 
 def _spelling(unit: str) -> str:
-    """One spelling of a unit: "Ha/a0" and "Hartree/Bohr" are "hartree/bohr"."""
+    """The canonical spelling of a unit: "Ha/a0" and "Hartree/Bohr" are "hartree/bohr"."""
     words = []
     for idx, part in enumerate(_BETWEEN.split(unit)):
         power = _POWER.search(part)

@@ -292,16 +292,16 @@ class NativeModel:
         Args:
             numbers: Atomic numbers, [n_atoms].
             positions: Å, [n_atoms, 3]; may lie outside the cell.
-            cell: Å, [3, 3], rows are vectors; rows of directions that are not periodic may be zero.
+            cell: Å, [3, 3], rows are vectors; rows of non-periodic directions may be zero.
             pbc: Which directions are periodic.
-            n_threads: Threads of OpenMP; 0 for as many as it would take (OMP_NUM_THREADS).
-            skin: Å; neighbours are searched so far beyond the cutoff, and the list is used for the
-                next structures too while cell and species stay and no atom has moved by half of it.
+            n_threads: OpenMP threads; 0 uses OMP_NUM_THREADS.
+            skin: Å; neighbours are searched this far beyond the cutoff, and the list is kept for
+                the next structures until cell or species change or an atom has moved by half of it.
 
         Raises:
-            UsageError: Threads or a skin below 0, beyond reason, or no number.
-            DataError: An element that the model does not know, a position that is not finite, atoms
-                at the same place, or a periodic cell without volume.
+            UsageError: `n_threads` or `skin` is negative, far too large, or not a number.
+            DataError: An element that the model does not know, a position that is not finite, two
+                atoms that share a position, or a periodic cell without volume.
         """
         structure = checked_structure(numbers, positions, cell, pbc)
         return self._evaluate(structure, _options(n_threads, skin), None)

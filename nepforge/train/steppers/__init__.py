@@ -1,4 +1,4 @@
-"""One training step of each optimizer behind one door.
+"""One training step of each optimizer behind one interface.
 
 Begin at `stepper`; `make_stepper` chooses by the class of the recipe's [optimizer] table.
 """

@@ -1,4 +1,4 @@
-"""Steps of Adam and AdamW, with a falling learning rate and prefactors that go with it."""
+"""Steps of Adam and AdamW, with a decaying learning rate and prefactors that follow it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class AdamStepper:
         return found.prediction
 
     def finish_epoch(self) -> None:
-        """Nothing collects during an epoch."""
+        """Nothing accumulates during an epoch."""
 
     def state(self) -> dict[str, Tensor]:
         memory = self.optimizer.state[self.parameters]

@@ -1,4 +1,4 @@
-"""Steps of the natural evolution strategy: one generation, judged by one batch."""
+"""Steps of the natural evolution strategy: one generation, evaluated on one batch."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class SNESStepper:
         return first + self.table.lambda_2 * float(candidate.square().mean().sqrt())
 
     def finish_epoch(self) -> None:
-        """Nothing collects during an epoch."""
+        """Nothing accumulates during an epoch."""
 
     def state(self) -> dict[str, Tensor]:
         return self.search.state()

@@ -1,4 +1,4 @@
-"""The door that the training loop knows every optimizer by."""
+"""The interface through which the training loop drives every optimizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nepforge.models.potential import Prediction
 
 
 class Stepper(Protocol):
-    """Holds the parameters and the optimizer's memory."""
+    """The parameters and the state of an optimizer."""
 
     parameters: Tensor
     advice: str  # what to change in the recipe when a training diverges

@@ -275,7 +275,7 @@ NAN = float("nan")
     [
         ([14, 6], [[0, 0, 0], [2, 0, 0]], np.eye(3) * 9, "atom 1 is C, the model knows Si O"),
         ([14, 200], [[0, 0, 0], [2, 0, 0]], np.eye(3) * 9, "atom 1 is of atomic number 200"),
-        ([14, 8], [[0, 0, 0], [9, 9, 9]], np.eye(3) * 9, "atoms 0 and 1 are at the same place"),
+        ([14, 8], [[0, 0, 0], [9, 9, 9]], np.eye(3) * 9, "atoms 0 and 1 share a position"),
         ([14, 8], [[0, 0, 0], [NAN, 0, 0]], np.eye(3) * 9, "position of atom 1 is not finite"),
         ([14], [[0, 0, 0]], np.diag([4, 4, 0]), "span no volume"),
         ([14], [[0, 0, 0]], [[1, 2, 3], [2, 4, 6], [0, 0, 1]], "span no volume"),

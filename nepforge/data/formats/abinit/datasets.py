@@ -1,4 +1,4 @@
-"""From the steps of ABINIT's datasets to frames."""
+"""Frames from the steps of ABINIT's datasets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nepforge.data.frame import FloatArray
 
 SAME_PLACE = 1.0e-3  # Å, of positions printed twice
 SAME_ENERGY = 1.0e-5  # eV
-FIELDS = (4, 6, 7, 14, 16, 17)  # of berryopt: a fixed electric or displacement field
+FIELDS = (4, 6, 7, 14, 16, 17)  # values of berryopt with a fixed electric or displacement field
 
 
 @define
 class AbinitStep(Step):
-    """A step with its own structure, and its positions as fractions to check the cell with."""
+    """A step with its own structure, and fractional positions to check its cell."""
 
     structure: Structure = field(factory=Structure)
     fractions: FloatArray | None = None
@@ -46,10 +46,10 @@ def add_frames(
 
     Args:
         datasets: Of the run.
-        before: Variables at its beginning.
-        after: Variables at its end, among them the last cells.
-        steps: Gets the frames.
-        is_done: Whether the run came to its end.
+        before: Variables echoed at its beginning.
+        after: Variables echoed at its end, among them the last cells.
+        steps: Receives the frames.
+        is_done: Whether the run finished.
     """
     steps.new_run()
     for dataset in datasets:
@@ -66,14 +66,14 @@ def add_frames(
 
 
 def _count(dataset: Dataset, steps: Steps) -> None:
-    """Every set of electronic steps must have ended in a step."""
+    """Every series of electronic steps must have led to a step."""
     if not dataset.is_response:
         for line in dataset.scf_lines[len(dataset.steps) :]:
             steps.leave_out("no structure is printed with its energy", line)
 
 
 def _complete(step: AbinitStep, dataset: Dataset, before: Echo, after: Echo) -> Structure:
-    """With elements, and a cell where the step prints none of its own."""
+    """The structure with elements, and with a cell if the step does not print one."""
     structure = step.structure
     if structure.positions is not None:
         numbers = before.elements(dataset.index, len(structure.positions))

@@ -1,6 +1,6 @@
 """The variables that ABINIT echoes before and after its datasets ("-outvars: echo values of ...").
 
-A variable that differs between datasets has the dataset's number behind its name (`acell2`).
+A variable that differs between datasets has the dataset's number after its name (`acell2`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Echo:
                 self._values[name] += f" {line.strip()}"
 
     def numbers(self, name: str, dataset: int) -> FloatArray | None:
-        """The values of a variable in a dataset; None where it is not printed."""
+        """The values of a variable in a dataset; None if it is not printed."""
         text = self._values.get(f"{name}{dataset}", self._values.get(name))
         if text is None:
             return None
@@ -55,7 +55,7 @@ class Echo:
         return int(values[0])
 
     def elements(self, dataset: int, n_atoms: int) -> IntArray | None:
-        """Atomic numbers, shape [n_atoms]; None for mixtures of elements and what is unclear."""
+        """Atomic numbers, shape [n_atoms]; None for mixtures of elements and unclear cases."""
         charges, types = self.numbers("znucl", dataset), self.numbers("typat", dataset)
         if charges is None or self.numbers("mixalch", dataset) is not None:
             return None

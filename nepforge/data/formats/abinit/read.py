@@ -1,7 +1,7 @@
 """Output of ABINIT (*.abo, or the log): every dataset, every step of relaxation and MD, images.
 
-Energies are hartree: `etotal`, which is the free energy where states are smeared, as the forces
-derive from it. Stress (hartree/bohr³) has ASE's sign, so W = -stress · V. A step of relaxation or
+Energies are in hartree: `etotal`, the free energy where states are smeared, which the forces
+derive from. Stress (hartree/bohr³) has ASE's sign, so W = -stress · V. A step of relaxation or
 MD ends with the block OUTPUT, which has its coordinates, forces, energy and, where it changes, its
 cell; other calculations end with "... at end". A dataset of several steps repeats its last one
 there.
@@ -51,13 +51,13 @@ class _Output:
         self._is_done = False
 
     def end(self) -> None:
-        """The file has ended: close what is open, say what is missing."""
+        """The file has ended: close what is open, report what is missing."""
         self._finish()
         if not self._is_done:
             self._steps.say('has no "Calculation completed": its last step may be cut off')
 
     def _finish(self) -> None:
-        """All steps of a run become frames, now that the list of its final cells is known."""
+        """Make frames of all steps of a run, now that its final cells are known."""
         self._close()
         add_frames(self._datasets, self._before, self._after, self._steps, is_done=self._is_done)
 
@@ -67,7 +67,7 @@ class _Output:
             return
         dataset, is_end, self._is_end = self._datasets[-1], self._is_end, False
         if step.energy is None and step.forces is None and (is_end or self._unconverged):
-            return  # bands and responses have structures alone
+            return  # bands and responses only have structures
         if is_end and dataset.n_iterations > 0 and dataset.steps:
             merge_end(step, dataset.steps[-1], self._steps)
         else:
@@ -164,7 +164,7 @@ class _Output:
         return self._before.number("natom", self._datasets[-1].index, 0) if self._datasets else 0
 
     def _rows(self, name: str, n_rows: int, label: str = r"\s*") -> FloatArray | None:
-        """Rows of three numbers of the open step, after a label."""
+        """Rows of a label and three numbers, for the open step."""
         step = self._step
         if step is None:
             return None
@@ -201,7 +201,7 @@ class _Output:
             self._step.forces = Hartree / Bohr * rows
 
     def read_forces_at_end(self, line: str) -> None:
-        """In one unit, then in the other with fewer digits."""
+        """Printed in one unit, then in the other with fewer digits."""
         rows = self._rows("forces", self._n_atoms(), ATOM)
         if self._step is not None and rows is not None and self._step.forces is None:
             self._step.forces = (Hartree / Bohr if "hartree" in line else 1.0) * rows

@@ -1,4 +1,4 @@
-"""Blocks of CASTEP's output: atoms, forces, stress, in the units that they are printed in."""
+"""Blocks of CASTEP's output: atoms, forces, stress, in the units printed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRESS = re.compile(r"\s*\*\s*[xyz]\s(?P<numbers>[^*]*)\*\s*$")
 
 @frozen(eq=False)
 class Rows:
-    """Three numbers an atom, and whether any is marked as constrained."""
+    """Three numbers per atom, and whether any is marked as constrained."""
 
     labels: list[str]
     values: FloatArray  # [n_atoms, 3]
@@ -32,7 +32,7 @@ class Rows:
         """Atomic numbers of the labels Fe, Fe:1, H:D.
 
         Raises:
-            DataError: One is none of an element.
+            DataError: One is not of an element.
         """
         symbols = [re.sub(r"[^A-Za-z].*", "", label) for label in self.labels]
         return [atomic_number(symbol, where) for symbol in symbols]
@@ -42,7 +42,7 @@ def position_rows(lines: Lines, n_atoms: int, n_titles: int) -> Rows | None:
     """Fractional coordinates `x  Si  1  0.0 0.5 0.5  x`, on paths with `+` in place of `x`.
 
     Raises:
-        BlockError: There are fewer.
+        BlockError: Rows are missing.
     """
     return _rows(lines, "positions", _POSITION, n_atoms, n_titles)
 
@@ -51,7 +51,7 @@ def force_rows(lines: Lines, n_atoms: int) -> Rows | None:
     """Forces `* Si  1  0.1 0.2(cons'd) 0.3 *`, on paths with `+` in place of `*`.
 
     Raises:
-        BlockError: There are fewer.
+        BlockError: Rows are missing.
     """
     return _rows(lines, "forces", _FORCE, n_atoms, 4)
 
@@ -60,7 +60,7 @@ def stress_rows(lines: Lines) -> FloatArray:
     """The tensor, shape [3, 3].
 
     Raises:
-        BlockError: There are fewer rows.
+        BlockError: Rows are missing.
     """
 
     def row(line: str) -> FloatArray | None:
@@ -71,7 +71,7 @@ def stress_rows(lines: Lines) -> FloatArray:
 
 
 def unit_below(lines: Lines) -> str | None:
-    """What the next lines say in "Cartesian components (eV/A)"; None when they do not."""
+    """The unit in "Cartesian components (eV/A)" in the next lines; None if it is missing."""
     for _ in range(LONGEST_HEAD):
         match = _UNIT.search(next(lines, ""))
         if match is not None:

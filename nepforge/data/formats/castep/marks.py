@@ -1,4 +1,4 @@
-"""The lines of CASTEP's output that say something, by how they begin."""
+"""The relevant lines of CASTEP's output, by how they begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The structure that CASTEP printed last, which it may print again."""
+"""The structure printed last, which CASTEP may print again."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ SAME_PLACE = 1.5e-6  # fractions with six decimals, cells in Å with seven
 
 @define
 class Printed:
-    """The structure of the step, and the fractional positions that it is made of."""
+    """The structure of the step, and its fractional positions."""
 
     structure: Structure = field(factory=Structure)
     fractions: FloatArray | None = None  # [n_atoms, 3]
 
     def is_same(self, cell: FloatArray | None, fractions: FloatArray | None) -> bool:
-        """Whether it is this structure that is printed again."""
+        """Whether this is the same structure, printed again."""
         return _same(cell, self.structure.cell) and _same(fractions, self.fractions)
 
     def change(self, cell: FloatArray | None, fractions: FloatArray | None) -> None:
-        """Another structure; the volume stays with its cell."""
+        """Set another structure; the volume is kept with its cell."""
         volume = self.structure.volume if _same(cell, self.structure.cell) else None
         self.structure = evolve(self.structure, cell=cell, volume=volume)
         self.set_fractions(fractions)
 
     def set_fractions(self, fractions: FloatArray | None) -> None:
-        """Other positions in the same cell; None where they are not known."""
+        """Set other positions in the same cell; None if they are unknown."""
         cell = self.structure.cell
         positions = None if cell is None or fractions is None else fractions @ cell
         self.structure = evolve(self.structure, positions=positions)

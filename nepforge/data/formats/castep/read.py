@@ -2,9 +2,9 @@
 
 The energy is the one that the forces derive from: the free energy E-TS where states are smeared,
 with the dispersion correction where there is one. The finite basis set correction, which is the
-same for all positions of the atoms and printed for the first structure alone, is in no energy.
-Units are those that the output names; stress has ASE's sign, so W = -stress · V. The structure is
-printed before its energy, in transition searches after it.
+same for all positions of the atoms and printed only for the first structure, is not included.
+Units are those named in the output; stress has ASE's sign, so W = -stress · V. The structure is
+printed before its energy, but after it in transition searches.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Output:
         self._begin()
 
     def _begin(self) -> None:
-        """A run knows nothing of the one before."""
+        """Forget the previous run."""
         self._printed = Printed()
         self._n_atoms = 0
         self._step: CastepStep | None = None
@@ -67,7 +67,7 @@ class _Output:
         self._is_done = False
 
     def end(self) -> None:
-        """The file has ended: close what is open, say what is missing."""
+        """The file has ended: close what is open, report what is missing."""
         self._close(is_end=True)
         self._remarks.say(self._steps, is_done=self._is_done)
 
@@ -156,7 +156,7 @@ class _Output:
         return rows.values
 
     def _change(self, cell: FloatArray | None, fractions: FloatArray | None) -> None:
-        """Another structure; the same one printed again changes nothing."""
+        """Take another structure; the same one printed again changes nothing."""
         if self._printed.is_same(cell, fractions):
             self._is_again = True
             return
@@ -176,7 +176,7 @@ class _Output:
         self._unconverged = True
 
     def read_energy(self, line: str) -> None:
-        """A new step, unless it is the same structure with the next cutoff energy."""
+        """Begin a step, unless it is the same structure with the next cutoff energy."""
         energy = self._energy(line)
         if self._step is not None and self._is_cutoff_series and self._step.forces is None:
             self._step = None
@@ -216,7 +216,7 @@ class _Output:
         return value * factor(match["unit"], self._where(), ENERGIES)
 
     def read_forces(self, line: str) -> None:
-        """Any of several blocks of forces; constrained ones are not taken."""
+        """Read one of several blocks of forces; constrained ones are not taken."""
         step, unit = self._here(), unit_below(self._lines)
         rows = self._force_rows()
         if unit is None or rows is None:
@@ -252,7 +252,7 @@ class _Output:
         return rows
 
     def read_stress(self, _line: str) -> None:
-        """The first of a step: it may be printed again, symmetrised."""
+        """Read the first stress of a step; it may be printed again, symmetrised."""
         step, unit = self._here(), unit_below(self._lines)
         try:
             rows = stress_rows(self._lines)
@@ -270,7 +270,7 @@ class _Output:
             step.pressure = -scale / EV_PER_A3_IN_GPA * rows
 
     def read_path_place(self, line: str) -> None:
-        """A maximum lies where the last energy was calculated, or its energy is another one."""
+        """Drop the energy of a maximum that is not where the last energy was calculated."""
         match = _VALUE.search(line)
         place = "" if match is None else match["value"]
         if "Path" in line:
@@ -288,7 +288,7 @@ class _Output:
         step.path_energy = energy if agrees else None
 
     def read_path_positions(self, _line: str) -> None:
-        """A structure on a path, whose energy was printed before, with its forces."""
+        """Read a structure on a path with its forces; its energy was printed before."""
         line = self._lines.number
         fractions, unit = self._fraction_rows(4), unit_below(self._lines)
         step = self._step

@@ -1,4 +1,4 @@
-"""What a reader of CASTEP's output has to say of the whole file."""
+"""Remarks about a whole output of CASTEP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nepforge.data.formats.text.steps import Steps
 
 @define
 class Remarks:
-    """Numbers of the lines concerned, 0 or none where there is nothing to say."""
+    """Numbers of the lines concerned, 0 or empty where there is nothing to report."""
 
     constrained: list[int] = field(factory=list)
     stress_after_md: int = 0
@@ -17,7 +17,7 @@ class Remarks:
     has_correction: bool = False  # for the finite basis set
 
     def say(self, steps: Steps, *, is_done: bool) -> None:
-        """Say it once, at the end of the file; `is_done` when the last run finished."""
+        """Report all of it at the end of the file; `is_done` if the last run finished."""
         if not is_done:
             steps.say('has no "Total time": what its last step lacks may be cut off')
         if self.constrained:

@@ -1,4 +1,4 @@
-"""One step of CASTEP, with the several energies that are printed for it."""
+"""One step of CASTEP, with the several energies printed for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nepforge.data.formats.text.steps import Step
 
 @define
 class CastepStep(Step):
-    """Energies in eV, by what they hold; constrained forces are no derivatives of any.
+    """Energies in eV, by what they include; constrained forces are not their derivatives.
 
-    `awaits` names what CASTEP prints next for the step, "" when its energy is complete.
+    `awaits` names what CASTEP prints next for the step, "" once its energy is complete.
     `path_energy` is the energy that a transition search repeats beside a structure.
     """
 
@@ -30,7 +30,7 @@ class CastepStep(Step):
         return [value for value in known if value is not None]
 
     def choose_energy(self) -> float | None:
-        """The one that forces derive from: free energy and dispersion where there are such."""
+        """The energy that forces derive from: with entropy and dispersion where printed."""
         if self.dispersed_free is not None:
             return self.dispersed_free
         best = self.plain if self.free is None else self.free

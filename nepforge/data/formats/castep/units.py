@@ -15,10 +15,10 @@ PRESSURES = {"gpa": 1.0, "mpa": 1.0e-3, "kbar": 0.1, "mbar": 100.0}
 
 
 def factor(unit: str, where: str, *tables: dict[str, float]) -> float:
-    """Value of a unit; of "eV/A" with a table for each part.
+    """Value of a unit; for "eV/A" with a table for each part.
 
     Raises:
-        DataError: The unit is none that is known.
+        DataError: The unit is unknown.
     """
     parts = [unit] if len(tables) == 1 else unit.rpartition("/")[::2]
     found = [table.get(part.strip().lower()) for part, table in zip(parts, tables, strict=True)]

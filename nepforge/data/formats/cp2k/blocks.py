@@ -1,4 +1,4 @@
-"""What stands in an output of CP2K, as a row of items: one for each line or block that matters."""
+"""The content of an output of CP2K as a sequence of items, one per relevant line or block."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AXES = re.compile(r"(?P<of>CELL|POISSON)\| Periodicity\s+(?P<axes>\w+)")
 HARTREE_UNITS = ("a.u.", "hartree")
 GPA = {"gpa": 1.0, "bar": 1.0 / BAR_PER_GPA, "kbar": 0.1, "mpa": 1.0e-3, "pa": 1.0e-9}
 LONGEST_TITLE = 4  # lines between a title and its first row
-ENERGY_DECIMALS = 12  # at the least; a number at the end of a cut file may have lost some
+ENERGY_DECIMALS = 12  # at least; a number at the end of a truncated file may have lost some
 SUM_TOLERANCE = 1.0e-8  # hartree/bohr for each atom: half a printed digit, twice
 
 
@@ -55,18 +55,18 @@ class CellVector:
 
 @frozen
 class Periodicity:
-    """Axes "XYZ", "XY", "NONE", of the cell and of electrostatics; "" when it is not said."""
+    """Axes "XYZ", "XY", "NONE", of the cell and of electrostatics; "" if not printed."""
 
     cell: str = ""
     poisson: str = ""
 
     def with_(self, other: Periodicity) -> Periodicity:
-        """What the other says besides or anew."""
+        """This one, updated by the other."""
         return Periodicity(other.cell or self.cell, other.poisson or self.poisson)
 
     @property
     def pbc(self) -> tuple[bool, bool, bool]:
-        """Of the cell, which old versions do not print; its default is all."""
+        """Periodicity of the cell; old versions do not print it, the default is all."""
         axes = self.cell or self.poisson or "XYZ"
         return "X" in axes, "Y" in axes, "Z" in axes
 
@@ -88,7 +88,7 @@ class Atoms:
 
 @frozen
 class Converged:
-    """Whether the electronic steps converged, as far as they have gone."""
+    """Whether the electronic steps converged so far."""
 
     yes: bool
 
@@ -104,7 +104,7 @@ class Energy:
 
 @frozen
 class Forces:
-    """[n_atoms, 3] eV/Å; `is_last` when the run ends behind the rows, which may be cut there."""
+    """[n_atoms, 3] eV/Å; `is_last` if the run ends after the rows, which may be truncated there."""
 
     values: FloatArray
     where: str
@@ -113,7 +113,7 @@ class Forces:
 
 @frozen
 class Stress:
-    """[3, 3] GPa, positive when compressed."""
+    """[3, 3] GPa, positive in compression."""
 
     gpa: FloatArray
     where: str
@@ -134,7 +134,7 @@ Item = (
 
 
 def items(lines: Lines) -> Iterator[Item]:
-    """Everything that matters, in the order of the file; errors as of `items_of_runs`."""
+    """Everything relevant, in the order of the file; errors as of `items_of_runs`."""
     return items_of_runs(lines, _begins_run, RunBegins(), _item)
 
 
@@ -227,7 +227,7 @@ def _forces(lines: Lines) -> Forces:
         expected = to_floats(lines.line.split()[at_sum : at_sum + 3], where)
         allowed = SUM_TOLERANCE * (len(forces) + abs(forces).sum())
         if len(expected) != 3 or (abs(forces.sum(axis=0) - expected) > allowed).any():
-            raise DataError(f"{where}: do not add up to the sum printed below them")
+            raise DataError(f"{where}: do not add up to the sum printed below")
     return Forces(Hartree / Bohr * forces, where, is_last)
 
 
@@ -255,7 +255,7 @@ def _block(lines: Lines, is_row: Callable[[list[str]], bool]) -> list[list[str]]
     """The rows of words below a title, after at most a few lines of column titles.
 
     Raises:
-        DataError: The last row is cut, or something else than a sum or an empty line follows it.
+        DataError: The last row is truncated, or is not followed by a sum or an empty line.
     """
     rows: list[list[str]] = []
     for n_read, line in enumerate(lines):
@@ -274,7 +274,7 @@ def _block(lines: Lines, is_row: Callable[[list[str]], bool]) -> list[list[str]]
 
 
 def _check_end(line: str, lines: Lines) -> None:
-    """Something below the rows; put back unless it is a part of a row at the end of the file."""
+    """Check the line below the rows; put it back unless it is a row cut by the end of the file."""
     if not lines.is_cut:
         lines.put_back()
         if line.strip() and not line.lstrip().startswith(ROW_ENDS) and not _begins_run(line):

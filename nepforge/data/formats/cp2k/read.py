@@ -1,10 +1,10 @@
-"""Output of CP2K: the points of a file whose structure is printed with their energy.
+"""Output of CP2K: the structures of a file that are printed with their energy.
 
-Energies are in hartree, forces in hartree/bohr; the printed stress is positive when compressed, so
-W = +stress · V. Three generations of CP2K write these blocks under different titles. Dynamics and
-optimizations print their first structure alone, the others go into files of their own: what comes
-after the first energy is left out and said. `ENERGY| Total FORCE_EVAL` is what the forces derive
-from, with the entropy of smeared electrons.
+Energies are in hartree, forces in hartree/bohr; the printed stress is positive in compression,
+so W = +stress · V. Three generations of CP2K print these blocks under different titles. Dynamics
+and optimizations print only their first structure, the others go into separate files: what comes
+after the first energy is left out with a notice. The forces derive from
+`ENERGY| Total FORCE_EVAL`, which contains the entropy of smeared electrons.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMPOSED = {"MIXED", "EMBED", "QMMM"}  # energies of several force evaluations, 
 
 
 def read_cp2k(path: Path, options: ReadOptions) -> list[Frame]:
-    """Every energy of the output that has coordinates, with the forces and stress printed with it.
+    """Every energy with coordinates, and the forces and stress printed with it.
 
     Raises:
         DataError: No energy has coordinates, rows are missing in the middle of the file, or the
@@ -67,7 +67,7 @@ class _Point:
     atoms: Atoms
     cell: FloatArray | None  # [3, 3] Å
     pbc: tuple[bool, bool, bool]
-    n_atoms: int  # as printed before, 0 when it is not
+    n_atoms: int  # as printed before, 0 if not printed
     energy: float | None = None  # eV
     forces: FloatArray | None = None  # [n_atoms, 3] eV/Å
     stress_gpa: FloatArray | None = None  # [3, 3]
@@ -107,13 +107,13 @@ class _Reading:
     n_atoms: int = 0
     evaluation: str = ""  # the kind of FORCE_EVAL, "QS"
     point: _Point | None = None
-    converged: bool = True  # what the electronic steps said last
+    converged: bool = True  # whether the last electronic steps converged
     n_bare: int = 0  # energies without coordinates
-    cuts: list[str] = field(factory=list)  # how runs ended before their time
-    fault: DataError | None = None  # of what is cut at the end of a run
+    cuts: list[str] = field(factory=list)  # how runs ended prematurely
+    fault: DataError | None = None  # of a truncated end of a run
 
     def take(self, item: Item) -> None:
-        """One item after the other."""
+        """Process one item."""
         if isinstance(item, RunBegins):
             self._end_run()
             return
@@ -141,7 +141,7 @@ class _Reading:
                 self.point.stress_gpa = item.gpa
 
     def end(self) -> list[str]:
-        """What is left out of the file, as ends of a sentence."""
+        """What is left out of the file, as phrases."""
         self._end_run()
         bare = f"{self.n_bare} energies without coordinates (CP2K writes them to *-pos-*.xyz)"
         return ([bare] if self.n_bare else []) + self.cuts
@@ -167,7 +167,7 @@ class _Reading:
         return np.stack([self.vectors[name] for name in "abc"])
 
     def _take_energy(self, item: Energy) -> None:
-        """The first energy after coordinates is theirs, further ones are of later structures."""
+        """The first energy after coordinates is theirs, others are of later structures."""
         if item.evaluation in COMPOSED or self.evaluation not in ("", item.evaluation):
             raise DataError(
                 f"{item.where}: the energy is composed of several force evaluations "

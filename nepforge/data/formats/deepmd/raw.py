@@ -1,4 +1,4 @@
-"""DeePMD systems as text: coord.raw, box.raw, energy.raw, ..., one frame a line, no set.* folders.
+"""DeePMD systems as text: coord.raw, box.raw, ..., one frame per line, no set.* folders.
 
 Units and signs are those of the arrays (Å, eV, eV/Å, W = -dU/dstrain). Types count from 0.
 """
@@ -16,10 +16,10 @@ from nepforge.errors import DataError
 
 
 def read_raw_system(folder: Path, numbers: IntArray) -> list[Frame]:
-    """Frames of `numbers`, as many as coord.raw has lines; a missing file is a missing label.
+    """Frames of `numbers`, one per line of coord.raw; a missing file is a missing label.
 
     Raises:
-        DataError: coord.raw or, of a periodic system, box.raw is missing, or files disagree.
+        DataError: coord.raw is missing, or box.raw of a periodic system, or files are inconsistent.
     """
     n = len(numbers)
     periodic = not (folder / "nopbc").exists()
@@ -29,7 +29,9 @@ def read_raw_system(folder: Path, numbers: IntArray) -> list[Frame]:
     n_frames = len(positions)
     cells = _rows(folder, "box", 9, n_frames)
     if cells is None and periodic:
-        raise DataError(f"{folder}: box.raw is missing", hint="a file `nopbc` says that none is")
+        raise DataError(
+            f"{folder}: box.raw is missing", hint="a file `nopbc` marks systems without a box"
+        )
     energies = _rows(folder, "energy", 1, n_frames)
     forces = _rows(folder, "force", 3 * n, n_frames)
     virials = _rows(folder, "virial", 9, n_frames)
@@ -50,7 +52,7 @@ def read_raw_system(folder: Path, numbers: IntArray) -> list[Frame]:
 
 
 def _rows(folder: Path, name: str, width: int, n_rows: int | None = None) -> FloatArray | None:
-    """The numbers of a file, [n_rows, width]; None when it does not exist."""
+    """The numbers of a file, [n_rows, width]; None if it does not exist."""
     path = folder / f"{name}.raw"
     if not path.exists():
         return None

@@ -21,8 +21,8 @@ def read_deepmd(path: Path, options: ReadOptions) -> list[Frame]:
     """DeePMD's systems: type.raw, type_map.raw, set.*/ with box, coord, energy, force, virial,
     atom_ener.
 
-    Virials have our sign. A mixed system has real_atom_types in each set; atoms of type -1 fill up
-    its frames and are dropped.
+    Virials have our sign. A mixed system has real_atom_types in each set; atoms of type -1 pad its
+    frames and are dropped.
     """
     frames = []
     for folder, label in folders_of(path, "deepmd", options):
@@ -37,7 +37,7 @@ def _read_folder(folder: Path, label: str, species: Sequence[str]) -> list[Frame
     if not symbols:
         raise DataError(
             f"{folder}: type_map.raw is missing, the types have no elements",
-            hint="write the chemical symbols of types 0, 1, ... into it, one a line, or name them: "
+            hint="write the chemical symbols of types 0, 1, ... into it, one per line, or use "
             "--species Hf,O (a recipe takes its data.species)",
         )
     elements = np.array([atomic_number(symbol, label) for symbol in symbols], dtype=np.int64)

@@ -18,10 +18,10 @@ from nepforge.data.frame import Frame
 def write_deepmd(path: Path, frames: Sequence[Frame], part: str, losses: Losses) -> None:
     """`path/Hf32O64/` for each composition and kind of labels: DeePMD's plain layout, one set.
 
-    It has structures and labels; weights, info keys and columns of frames are `losses`.
+    Structures and labels are written; weights, info keys and columns of frames are `losses`.
 
     Raises:
-        DataError: A frame is periodic in some directions only: DeePMD knows all or none.
+        DataError: A frame is periodic in some directions only: DeePMD has all or none.
     """
     for frame in frames:
         if any(frame.pbc) and not all(frame.pbc):

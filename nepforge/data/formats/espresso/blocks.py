@@ -56,7 +56,7 @@ def axis_rows(lines: Lines) -> FloatArray:
     """Rows `a(1) = ( 1.0 0.0 0.0 )`, [3, 3].
 
     Raises:
-        BlockError: There are fewer, as in the following functions.
+        BlockError: Rows are missing; as in the following functions.
     """
     return np.stack(lines.block("crystal axes", 3, lambda line: _numbers(_AXIS.match(line)), 0))
 

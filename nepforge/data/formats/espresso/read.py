@@ -1,9 +1,9 @@
 """Output of Quantum ESPRESSO's pw.x, 4.x to 7.x: scf, relax, vc-relax, md, vc-md; many runs.
 
-Energies are in Ry, forces in Ry/bohr, stresses in Ry/bohr³ and positive when compressed, so
+Energies are in Ry, forces in Ry/bohr, stresses in Ry/bohr³ and positive in compression, so
 W = +stress · V. The energy is the last of the lines `!` (or `!!`, with hybrid functionals) of a
 step: the free energy F where states are smeared, dispersion included, which the forces derive
-from. The structure is printed before the energy that belongs to it.
+from. The structure is printed before its energy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from nepforge.data.frame import FloatArray, Frame
 
 HINT = "expected the output of a pw.x run: scf, relax, vc-relax, md or vc-md"
 CONVERGED = 1.05  # the estimated accuracy is printed with two digits
-LAST_DIGIT = 0.5e-8  # Ry, of an accuracy that is printed with a fixed point
+LAST_DIGIT = 0.5e-8  # Ry, for an accuracy printed with fixed decimals
 _VALUE = re.compile(r"[=<:]\s*(\S+)")
 
 
@@ -49,7 +49,7 @@ def read_espresso(path: Path, options: ReadOptions) -> list[Frame]:
 
 @define
 class _Scf(Step):
-    """A step with what its electronic iterations say."""
+    """A step, with what its electronic iterations print."""
 
     trial_energy: float | None = None
     accuracy: float | None = None  # Ry
@@ -58,17 +58,17 @@ class _Scf(Step):
 
 @define
 class _Run:
-    """What the head of a run says."""
+    """The head of a run."""
 
     alat: float | None = None  # Å
     n_atoms: int = 0
     species: dict[str, int] = field(factory=dict)  # label -> atomic number, in order of types
     threshold: float | None = None  # Ry
-    hybrid: bool = False  # the electrons converge again and again, with ever better exchange
+    hybrid: bool = False  # the electronic steps are repeated, with better exchange each time
     in_field: bool = False
 
     def scale(self, unit: str) -> float | None:
-        """Å of a length in the unit of a block, alat by default; None where it is not known."""
+        """The unit of a block in Å, alat by default; None if it is unknown."""
         return {"alat": self.alat, "": self.alat, "bohr": Bohr, "angstrom": 1.0}.get(unit)
 
 
@@ -82,7 +82,7 @@ class _Output:
         self._is_done = False
 
     def end(self) -> None:
-        """The file has ended: close what is open, say what is missing."""
+        """The file has ended: close what is open, report what is missing."""
         self._close(is_end=True)
         if not self._is_done:
             self._steps.say('has no "JOB DONE.": what its last step lacks may be cut off')
@@ -169,14 +169,14 @@ class _Output:
             self._compare_volume()
 
     def _compare_volume(self) -> None:
-        """A cell in such units is taken at its word, whatever the line above it says."""
+        """A cell in such units is trusted, whatever the line above it says."""
         problem = self._structure.volume_problem()
         if problem and self._structure.cell is not None:
             self._steps.say(f"line {self._lines.number}: {problem}; CELL_PARAMETERS is taken")
             self._structure = evolve(self._structure, volume=None)
 
     def _set_cell(self, rows: Callable[[Lines], FloatArray], scale: float | None) -> None:
-        """A cell; the volume printed just before belongs to it."""
+        """Set the cell; the volume printed just before belongs to it."""
         volume, self._new_volume = self._new_volume, None
         self._structure = evolve(self._structure, cell=None, volume=volume)
         if self._run.n_atoms == 0:
@@ -259,13 +259,13 @@ class _Output:
         self._is_done = True
 
     def read_zero_moment(self, _line: str) -> None:
-        """A relaxed spin density vanished, so that the same structure is calculated anew."""
+        """The spin density vanished, so the same structure is calculated again."""
         if self._step is not None:
             self._steps.leave_out("the same structure is calculated again", self._step.line)
         self._step = None
 
     def read_final_scf(self, _line: str) -> None:
-        """vc-relax ends with a calculation of its own, with the plane waves of the last cell."""
+        """vc-relax ends with a separate calculation with the plane waves of the last cell."""
         self._close()
 
     def read_forces(self, line: str) -> None:

@@ -13,7 +13,7 @@ def element(label: str, pseudopotential: str, where: str) -> int:
     """Atomic number of a species; its pseudopotential decides whether "CO" is cobalt or carbon.
 
     Raises:
-        DataError: The label is none of an element, or of another one than the pseudopotential.
+        DataError: The label is not of an element, or of another element than the pseudopotential.
     """
     letters = re.sub(r"[^A-Za-z].*", "", label)
     symbols = (letters[:2].capitalize(), letters[:1].capitalize())
@@ -25,7 +25,7 @@ def element(label: str, pseudopotential: str, where: str) -> int:
     if is_element or not known:
         beside = f' with a pseudopotential of "{symbol}"' if symbol else ""
         raise DataError(
-            f'{where}: the species "{label}"{beside} is no element, expected a label such as Fe, '
-            "Fe1 or Fe_up"
+            f'{where}: the species "{label}"{beside} is not an element, expected a label such as '
+            "Fe, Fe1 or Fe_up"
         )
     return int(atomic_numbers[known[0]])

@@ -1,4 +1,4 @@
-"""The atom lines of extended XYZ, column by column as `Properties` names them."""
+"""The atom lines of extended XYZ, in the columns named by `Properties`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Words = Sequence[tuple[str, ...]]  # columns of words, each [n_atoms]
 
 @frozen
 class Column:
-    """A property: its name as it is written, its kind, and where its columns are."""
+    """A property: its name as written, its kind, and the position of its columns."""
 
     name: str
     kind: str
@@ -33,7 +33,7 @@ class Column:
 
 @frozen
 class AtomTable:
-    """Words of the atom lines by column; `columns` by name as it is written."""
+    """Words of the atom lines by column; `columns` by name as written."""
 
     words: Words
     columns: Mapping[str, Column]
@@ -68,12 +68,12 @@ class AtomTable:
         if "z" in by_case:
             values = self.floats(by_case["z"], 1).ravel()
             if (values != np.floor(values)).any() or values.min() < 1:
-                raise DataError(f"{self.source}: column Z holds no atomic numbers")
+                raise DataError(f"{self.source}: column Z does not hold atomic numbers")
             return values.astype(np.int64)
         raise DataError(f"{self.source}: Properties name neither species nor Z")
 
     def named(self, usual: str, width: int) -> FloatArray:
-        """The floats of a column found in any case."""
+        """The floats of a column whose name may be in any case."""
         name = next((name for name in self.columns if name.lower() == usual), None)
         if name is None:
             raise DataError(f"{self.source}: Properties need {usual}:R:{width}")
@@ -81,10 +81,10 @@ class AtomTable:
 
 
 class LazyColumns(Mapping[str, NDArray[Any]]):
-    """Columns that are made arrays when somebody asks: most readers of a file never do.
+    """Columns that become arrays when they are used, which is rare.
 
     Shape [n_atoms] or [n_atoms, width]; real, integer, logical or text. Until then they are kept as
-    text, which is as small as in the file.
+    text, as compact as in the file.
     """
 
     def __init__(self, table: AtomTable, names: Sequence[str]) -> None:
@@ -127,10 +127,10 @@ def _texts(words: Sequence[str]) -> NDArray[Any]:
 
 
 def read_table(lines: Sequence[str], properties: str, source: str) -> AtomTable:
-    """Every line has as many words as Properties name columns.
+    """The table of the atom lines.
 
     Raises:
-        DataError: One has not, or Properties cannot be understood.
+        DataError: A line has not one word per column, or Properties cannot be parsed.
     """
     columns, n_columns = _columns(properties, source)
     rows = [line.split() for line in lines]
@@ -138,7 +138,7 @@ def read_table(lines: Sequence[str], properties: str, source: str) -> AtomTable:
         idx = next(idx for idx, row in enumerate(rows) if len(row) != n_columns)
         raise DataError(
             f"{source}: atom {idx} has {len(rows[idx])} columns, Properties name {n_columns}",
-            hint="the frame may be cut, or its number of atoms wrong",
+            hint="the frame may be truncated, or its number of atoms wrong",
         )
     is_plain = "_" not in "".join(lines)
     return AtomTable(list(zip(*rows, strict=True)), columns, source, is_plain)

@@ -3,7 +3,7 @@
 Values are what ASE, GPUMD, QUIP, CONQUEST, MACE and the extxyz library write: bare words, quoted
 text with escapes, lists in brackets or braces, nothing at all, `_JSON ...` of ASE; a key without
 "=" is true ("T"). What `comment_item` writes is read back as the same text here, and by ASE as the
-value that it reads from such a text.
+value that this text has for ASE.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 
 from nepforge.errors import DataError
 
-JSON_MARK = "_JSON "  # before what ASE writes as JSON
+JSON_MARK = "_JSON "  # before a value that ASE writes as JSON
 TRUE = "T"
 FREE_TEXT = "comment"  # key of a line that has no pairs
 
@@ -38,14 +38,14 @@ _NESTED = re.compile(r"[\[\]{}\":]")
 def parse_comment(comment: str, source: str) -> dict[str, str]:
     """The pairs of a comment line, values without quotes and escapes.
 
-    A value that is missing before the next `key=` is empty. A flat list loses its brackets, as in
-    ASE; nested ones keep them.
+    A value missing before the next `key=` is empty. A flat list loses its brackets, as in ASE;
+    nested ones keep them. A comment without any pair is free text.
 
     Raises:
-        DataError: Something stands between the pairs, as after a wrong quotation mark, or a key has
-            two values. A comment without any pair is free text.
+        DataError: There is text between the pairs, as after a wrong quotation mark, or a key has
+            two values.
     """
-    if _EASY_LINE.fullmatch(comment):  # quotes without escapes and bare words: nearly always
+    if _EASY_LINE.fullmatch(comment):  # quotes without escapes and bare words: the usual case
         found = [(key, quoted or bare) for key, quoted, bare in _EASY_PAIRS.findall(comment)]
         easy = dict(found)
         if len(easy) == len(found):
@@ -63,7 +63,7 @@ def parse_comment(comment: str, source: str) -> dict[str, str]:
             if key in pairs and pairs[key] != value:
                 raise DataError(
                     f'{source}: {key} is given twice, as "{pairs[key]}" and as "{value}"',
-                    hint="take the wrong one of the two away",
+                    hint="remove the wrong one of the two",
                 )
             pairs[key] = value
         else:
@@ -82,11 +82,11 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _free_text(comment: str, at: int, pairs: dict[str, str], source: str) -> dict[str, str]:
-    """A line without any pair; with some, what cannot be understood is refused."""
+    """A line without any pair; text beside pairs is an error."""
     if pairs or "=" in comment:
         raise DataError(
-            f"{source}: the comment line cannot be understood from here on: {comment[at:][:60]}",
-            hint="look for a quotation mark or bracket that is not closed",
+            f"{source}: the comment line cannot be parsed from here on: {comment[at:][:60]}",
+            hint="look for an unclosed quotation mark or bracket",
         )
     return {FREE_TEXT: comment.strip()} if comment.strip() else {}
 
@@ -106,7 +106,7 @@ def _value(comment: str, at: int) -> tuple[str, int]:
 
 
 def _bracketed(comment: str, start: int) -> tuple[str, int]:
-    """A list or object up to the bracket that closes it; brackets in quotes do not count."""
+    """A list or object up to its closing bracket; brackets in quotes do not count."""
     open_brackets: list[str] = []
     at = start
     while at < len(comment):
@@ -138,7 +138,7 @@ def _unescaped(text: str, escape: re.Pattern[str]) -> str:
 
 
 def _from_json(text: str) -> str:
-    """The text itself where JSON holds nothing else: so lines and empty text are written."""
+    """The text itself where the JSON is a string: line breaks and empty text are written so."""
     if text.startswith(f'{JSON_MARK}"'):
         try:
             found = json.loads(text.removeprefix(JSON_MARK))
@@ -150,7 +150,7 @@ def _from_json(text: str) -> str:
 
 
 def value_words(text: str) -> list[str]:
-    """The words of a value: between blanks or commas, brackets of a list left out."""
+    """The words of a value, separated by blanks or commas, without the brackets of a list."""
     inside = text.removeprefix(JSON_MARK)
     if inside.startswith(tuple(_CLOSING)):
         inside = inside.translate(_BRACKETS)
@@ -181,7 +181,7 @@ def _quote(text: str) -> str:
 
 
 def _is_confusing(text: str) -> bool:
-    """Whether text that begins like JSON is none, which ASE stumbles over, or a mere string."""
+    """Whether text that begins like JSON is not JSON, which ASE fails on, or only a string."""
     if not text.startswith(JSON_MARK):
         return False
     try:

@@ -1,7 +1,7 @@
 """Which key or column of extended XYZ is which label.
 
-The usual names are those of ASE and GPUMD in any case. Of the energies `free_energy` comes first:
-it is what the forces derive from, as in every other reader; an `energy` beside it (ASE) is the
+The usual names are those of ASE and GPUMD, in any case. `free_energy` takes precedence over
+`energy`: the forces derive from it, as in every other reader; an `energy` beside it (ASE) is the
 extrapolation to no smearing.
 """
 
@@ -54,15 +54,15 @@ _WIDTHS = {"forces": 3, "atomic_energy": 1}
 
 @frozen
 class LabelKeys:
-    """Names in one frame, None for a label that it has not."""
+    """Where the labels of one frame are; None for a label that it lacks."""
 
     keys: Mapping[str, str | None]  # "energy", "virial", "stress" -> key of the comment line
     columns: Mapping[str, str | None]  # "forces", "atomic_energy" -> column
     units: Mapping[str, str]  # quantity -> key of the comment line that names its unit
-    other_energy: str | None  # a usual energy beside the one that is read
+    other_energy: str | None  # another usual energy beside the one read
 
     def used_keys(self) -> set[str]:
-        """Keys of the comment line that need not go with the frame."""
+        """Keys of the comment line that are not kept as info."""
         units = [key for quantity, key in self.units.items() if quantity != UNITS]
         names = [*self.keys.values(), *units, self.other_energy]
         return {name for name in names if name is not None}
@@ -74,14 +74,14 @@ def find_labels(
     """Where the labels of a frame are, from the keys of its comment line and its columns.
 
     Raises:
-        DataError: A key that is read is there twice, in upper and lower case.
+        DataError: A key to be read occurs twice, in upper and lower case.
     """
     told = names.given
     keys = {
         label: find_name(told[label], pairs) if label in told else _usual(usual, pairs, source)
         for label, usual in USUAL_KEYS.items()
     }
-    if "virial" in told or "stress" in told:  # the one that is named, not what contradicts it
+    if "virial" in told or "stress" in told:  # the named one, not one that contradicts it
         keys |= {label: None for label in ("virial", "stress") if label not in told}
     others = [key for key in pairs if key.lower() in USUAL_KEYS["energy"] and key != keys["energy"]]
     found_columns = {
@@ -94,7 +94,7 @@ def find_labels(
 
 
 def _unit_keys(pairs: Collection[str], labels: Mapping[str, str | None]) -> dict[str, str]:
-    """The keys that name units of what the frame has: `energy-unit`, `REF_energy_unit`, `units`."""
+    """Keys that give units of the frame: `energy-unit`, `REF_energy_unit`, `units`."""
     quantities = {name: quantity_of(label) for label, name in labels.items() if name is not None}
     has = {"length", "lattice", "position", *quantities.values()}
     units = {quantity: key for key in pairs if (quantity := unit_key(key)) and quantity in has}
@@ -113,7 +113,7 @@ def quantity_of(label: str) -> str:
 
 @cache
 def unit_key(key: str) -> str | None:
-    """The quantity whose unit a key such as `energy-unit` names, None for other keys."""
+    """The quantity whose unit a key such as `energy-unit` gives, None for other keys."""
     match = _UNIT_KEY.fullmatch(key)
     if match is None:
         return None
@@ -137,7 +137,7 @@ def _usual(usual: tuple[str, ...], names: Collection[str], source: str) -> str |
         if len(alike) > 1:
             raise DataError(
                 f"{source}: has {' and '.join(alike)}, which are one label",
-                hint="take the wrong one of the two away",
+                hint="remove the wrong one of the two",
             )
         if alike:
             return alike[0]
@@ -168,7 +168,7 @@ def _like(name: str, labels: tuple[str, ...]) -> str | None:
 
 
 def absent_names(names: LabelNames, seen: Collection[str]) -> Iterator[tuple[str, str]]:
-    """(label, name) of the labels with a name that no frame has."""
+    """(label, name) of the labels whose given name no frame has."""
     for label in (*USUAL_KEYS, *USUAL_COLUMNS):
         name = names.given.get(label)
         if name is not None and label not in seen:
@@ -176,7 +176,7 @@ def absent_names(names: LabelNames, seen: Collection[str]) -> Iterator[tuple[str
 
 
 def absent_error(where: str, label: str, name: str, found: Collection[str]) -> DataError:
-    """A label is named and no frame has it."""
+    """The error about a label name that no frame has."""
     place = "column" if label in USUAL_COLUMNS else "key of the comment line"
     near = difflib.get_close_matches(name.lower(), {key.lower(): key for key in found}, n=1)
     by_case = {key.lower(): key for key in found}

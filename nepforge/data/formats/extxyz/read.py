@@ -1,8 +1,8 @@
 """Extended XYZ as ASE, GPUMD, QUIP, CONQUEST, MACE and dpdata write it.
 
-Stricter than ASE's reader, which ends at an empty line and passes over columns and keys that it
-does not know, and wider: GPUMD's keys are found in any case, labels under other names and in other
-units where the reading is told or the file says so. What is no label goes with the frame.
+Stricter than ASE's reader, which stops at an empty line and ignores unknown columns and keys, and
+more general: GPUMD's keys are found in any case, labels may have other names and units, given by
+options or in the file. Everything that is not a label is kept with the frame.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ from nepforge.data.labels.names import LabelNames
 from nepforge.data.labels.scales import LabelScales, scaled
 from nepforge.errors import DataError
 
-SAME_ENERGY = 1.0e-6  # eV/atom; an energy and a free energy this close are one
+SAME_ENERGY = 1.0e-6  # eV/atom; an energy and a free energy this close are equal
 
 
 def read_extxyz(path: Path, options: ReadOptions) -> list[Frame]:
     """Frames with energy, and stress or virial in the comment line, forces and atomic energies.
 
     `virial` (eV, positive when compressed) is GPUMD's key, `stress` (eV/Å³) has ASE's sign,
-    `free_energy` comes before `energy`. Names, units and signs are other ones where
-    `options.labels` tells them, units where the file does.
+    `free_energy` takes precedence over `energy`. Names, units and signs may be
+    changed by `options.labels`, units also by the file.
 
     Raises:
-        DataError: The file is damaged, a unit is not known or not the one that was asked for, or no
-            frame has a label that was asked for by name.
+        DataError: The file is damaged, a unit is unknown or not the requested one, or no frame has
+            a label name that was requested.
     """
     reader = _Reader(options, path.name)
     frames: list[Frame] = []
@@ -71,7 +71,7 @@ def read_extxyz(path: Path, options: ReadOptions) -> list[Frame]:
 
 @frozen
 class _Layout:
-    """What keys and columns of a frame are; most frames of a file have the same ones."""
+    """The roles of keys and columns of a frame; most frames of a file have the same."""
 
     labels: LabelKeys
     info: tuple[str, ...]
@@ -79,7 +79,7 @@ class _Layout:
 
 
 class _Reader:
-    """Reads one file frame by frame and knows at its end what was in none of them."""
+    """Reads one file frame by frame, and knows at the end what no frame had."""
 
     def __init__(self, options: ReadOptions, file: str) -> None:
         self.file = file
@@ -88,7 +88,7 @@ class _Reader:
         self.notice = options.notice
         self.scales = LabelScales(options.labels)
         self.notices = Notices()
-        self.n_smeared = self.n_plain = 0  # frames whose energy is a free one, or has no other
+        self.n_smeared = self.n_plain = 0  # frames whose energy is a free energy, or the only one
         self.seen_labels: set[str] = set()
         self.seen_names: set[str] = set()
         self.unread: Counter[tuple[str, str]] = Counter()  # (label, name) -> frames
@@ -101,7 +101,7 @@ class _Reader:
         if len(lines) < n_atoms or not lines[-1].strip():
             found = sum(1 for line in lines if line.strip())
             raise DataError(
-                f"{source}: ends after {found} of {n_atoms} atoms", hint="the file may be cut"
+                f"{source}: ends after {found} of {n_atoms} atoms", hint="the file may be truncated"
             )
         pairs = parse_comment(comment, source)
         refuse_ipi(pairs.get(FREE_TEXT, ""), source)
@@ -197,10 +197,10 @@ class _Reader:
                 self.unread[label, name] += 1
 
     def finish(self, file: str, n_frames: int) -> None:
-        """Say what was read otherwise than its name says, and what was not.
+        """Report what was read otherwise than its name says, and what was not read.
 
         Raises:
-            DataError: A label has a name that no frame has.
+            DataError: No frame has a given label name.
         """
         for label, name in absent_names(self.names, self.seen_labels):
             raise absent_error(file, label, name, self.seen_names)
@@ -224,7 +224,7 @@ class _Reader:
 
 
 def _by_lower_case(pairs: Mapping[str, str], source: str) -> dict[str, str]:
-    """The pairs for keys that are found in any case."""
+    """The pairs by lower-case key."""
     items = {key.lower(): value for key, value in pairs.items()}
     if len(items) != len(pairs):
         counts = Counter(key.lower() for key in pairs)
@@ -247,7 +247,7 @@ def _atomic_energy(labels: LabelKeys, table: AtomTable) -> FloatArray | None:
 def _matrix(
     name: str, labels: LabelKeys, pairs: Mapping[str, str], source: str
 ) -> FloatArray | None:
-    """Nine numbers, or six of a stress in Voigt's order as ASE has it; shape [3, 3]."""
+    """Nine numbers, or six of a stress in Voigt order as in ASE; shape [3, 3]."""
     key = labels.keys[name]
     if key is None:
         return None
@@ -280,7 +280,7 @@ def _pbc(items: Mapping[str, str], cell: FloatArray | None, source: str) -> tupl
 
 
 def _flags(name: str, text: str, n: int, source: str) -> list[bool]:
-    """Exactly n of T and F."""
+    """Exactly n flags T or F."""
     flags = [flag for word in value_words(text) if (flag := TRUTH.get(word.lower())) is not None]
     if len(flags) != n or len(value_words(text)) != n:
         expected = "T or F" if n == 1 else "three of T and F"

@@ -1,8 +1,8 @@
 """The virial of a frame of extended XYZ from `virial`, `stress` or both.
 
-Both must agree, virial = -stress * volume. One contradiction is known: GPUMD's dump_xyz,
-dump_observer and active write `stress` = (virial + kinetic part) / volume, of the other sign. There
-the virial is what forces and energy derive from.
+Both must agree, virial = -stress * volume. One exception is known: GPUMD's dump_xyz,
+dump_observer and active write `stress` = (virial + kinetic part) / volume, with the opposite sign.
+There the virial is the one consistent with energy and forces.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nepforge.data.frame import FloatArray
 from nepforge.errors import DataError
 from nepforge.units import virial_from_stress
 
-SAME_VIRIAL = 1.0e-3  # relative; a stress and a virial that are both given agree better than this
+SAME_VIRIAL = 1.0e-3  # relative; a stress and a virial that differ by more contradict each other
 GPUMD_KEY = "time"  # GPUMD begins the line with it
-LEAST_KELVIN, MOST_KELVIN = 1.0, 1.0e6  # temperature of a kinetic part
+LEAST_KELVIN, MOST_KELVIN = 1.0, 1.0e6  # temperature of the kinetic part
 
 
 @frozen
 class StressAndVirial:
-    """What a frame says; values are in eV and eV/Å³ with our signs, or None."""
+    """The values of a frame in eV and eV/Å³ with our signs, or None."""
 
     virial: FloatArray | None  # [3, 3] eV
     stress: FloatArray | None  # [3, 3] eV/Å³, ASE's sign
@@ -34,11 +34,11 @@ class StressAndVirial:
     source: str
 
     def resolve(self, items: Mapping[str, str], notices: Notices) -> FloatArray | None:
-        """The virial; `items` are the pairs of the comment line by lower case.
+        """The virial; `items` are the pairs of the comment line by lower-case key.
 
         Raises:
-            DataError: The two contradict each other in another way than GPUMD's, or there is no
-                volume for a stress.
+            DataError: The two contradict each other, but not as in GPUMD, or there is no volume for
+                a stress.
         """
         if self.stress is None:
             return self.virial
@@ -64,9 +64,9 @@ class StressAndVirial:
         raise self._contradiction(from_stress)
 
     def _is_of_gpumd(self, from_stress: FloatArray, limit: float, *, is_marked: bool) -> bool:
-        """Whether the rest, with the sign turned, can be sum(m v v) of these atoms.
+        """Whether the difference, with opposite sign, can be sum(m v v) of these atoms.
 
-        Without GPUMD's mark it must be more than nothing: else one of the two has a wrong sign.
+        Without GPUMD's mark it must be positive: otherwise one of the two has the wrong sign.
         """
         assert self.virial is not None
         kinetic = -from_stress - self.virial
@@ -82,6 +82,6 @@ class StressAndVirial:
         return DataError(
             f"{self.source}: stress and virial contradict each other: virial {name} is "
             f"{self.virial[place]:.6g} eV, -stress * volume {from_stress[place]:.6g} eV",
-            hint="take the wrong one away, or name the right one: --virial virial, --stress stress,"
+            hint="remove the wrong one, or name the right one: --virial virial, --stress stress,"
             ' in a recipe [data.labels] virial = "virial"',
         )

@@ -1,4 +1,4 @@
-"""Extended XYZ that GPUMD and ASE read, with every digit of every number."""
+"""Extended XYZ for GPUMD and ASE, with all digits of every number."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def write_extxyz(
 ) -> None:
     """One file: `virial` for GPUMD, and `stress` for ASE where the cell has a volume.
 
-    Info keys and columns follow, but for those that would be read as labels of the frame.
+    Info keys and columns follow, except those that would be read as labels of the frame.
 
     Args:
         path: A new file.
         frames: Structures and labels.
-        bars: Error bars of every frame, written as `energy_std` and `forces_std`; or none.
+        bars: Error bars of every frame, written as `energy_std` and `forces_std`; may be empty.
         losses: Told what cannot be written.
 
     Raises:
-        DataError: A column holds text with blanks.
+        DataError: A column contains text with blanks.
     """
     with path.open("w", encoding="utf-8") as file:
         for frame, bar in zip_longest(frames, bars):
@@ -81,7 +81,7 @@ def _lines(frame: Frame, bars: ErrorBars | None, losses: Losses) -> Iterator[str
 
 
 def _items(frame: Frame) -> dict[str, str]:
-    """What is said of structure and labels."""
+    """The pairs for structure and labels."""
     items = {}
     has_volume = frame.volume > 0.0
     if has_volume or any(frame.pbc):
@@ -104,7 +104,7 @@ def _items(frame: Frame) -> dict[str, str]:
 
 
 def _info(frame: Frame, losses: Losses) -> Iterator[tuple[str, str]]:
-    """The info keys that are read as such again; the group is one of them."""
+    """The info keys that will be read as such again; the group is one of them."""
     for key, text in frame.info.items():
         is_group = key == "group" and frame.group
         if _is_taken(key, text, frame) or (is_group and text != frame.group):
@@ -114,7 +114,7 @@ def _info(frame: Frame, losses: Losses) -> Iterator[tuple[str, str]]:
 
 
 def _is_taken(key: str, text: str, frame: Frame) -> bool:
-    """Whether a key names structure, labels or their units, which are ours here."""
+    """Whether a key names structure, labels or their units, which are ours in this file."""
     name, quantity = key.lower(), unit_key(key)
     is_of_units = name in ("unit", "units") and any(char.isalpha() for char in text)
     is_of_unit = quantity is not None and quantity in _quantities(frame)
@@ -122,7 +122,7 @@ def _is_taken(key: str, text: str, frame: Frame) -> bool:
 
 
 def _quantities(frame: Frame) -> set[str]:
-    """The kinds of units that a frame is written in: ours."""
+    """The quantities of a frame that are written in our units."""
     labels = ("energy", "forces", "virial", "stress", "atomic_energy")
     has = {label: getattr(frame, label.replace("stress", "virial")) for label in labels}
     found = {quantity_of(label) for label, value in has.items() if value is not None}
@@ -138,13 +138,13 @@ def _further(frame: Frame, losses: Losses) -> Iterator[tuple[str, NDArray[Any]]]
 
 
 def _property(name: str, values: NDArray[Any], frame: Frame) -> str:
-    """ "name:type:columns"; refuses what the line of an atom cannot hold."""
+    """ "name:type:columns"; rejects what the line of an atom cannot hold."""
     kind = _KINDS.get(values.dtype.kind)
     texts = values.ravel().tolist() if kind == "S" else []
     if kind is None or ":" in name or not name or any(len(text.split()) != 1 for text in texts):
         raise DataError(
-            f"{frame.source}: column {name} cannot be written as extended XYZ: a name has no "
-            "colon and text no blanks"
+            f"{frame.source}: column {name} cannot be written as extended XYZ: names must not "
+            "contain colons, nor text blanks"
         )
     return f"{name}:{kind}:{values[0].size}"
 

@@ -19,7 +19,7 @@ MASS_TOLERANCE = 0.1  # amu between a mass in the file and that of the element
 
 
 def read_data(path: Path, options: ReadOptions) -> list[Frame]:
-    """A data file in metal units: elements from `options.species`, type labels or masses."""
+    """A data file in metal units; elements from `options.species`, type labels or masses."""
     source = options.source(path, 0)
     z_of_type = _NumberOfType(options.species, source)
     with open_text(path) as stream, reading_with_ase(source):
@@ -38,7 +38,7 @@ def read_data(path: Path, options: ReadOptions) -> list[Frame]:
 
 
 def _compare_masses(atoms: ase.Atoms, options: ReadOptions, source: str) -> None:
-    """Say that an atom has the mass of another one of the species: their order may be wrong."""
+    """Report an atom with the mass of another species: their order may be wrong."""
     known = {name: atomic_masses[atomic_number(name, source)] for name in options.species}
     for symbol, mass in {(a.symbol, float(a.mass)) for a in atoms}:
         fits = [name for name, own in known.items() if abs(own - mass) <= MASS_TOLERANCE]
@@ -50,7 +50,7 @@ def _compare_masses(atoms: ase.Atoms, options: ReadOptions, source: str) -> None
 
 
 class _NumberOfType(dict[int, int]):
-    """Atomic number of each LAMMPS type, for ASE, which only looks types up."""
+    """Atomic number of each LAMMPS type, as ASE looks it up."""
 
     def __init__(self, species: Sequence[str], source: str) -> None:
         super().__init__(

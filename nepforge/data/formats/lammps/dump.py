@@ -26,8 +26,8 @@ FORCE_COLUMNS = ("fx", "fy", "fz")
 def read_dump(path: Path, options: ReadOptions) -> list[Frame]:
     """Every snapshot of a text dump, atoms sorted by id.
 
-    Elements come from the column `element`, or from `options.species` by type. Units are metal
-    unless the dump says otherwise, which is refused.
+    Elements come from the column `element`, or from `options.species` by type. Units must be metal,
+    which is assumed if the dump does not name them.
     """
     frames: list[Frame] = []
     with open_text(path) as stream:
@@ -40,7 +40,7 @@ def read_dump(path: Path, options: ReadOptions) -> list[Frame]:
 def _snapshots(
     stream: Iterator[str], path: Path
 ) -> Iterator[tuple[dict[str, str], dict[str, list[str]]]]:
-    """What stands after ITEM: NAME, and the lines below it, snapshot by snapshot."""
+    """The text after ITEM: NAME, and the lines below it, for each snapshot."""
     titles: dict[str, str] = {}
     sections: dict[str, list[str]] = {}
     current: list[str] | None = None
@@ -54,7 +54,7 @@ def _snapshots(
             elif name in sections:
                 raise DataError(
                     f"{path}: snapshot {n_snapshots} has ITEM: {name} twice",
-                    hint="a line ITEM: TIMESTEP may be lost",
+                    hint="a line ITEM: TIMESTEP may be missing",
                 )
             titles[name], sections[name] = rest, (current := [])
         elif current is not None:
@@ -62,7 +62,7 @@ def _snapshots(
         elif line.strip():
             raise DataError(
                 f'{path}: begins with "{line.strip()[:60]}", expected ITEM: TIMESTEP',
-                hint="this is no LAMMPS text dump",
+                hint="this is not a LAMMPS text dump",
             )
     if sections:
         yield titles, sections
@@ -117,7 +117,7 @@ class _Snapshot:
         if len(lines) != n_lines:
             raise DataError(
                 f"{self.source}: ITEM: {name} has {len(lines)} lines, expected {n_lines}",
-                hint="the file may be cut",
+                hint="the file may be truncated",
             )
         return lines
 
@@ -127,7 +127,7 @@ class _Snapshot:
             raise DataError(f"{self.source}: is in {units} units, expected metal (Å, eV)")
 
     def _box(self) -> tuple[FloatArray, FloatArray, tuple[bool, bool, bool]]:
-        """Origin [3], cell [3, 3] and periodicity; bounds of a tilted box hold the tilt."""
+        """Origin [3], cell [3, 3] and periodicity; bounds of a tilted box include the tilt."""
         words = self.titles.get("BOX BOUNDS", "").split()
         boundaries = [word for word in words if len(word) == 2 and set(word) <= set("pfsm")]
         pbc = [word == "pp" for word in boundaries] or [True] * 3
@@ -153,7 +153,7 @@ class _Snapshot:
             return np.arange(self.n_atoms)
         ids = to_floats(columns["id"], f"{self.source}: id")
         if len(np.unique(ids)) != self.n_atoms:
-            raise DataError(f"{self.source}: two atoms have one id")
+            raise DataError(f"{self.source}: two atoms have the same id")
         return np.argsort(ids, kind="stable")
 
     def _elements(self, columns: Mapping[str, Sequence[str]], species: Sequence[str]) -> IntArray:

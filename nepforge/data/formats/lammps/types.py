@@ -1,4 +1,4 @@
-"""Errors of LAMMPS types that no element is known for."""
+"""Errors about LAMMPS types without a known element."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nepforge.errors import DataError
 
 def unknown_elements(source: str) -> DataError:
     return DataError(
-        f"{source}: does not say which element a LAMMPS type is",
+        f"{source}: does not say which elements the LAMMPS types are",
         hint="name the elements of types 1, 2, ... in order: --species Hf,O (a recipe takes its "
         "data.species)",
     )

@@ -9,8 +9,8 @@ from attrs import define
 
 Row = TypeVar("Row")
 
-LONGEST_LINE = 4096  # characters; a longer line holds no number of ours
-LONGEST_FOUND = 60  # characters of a line that are shown
+LONGEST_LINE = 4096  # characters; a longer line contains none of our numbers
+LONGEST_FOUND = 60  # characters of a line shown in messages
 
 
 class BlockError(Exception):
@@ -19,14 +19,14 @@ class BlockError(Exception):
 
 @define
 class Lines:
-    """Lines that know their number, from 1; the last one can be put back."""
+    """Lines with their number, from 1; the last one can be put back."""
 
     stream: Iterator[str]
     name: str
     number: int = 0
     line: str = ""
     is_back: bool = False
-    has_ended: bool = False  # whether a line was asked for after the last one
+    has_ended: bool = False  # whether a line after the last one was requested
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -44,7 +44,7 @@ class Lines:
         return self.line
 
     def put_back(self) -> None:
-        """The next line is this one again."""
+        """Return this line again as the next one."""
         self.is_back = True
 
     @property
@@ -84,9 +84,9 @@ class Lines:
 
 
 def whole_lines(stream: Iterator[str]) -> Iterator[str]:
-    """The lines without an unfinished last one; what is too long to hold numbers is empty.
+    """The lines without an unfinished last one; lines too long for numbers become empty.
 
-    A killed run can end inside a number, and the part that is there would pass for a number.
+    A killed run can end inside a number, whose first digits would pass for a number.
     """
     for line in stream:
         if line.endswith("\n"):

@@ -1,4 +1,4 @@
-"""Marked lines: those whose beginning says what is printed there."""
+"""Marked lines: those whose beginning says what they contain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def marks(**patterns: str) -> re.Pattern[str]:
 
 
 def scan(lines: Lines, pattern: re.Pattern[str], output: object) -> None:
-    """Go through all lines, each marked one to the method `read_...` of its mark.
+    """Pass each marked line to the method `read_...` of its mark.
 
     A mark stands at the beginning of its line, after blanks.
     """
@@ -33,7 +33,7 @@ def items_of_runs(
 ) -> Iterator[Item | DataError]:
     """What `read` makes of each line, in the order of the file; `run` where a run begins.
 
-    What cannot be read at the very end of the file or of a run is given as its error: it is cut.
+    What cannot be read at the very end of the file or of a run is cut, and yielded as its error.
 
     Raises:
         DataError: Something cannot be read, and the run goes on after it.

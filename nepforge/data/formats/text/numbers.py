@@ -13,9 +13,9 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?", re.ASCII)
 
 
 def fixed(text: str, n_numbers: int) -> FloatArray | None:
-    """The numbers of a row of Fortran; None where it is no such row.
+    """The numbers of a Fortran row; None if it is not such a row.
 
-    Each has a decimal point, and they may touch each other.
+    Each has a decimal point, and they may touch.
     """
     if _FIXED.sub("", text).strip():
         return None
@@ -24,7 +24,7 @@ def fixed(text: str, n_numbers: int) -> FloatArray | None:
 
 
 def number(word: str) -> float | None:
-    """One number, with a decimal point or not; None where the word is none, as Fortran's stars."""
+    """One number, with a decimal point or not; None for other words, such as Fortran's stars."""
     if _NUMBER.fullmatch(word) is None:
         return None
     value = _value(word)

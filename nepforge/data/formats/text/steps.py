@@ -1,9 +1,9 @@
 """Steps of a calculation, collected from the text output of an electronic structure code.
 
 The readers of such outputs go through the lines once. A step is closed when the code prints
-another structure, begins another run, or ends; it becomes a frame only when everything that was
-printed for it was read in full and belongs together. Whatever else was printed is left out and
-named, so that frames and what was left out always add up to what the file holds.
+another structure, begins another run, or ends; it becomes a frame only if everything printed for
+it was read in full and is consistent. All other steps are left out with a notice, so frames and
+steps left out always add up to the content of the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_LINES = 6  # named in a message
 
 @define
 class Structure:
-    """Atoms of the steps that follow; `volume` (Å³) is what the code prints beside the cell."""
+    """Atoms of the following steps; `volume` (Å³) is printed by the code beside the cell."""
 
     numbers: IntArray | None = None
     positions: FloatArray | None = None  # [n_atoms, 3] Å
@@ -37,7 +37,7 @@ class Structure:
     volume: float | None = None
 
     def problem(self) -> str:
-        """Why no frame can be made of it, "" when one can."""
+        """Why it cannot become a frame, "" if it can."""
         if self.cell is None:
             return "no cell is printed for it"
         if self.positions is None or self.numbers is None:
@@ -45,7 +45,7 @@ class Structure:
         return self.volume_problem()
 
     def volume_problem(self) -> str:
-        """Why the cell is not that of the volume, "" when it is."""
+        """Why cell and volume are inconsistent, "" if they agree."""
         volume = 0.0 if self.cell is None else abs(float(np.linalg.det(self.cell)))
         if volume == 0.0:
             return "its cell has no volume"
@@ -61,7 +61,7 @@ class Step:
     line: int
     energy: float | None = None
     forces: FloatArray | None = None
-    pressure: FloatArray | None = None  # [3, 3] eV/Å³, W/V: positive when compressed
+    pressure: FloatArray | None = None  # [3, 3] eV/Å³, W/V: positive in compression
     converged: bool = True
     problems: list[str] = field(factory=list)
 
@@ -70,7 +70,7 @@ class Step:
 
 
 class Steps:
-    """The frames of a file, and what was left out of them."""
+    """The frames of a file, and the steps left out."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path, self._options = path, options
@@ -84,14 +84,14 @@ class Steps:
         self._previous = None
 
     def where(self, line: int) -> str:
-        """Name of a place in the file, for messages."""
+        """A place in the file, for messages."""
         return f"{self.name}: line {line}"
 
     def close(self, step: Step, structure: Structure, *, is_cut: bool = False) -> None:
-        """A frame of a finished step, or a reason why it is none.
+        """Make a frame of a finished step, or record why it is left out.
 
-        `is_cut` says that it is the last of a run that was killed: where it lacks a label that the
-        step before has, the run ended first.
+        `is_cut` marks the last step of a killed run: if it lacks a label that the step before has,
+        the run ended before printing it.
         """
         reason = next(iter(step.problems), "") or structure.problem()
         if not reason and step.energy is None:
@@ -108,7 +108,7 @@ class Steps:
         self._left_out.setdefault(reason, []).append(line)
 
     def finish(self, hint: str) -> list[Frame]:
-        """All frames; says what was left out.
+        """All frames; reports what was left out.
 
         Raises:
             DataError: There is no frame.
@@ -123,7 +123,7 @@ class Steps:
         return self.frames
 
     def say(self, text: str) -> None:
-        """Something to know of the whole file."""
+        """Report something about the whole file."""
         self._options.notice(f"{self.name}: {text}")
 
     def _reasons(self) -> Iterator[str]:
@@ -161,7 +161,7 @@ class Steps:
 
 
 class Output(Protocol):
-    """The output of one code: a method `read_...` for each mark, and what is done at its end."""
+    """The output of one code: a method `read_...` for each mark, and `end`."""
 
     def end(self) -> None:
         """The file has ended."""

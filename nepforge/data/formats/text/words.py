@@ -1,4 +1,4 @@
-"""Numbers and elements out of words."""
+"""Numbers and elements from words."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_DIGITS = 9  # of a number of atoms
 
 
 def to_floats(words: Sequence[str], where: str) -> FloatArray:
-    """Decimal numbers, shape [len(words)]; an underscore is no digit here.
+    """Decimal numbers, shape [len(words)]; underscores are not allowed.
 
     Raises:
-        DataError: One of the words is no finite number.
+        DataError: One of the words is not a finite number.
     """
     try:
         numbers = np.array([float(word) for word in words])
@@ -43,7 +43,7 @@ def to_count(word: str, where: str) -> int:
     """A number of atoms.
 
     Raises:
-        DataError: It is no integer, or below 1.
+        DataError: It is not an integer, or is below 1.
     """
     if not (word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS):
         raise DataError(f'{where}: found "{word}", expected a number of atoms')
@@ -56,9 +56,9 @@ def atomic_number(symbol: str, where: str) -> int:
     """Atomic number of a chemical symbol.
 
     Raises:
-        DataError: No element is called so.
+        DataError: It is not an element.
     """
     number = int(atomic_numbers.get(symbol, 0))
     if number == 0:
-        raise DataError(f'{where}: "{symbol}" is no chemical symbol')
+        raise DataError(f'{where}: "{symbol}" is not a chemical symbol')
     return number

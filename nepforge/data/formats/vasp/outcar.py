@@ -1,10 +1,9 @@
 """VASP's OUTCAR, one ionic step after the other.
 
 A step begins at its first electronic iteration and has each of stress, cell, positions with forces
-and energy once, in whichever order (VASP 4 prints the energy first, VASP 5 and 6 last). What has
-not all of them is no frame, and is said. The energy is `free  energy   TOTEN`, which the forces
-derive from, neither the enthalpy nor `energy(sigma->0)`; "in kB" is positive when compressed and
-has no kinetic part.
+and energy once, in any order (VASP 4 prints the energy first, VASP 5 and 6 last). An incomplete
+step is left out with a notice. The energy is `free  energy   TOTEN`, which the forces derive from,
+not the enthalpy or `energy(sigma->0)`; "in kB" is positive in compression and has no kinetic part.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def read_outcar(path: Path, options: ReadOptions) -> list[Frame]:
     """Every complete ionic step of every run in the file.
 
     Raises:
-        DataError: A number cannot be read, something is there twice or missing in the middle of a
+        DataError: A number cannot be read, something occurs twice or is missing in the middle of a
             run, or no step is complete.
     """
     name = options.label or path.name
@@ -69,8 +68,8 @@ class _Step:
     """One ionic step while it is read."""
 
     number: int
-    iteration: int = 0  # of the electronic steps, the last one so far
-    gave_up: bool = False  # VASP 6 says that the electronic steps did not converge
+    iteration: int = 0  # number of the last electronic iteration so far
+    gave_up: bool = False  # VASP 6 prints that the electronic steps did not converge
     stress: Stress | None = None
     cell: Cell | None = None
     forces: Forces | None = None
@@ -81,7 +80,7 @@ class _Step:
         return self.energy is not None and self.forces is not None and self.cell is not None
 
     def goes_on(self, item: Iteration) -> bool:
-        """Whether an electronic iteration is one more of this step."""
+        """Whether an electronic iteration belongs to this step."""
         more = item.step == self.number and item.number > self.iteration
         return more and not self.is_complete
 
@@ -89,36 +88,36 @@ class _Step:
         """Keep a result.
 
         Raises:
-            DataError: There is one already.
+            DataError: The step has one already.
         """
         if getattr(self, name) is not None:
             raise DataError(
                 f"{where}: ionic step {self.number} has a second {name}",
-                hint="the file is damaged, or put together of several",
+                hint="the file is damaged, or assembled from several",
             )
         setattr(self, name, item)
 
 
 @define
 class _Run:
-    """One run of VASP while it is read; several may stand in a file."""
+    """One run of VASP while it is read; a file may contain several."""
 
     name: str
-    frames: list[Frame]  # of all runs, to append to
+    frames: list[Frame]  # of all runs; appended to
     header: OutcarHeader = field(factory=OutcarHeader)
     step: _Step | None = None
-    n_steps: int = 0  # that ended, with an energy
+    n_steps: int = 0  # finished, with an energy
     cell: Cell | None = None  # printed before the first step, or between steps
-    cell_after: int = 0  # steps that had ended then
+    cell_after: int = 0  # steps finished at that point
     bare: list[int] = field(factory=list)  # ionic steps without positions
-    n_wide: int = 0  # stresses that do not fit their columns
+    n_wide: int = 0  # stresses too wide for their columns
     n_learned: int = 0
-    n_unknown: int = 0  # frames without a word about their convergence
+    n_unknown: int = 0  # frames whose convergence is not printed
     is_finished: bool = False
-    fault: DataError | None = None  # of what is cut at the end of the run
+    fault: DataError | None = None  # of a truncated end of the run
 
     def take(self, item: Item) -> None:
-        """One item after the other, but for Mark.RUN."""
+        """Process one item; not Mark.RUN."""
         match item:
             case DataError():
                 self.fault = item
@@ -144,7 +143,7 @@ class _Run:
                 self._open().take("energy", item, self.name)
 
     def end(self) -> list[str]:
-        """What is left out of the run, as ends of a sentence."""
+        """What is left out of the run, as phrases."""
         left_out: list[str] = []
         if self.fault is not None:
             left_out.append(f"the end of a run, which is cut ({self.fault.message})")
@@ -159,26 +158,26 @@ class _Run:
         return left_out
 
     def _has_ended(self, step: _Step) -> bool:
-        """Whether the last step is more than a part: VASP 4 prints the energy first."""
+        """Whether the last step is complete: VASP 4 prints the energy first."""
         return step.energy is not None and (step.forces is not None or self.is_finished)
 
     def _rest(self, step: _Step) -> list[str]:
-        """The last step has no energy: the run was killed, or did something else in the end."""
+        """The last step has no energy: the run was killed, or did something else at its end."""
         if not self.is_finished:
             return [f"ionic step {step.number} of a run, which is cut"]
-        if step.forces is not None:  # linear response prints iterations alone
+        if step.forces is not None:  # linear response prints only iterations
             return [f"ionic step {step.number}, whose forces have no `free  energy   TOTEN`"]
         return []
 
     def _iterate(self, item: Iteration) -> None:
-        """A new step, or a further iteration of this one."""
+        """A new step, or another iteration of this one."""
         if self.step is None or not self.step.goes_on(item):
             self._end_step()
             self.step = _Step(item.step)
         self.step.iteration = item.number
 
     def _take_cell(self, item: Cell) -> None:
-        """Of the step, or of the input, or of the structure that is next."""
+        """The cell of this step, of the input, or of the next structure."""
         if self.step is not None and not self.step.is_complete:
             self.step.take("cell", item, self.name)
             return
@@ -186,7 +185,7 @@ class _Run:
         self.cell, self.cell_after = item, self.n_steps
 
     def _open(self) -> _Step:
-        """The step that a result belongs to; without iterations a complete one is over."""
+        """The step that a result belongs to; without iterations, a complete step is finished."""
         if self.step is not None and self.step.is_complete and not self.step.iteration:
             self._end_step()
         if self.step is None:
@@ -233,15 +232,17 @@ class _Run:
 
 
 def _volume(cell: Cell, source: str) -> float:
-    """Å³; it must be the printed one."""
+    """Volume in Å³, which must be the printed one."""
     volume = float(abs(np.linalg.det(cell.vectors)))
     if abs(volume - cell.volume) > 1.1 * HALF_DIGIT_OF_VOLUME + ROUNDING * volume:
-        raise DataError(f"{source}: the cell has {volume:.2f} Å³, printed is {cell.volume:.2f}")
+        raise DataError(
+            f"{source}: the cell has {volume:.2f} Å³, the file prints {cell.volume:.2f}"
+        )
     return volume
 
 
 def _virial(stress: Stress, volume: float, source: str) -> FloatArray | None:
-    """W in eV; the rows "Total" and "in kB" must say the same, as they do if the cell is right."""
+    """W in eV; the rows "Total" and "in kB" must agree, as they do if the cell is right."""
     if stress.kbar is None:
         return None
     virial: FloatArray = stress.kbar * KBAR_IN_EV_PER_A3 * volume

@@ -1,7 +1,7 @@
-"""What stands in a VASP OUTCAR, as a row of items: one for each line or block that matters.
+"""The content of a VASP OUTCAR as a sequence of items, one per relevant line or block.
 
-Blocks are in Fortran's fixed columns, where wide numbers touch: 473254.270891-6163.613158. So each
-row is split by its number of decimals first, and by blanks only when that fails.
+Blocks have fixed Fortran columns, where wide numbers touch: 473254.270891-6163.613158. So each row
+is split by its number of decimals first, and by blanks only if that fails.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FULL_STRESS = [[XX, XY, ZX], [XY, YY, YZ], [ZX, YZ, ZZ]]
 
 
 class Mark(Enum):
-    """Lines that say one thing."""
+    """Lines with a single meaning."""
 
     RUN = "a run begins"
     GAVE_UP = "the electronic steps ended without converging"
@@ -44,7 +44,7 @@ class Mark(Enum):
 
 @frozen
 class Header:
-    """Something said before the first step; `name` is a field of `outcar_header.OutcarHeader`."""
+    """Something printed before the first step; `name` is a field of `OutcarHeader`."""
 
     name: str
     value: Any
@@ -60,7 +60,7 @@ class Iteration:
 
 @frozen
 class Learned:
-    """Something that the machine-learned force field says; energies are counted."""
+    """Output of the machine-learned force field; energies are counted."""
 
     n_energies: int
 
@@ -91,7 +91,7 @@ class Cell:
 @frozen
 class Stress:
     """`kbar` [3, 3], None when it does not fit its columns, and the virial [3, 3] in eV printed
-    above it; `half_digits` are of the virial and of kbar."""
+    above it; `half_digits` are the rounding errors of virial and kbar."""
 
     kbar: FloatArray | None
     virial: FloatArray | None = None
@@ -102,7 +102,7 @@ Item = Mark | Header | Iteration | Learned | Energy | Forces | Cell | Stress | D
 
 
 def items(lines: Lines) -> Iterator[Item]:
-    """Everything that matters, in the order of the file; errors as of `items_of_runs`."""
+    """Everything relevant, in the order of the file; errors as of `items_of_runs`."""
     return items_of_runs(lines, _begins_run, Mark.RUN, _item)
 
 
@@ -118,14 +118,14 @@ def _item(lines: Lines) -> Item | None:
 
 
 def _rule(lines: Lines) -> Item | None:
-    """A line of dashes: the begin of an electronic iteration, or the end of the last one."""
+    """A line of dashes: the beginning of an electronic iteration, or the end of the last one."""
     if match := ITERATION.search(lines.line):
         return Iteration(int(match[1]), int(match[2]))
     return Mark.GAVE_UP if "EDIFF was not reached" in lines.line else None
 
 
 def _energy(lines: Lines) -> Item:
-    """With two blanks it is that of an ionic step, with one that of an electronic iteration."""
+    """With two blanks the energy of an ionic step, with one that of an electronic iteration."""
     if "ML TOTEN" in lines.line:
         return Learned(1)
     match = ENERGY.search(lines.line)
@@ -135,7 +135,7 @@ def _energy(lines: Lines) -> Item:
 
 
 def _forces(lines: Lines) -> Item | None:
-    """Columns behind the first six hold forces without dispersion."""
+    """Columns after the first six hold forces without dispersion."""
     title = lines.line
     if "TOTAL-FORCE" not in title:
         return None
@@ -160,7 +160,7 @@ def _rows_to_dashes(lines: Lines) -> Iterator[str]:
 
 
 def _positions(lines: Lines) -> Item:
-    """Of the input, Å; an empty line ends them."""
+    """Positions of the input, Å; an empty line ends them."""
     rows = []
     for line in lines:
         if not line.strip():
@@ -173,7 +173,7 @@ def _positions(lines: Lines) -> Item:
 
 
 def _cell(lines: Lines) -> Item | None:
-    """Behind `volume of cell`: three rows of vectors, with the reciprocal ones beside them."""
+    """After `volume of cell`: three rows of vectors, with the reciprocal ones beside them."""
     volume = float(to_floats(lines.line.split()[-1:], f"{lines.where}: volume")[0])
     following = next(lines, "")
     if "lattice vectors" not in following:
@@ -185,7 +185,7 @@ def _cell(lines: Lines) -> Item | None:
 
 
 def _stress(lines: Lines) -> Item:
-    """Rows "Total" in eV and "in kB", each XX YY ZZ XY YZ ZX, positive when compressed."""
+    """Rows "Total" in eV and "in kB", each XX YY ZZ XY YZ ZX, positive in compression."""
     total: list[str] = []
     for line in lines:
         words = line.split()
@@ -222,10 +222,10 @@ def _n_ions(lines: Lines) -> Item | None:
 
 
 def _counts(lines: Lines) -> Item:
-    """Numbers of ions of each kind as text.
+    """Numbers of ions of each type, as text.
 
-    VASP's format has room for ten; of more kinds the rest goes into the places of the numbers above
-    them, for which the whole table "Dimension of arrays" is begun again.
+    VASP's format has room for ten. Of more types, the rest replaces the numbers above them when the
+    whole table "Dimension of arrays" is printed again.
     """
     counts = lines.line.partition("=")[2].rstrip()
     following = next((line for line in lines if line.strip()), "")
@@ -241,7 +241,7 @@ def _counts(lines: Lines) -> Item:
 
 
 def _setting(lines: Lines) -> Item | None:
-    """`NELM   =    100;   NELMIN=  6`: the first of the line, by its whole name."""
+    """`NELM   =    100;   NELMIN=  6`: the first setting of the line, by its full name."""
     match = SETTING.match(lines.line.lstrip())
     return Header(match[1].lower(), int(match[2])) if match and match[1] in SETTINGS else None
 
@@ -294,6 +294,6 @@ def _numbers(row: str, decimals: tuple[int, ...], n_columns: int, lines: Lines) 
 
 @cache
 def _columns(decimals: tuple[int, ...]) -> re.Pattern[str]:
-    """Numbers with so many decimals each, which may touch, no wider than columns are."""
+    """Numbers with these decimals, which may touch, no wider than their columns."""
     numbers = [rf"(-?[0-9]{{0,{WIDEST}}}\.[0-9]{{{n}}})" for n in decimals]
     return re.compile(r"\s*".join(["", *numbers]) + r"(?!\d)")

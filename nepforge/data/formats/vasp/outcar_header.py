@@ -1,4 +1,4 @@
-"""What a VASP OUTCAR says before the first ionic step: elements, and when to call it converged."""
+"""The header of a VASP OUTCAR: elements, and the criterion of convergence."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ COUNT_WIDTH = 4  # characters of a number of ions, which may touch the next
 
 @define
 class OutcarHeader:
-    """Texts and numbers as they are printed; 0 or "" where they are not."""
+    """Texts and numbers as printed; 0 or "" where they are not printed."""
 
-    titles: list[str] = field(factory=list)  # behind TITEL
-    valences: list[str] = field(factory=list)  # behind VRHFIN
-    potcars: list[str] = field(factory=list)  # behind POTCAR:
-    counts: str = ""  # behind "ions per type ="
+    titles: list[str] = field(factory=list)  # after TITEL
+    valences: list[str] = field(factory=list)  # after VRHFIN
+    potcars: list[str] = field(factory=list)  # after POTCAR:
+    counts: str = ""  # after "ions per type ="
     n_ions: int = 0
     nelm: int = 0
     icharg: int = 0
     positions: FloatArray | None = None  # [n_ions, 3] Å
 
     def take(self, item: Header) -> None:
-        """Keep what is said; of a number that is said twice the last counts."""
+        """Keep a value; of a number printed twice the last counts."""
         before = getattr(self, item.name)
         if isinstance(before, list):
             before.append(item.value)
@@ -39,7 +39,7 @@ class OutcarHeader:
         """Atomic number of each ion, [n_rows].
 
         Raises:
-            DataError: Potentials, ions per type, ions and rows of positions do not fit together.
+            DataError: Potentials, ions per type, ions and rows of positions are inconsistent.
         """
         kinds = elements(self._potentials(), self.valences, where)
         n_ions = self.n_ions or n_rows
@@ -51,19 +51,19 @@ class OutcarHeader:
         raise DataError(
             f"{where}: has {n_rows} positions of {n_ions} ions, {len(kinds)} potentials and "
             f'"ions per type ={self.counts}"',
-            hint="the file is damaged, or put together of several",
+            hint="the file is damaged, or assembled from several",
         )
 
     def _potentials(self) -> list[str]:
-        """VASP prints the lines POTCAR: twice."""
+        """Names of the potentials; VASP prints the lines POTCAR: twice."""
         n_kinds = len(self.counts.split())
         twice = len(self.potcars) == 2 * n_kinds
         return self.titles or (self.potcars[:n_kinds] if twice else self.potcars)
 
     def is_converged(self, iteration: int) -> bool:
-        """Whether the electronic steps ended before NELM did.
+        """Whether the electronic steps ended before NELM was reached.
 
-        VASP 5 says that EDIFF is reached there too.
+        At NELM, VASP 5 prints that EDIFF is reached, too.
         """
         return self.icharg < FIXED_CHARGE and not 0 < self.nelm <= iteration
 

@@ -12,7 +12,7 @@ from nepforge.data.formats.text.words import open_text
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError
 
-_STEP = "configuration="  # "Direct configuration=     1", in the place of "Direct"
+_STEP = "configuration="  # "Direct configuration=     1", in place of "Direct"
 _HEADER = 9  # lines of a POSCAR before its first position
 _COUNTS = 5  # lines of a POSCAR before the numbers of atoms, or of the elements
 
@@ -21,8 +21,8 @@ def read_poscar(path: Path, options: ReadOptions) -> list[Frame]:
     """The structure of a POSCAR, all of an XDATCAR.
 
     Raises:
-        DataError: Not a POSCAR, an atom without three coordinates, or fewer structures than the
-            XDATCAR has titles of steps.
+        DataError: It is not a POSCAR, an atom has not three coordinates, or the XDATCAR has fewer
+            structures than titles of steps.
     """
     with open_text(path) as stream:
         is_run = any(_STEP in line for line in islice(stream, _HEADER))
@@ -40,7 +40,7 @@ def read_poscar(path: Path, options: ReadOptions) -> list[Frame]:
     if len(frames) != n_steps:
         raise DataError(
             f"{path.name}: has {n_steps} steps, {len(frames)} of them could be read",
-            hint="the file may be cut: take the last step away",
+            hint="the file may be truncated: remove the last step",
         )
     return frames
 

@@ -1,4 +1,4 @@
-"""What OUTCAR and vasprun.xml share: units, elements of potentials, notices."""
+"""Shared by OUTCAR and vasprun.xml: units, elements of potentials, notices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nepforge.errors import DataError
 from nepforge.units import EV_PER_A3_IN_GPA
 
 KBAR_IN_EV_PER_A3 = 0.1 / EV_PER_A3_IN_GPA
-FIXED_CHARGE = 10  # from this ICHARG on the charge density is not made self-consistent
+FIXED_CHARGE = 10  # from this ICHARG on, the charge density is kept fixed
 LEARNED = "{} results of VASP's machine-learned force field, which are no DFT labels"
 SYMBOL = re.compile(r"([A-Z][a-z]?)(?![A-Za-z])")
 
@@ -26,17 +26,19 @@ def elements(titles: Sequence[str], valences: Sequence[str], where: str) -> list
         where: Name of the run for messages.
 
     Raises:
-        DataError: One names no element, or the two contradict each other.
+        DataError: One does not name an element, or the two contradict each other.
     """
     if not titles:
-        raise DataError(f"{where}: names no potential (TITEL), the beginning is missing")
+        raise DataError(
+            f"{where}: names no potential (TITEL); the beginning of the file is missing"
+        )
     numbers = []
     for idx, title in enumerate(titles):
         valence = valences[idx] if idx < len(valences) else ""
         by_title = _element(title.split())
         by_valence = _element(valence.partition(":")[0].split())
         if by_title and by_valence and by_title != by_valence:
-            raise DataError(f'{where}: the potential "{title}" is called "{valence}" too')
+            raise DataError(f'{where}: the potential "{title}" is also called "{valence}"')
         if not by_title and not by_valence:
             raise DataError(f'{where}: the potential "{title}" names no element')
         numbers.append(by_title or by_valence)
@@ -44,7 +46,7 @@ def elements(titles: Sequence[str], valences: Sequence[str], where: str) -> list
 
 
 def _element(words: Sequence[str]) -> int:
-    """Atomic number of the first word that begins with a symbol; 0 when none does."""
+    """Atomic number of the first word that begins with a symbol; 0 if none does."""
     symbols = [match[1] for word in words if (match := SYMBOL.match(word))]
     return next((int(atomic_numbers[s]) for s in symbols if atomic_numbers.get(s)), 0)
 
@@ -56,7 +58,7 @@ def kept_frames(
     n_unknown: int,
     notice: Callable[[str], None],
 ) -> list[Frame]:
-    """The frames, after saying what was left out and of how many nobody knows if they converged.
+    """The frames, after reporting what was left out and how many have unknown convergence.
 
     Raises:
         DataError: There is no frame.

@@ -1,9 +1,9 @@
 """VASP's vasprun.xml: every <calculation> with the structure, forces and stress inside it.
 
 The energy is `e_fr_energy` of the calculation, which the forces derive from and which includes
-dispersion; with PSTRESS it is an enthalpy, so that p·V is taken off. The stress is in kbar and
-positive when compressed. The machine-learned force field writes its results beside the
-calculations; they are no labels.
+dispersion; with PSTRESS it is an enthalpy, and p·V is subtracted. The stress is in kbar and
+positive in compression. The machine-learned force field writes its results beside the
+calculations; they are not labels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from nepforge.errors import DataError
 PROLOG = "<?xml"
 UNREAD = {"dos", "eigenvalues", "projected", "dielectricfunction", "kpoints"}  # large: not kept
 SAME_VOLUME = 1.0e-6  # relative
-SAME_ENERGY = 1.0e-3  # eV: closer to the energy of the last electronic step it is no enthalpy
+SAME_ENERGY = (
+    1.0e-3  # eV; if closer to the energy of the last electronic step, it is not an enthalpy
+)
 CONVERGENCE = './/separator[@name="electronic convergence"]/i[@name="NELM"]'
 
 
@@ -39,7 +41,7 @@ def read_vasprun(path: Path, options: ReadOptions) -> list[Frame]:
     """Every calculation with a structure and an energy, of one run or of several in the file.
 
     Raises:
-        DataError: It is no XML before its end, a number cannot be read, arrays are not as long as
+        DataError: It is not XML before its end, a number cannot be read, arrays are not as long as
             the list of atoms, or there is no such calculation.
     """
     name = options.label or path.name
@@ -56,7 +58,7 @@ def read_vasprun(path: Path, options: ReadOptions) -> list[Frame]:
 
 
 def _documents(stream: IO[str]) -> Iterator[Iterator[str]]:
-    """The texts of the runs that stand one behind the other in a file, piece by piece."""
+    """The texts of the runs in a file, one after the other, piece by piece."""
     rest = [next(stream, "")]
 
     def pieces() -> Iterator[str]:
@@ -73,7 +75,7 @@ def _documents(stream: IO[str]) -> Iterator[Iterator[str]]:
 
 
 def _parse(pieces: Iterator[str], run: _Run) -> None:
-    """Feed the elements of a document to the run; an early end of it is a cut, not an error."""
+    """Feed the elements of a document to the run; an early end is not an error."""
     parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
     tags: list[str] = []
     n_lines = 0
@@ -90,7 +92,7 @@ def _parse(pieces: Iterator[str], run: _Run) -> None:
                 if element.tag in UNREAD or not UNREAD.isdisjoint(tags):
                     element.clear()
     except ParseError as error:
-        raise DataError(f"{run.name}: is no XML: {error}", hint="the file is damaged") from error
+        raise DataError(f"{run.name}: is not XML: {error}", hint="the file is damaged") from error
     run.is_cut = bool(tags) or not n_lines
 
 
@@ -111,9 +113,9 @@ class _Run:
     """One document while it is read."""
 
     name: str
-    frames: list[Frame]  # of all documents, to append to
+    frames: list[Frame]  # of all documents; appended to
     numbers: IntArray | None = None
-    nelm: int = 0  # 0 when it is not there
+    nelm: int = 0  # 0 if it is missing
     icharg: int = 0
     pressure: float = 0.0  # PSTRESS, kbar
     is_cut: bool = False
@@ -121,17 +123,17 @@ class _Run:
     n_calculations: int = 0
     n_bare: int = 0  # calculations without structure or energy
     n_learned: int = 0
-    n_unknown: int = 0  # frames without a word about their convergence
+    n_unknown: int = 0  # frames whose convergence is not printed
 
     def take(self, parents: Sequence[str], element: Element) -> None:
-        """An element that has ended; `parents` are the tags around it, from the outermost on."""
+        """A closed element; `parents` are the tags around it, outermost first."""
         if len(parents) == 1:
             self._take_part(element)
         elif len(parents) == 2 and parents[1] == "calculation":
             self._take_result(element)
 
     def left_out(self) -> list[str]:
-        """What is left out of the run, as ends of a sentence."""
+        """What is left out of the run, as phrases."""
         texts = []
         if self.is_cut:
             if self.calculation.energy is not None:  # only eigenvalues and the like are cut
@@ -156,7 +158,7 @@ class _Run:
                 self.n_learned += 1
 
     def _take_settings(self, element: Element) -> None:
-        """Settings of INCAR; those that VASP used come later and count."""
+        """Settings of INCAR, then those that VASP used, which count."""
         nelm = element.find(CONVERGENCE)
         if nelm is None:
             nelm = element.find('i[@name="NELM"]')
@@ -169,7 +171,7 @@ class _Run:
                 self.pressure = _number(item, self.name)
 
     def _take_result(self, element: Element) -> None:
-        """A child of <calculation>; each is there once, but for electronic steps."""
+        """A child of <calculation>; each occurs once, except electronic steps."""
         calculation, name = self.calculation, element.get("name", "")
         where = f"{self.name}: calculation {self.n_calculations + 1}"
         match element.tag:
@@ -227,7 +229,7 @@ class _Run:
         )
 
     def _without_pressure(self, energy: float, last: float | None, volume: float) -> float:
-        """An enthalpy less p·V, unless the last electronic step shows that it is none."""
+        """The enthalpy minus p·V, unless the last electronic step shows that it is an energy."""
         without = energy - self.pressure * KBAR_IN_EV_PER_A3 * volume
         if last is not None and abs(energy - last) < min(SAME_ENERGY, abs(without - last)):
             return energy
@@ -240,7 +242,7 @@ class _Run:
 
 
 def _numbers(atominfo: Element, where: str) -> IntArray:
-    """Atomic number of every atom; a symbol that is none is told by its potential."""
+    """Atomic number of every atom; its potential decides if the symbol is not an element."""
     rows = [_cells(row) for row in atominfo.findall('array[@name="atoms"]/set/rc')]
     kinds = [_cells(row) for row in atominfo.findall('array[@name="atomtypes"]/set/rc')]
     titles = {str(idx + 1): cells[-1] for idx, cells in enumerate(kinds) if len(cells) == 5}
@@ -262,7 +264,7 @@ def _cells(row: Element) -> list[str]:
 
 
 def _cell_and_positions(structure: Element, source: str) -> tuple[FloatArray, FloatArray]:
-    """Å; the volume must be the one that is written."""
+    """Cell and positions in Å; the volume must be the one in the file."""
     basis = structure.find('crystal/varray[@name="basis"]')
     fractions = structure.find('varray[@name="positions"]')
     if basis is None or fractions is None:
@@ -274,7 +276,7 @@ def _cell_and_positions(structure: Element, source: str) -> tuple[FloatArray, Fl
     if written is not None:
         found, expected = abs(np.linalg.det(cell)), _number(written, source)
         if abs(found - expected) > SAME_VOLUME * expected:
-            raise DataError(f"{source}: the cell has {found:.6f} Å³, written is {expected:.6f}")
+            raise DataError(f"{source}: the cell has {found:.6f} Å³, the file has {expected:.6f}")
     return cell, _rows(fractions, f"{source}: positions") @ cell
 
 

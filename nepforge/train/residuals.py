@@ -1,9 +1,9 @@
-"""Errors on a set beside the error bars that were predicted for them, and the factors of those.
+"""Errors on a set of frames with their predicted error bars, and the factors that calibrate these.
 
     f = sqrt(mean (error / sqrt(h^T P h))^2)
 
-over the frames for energies and over force components for forces: after it the error bars have the
-size of the errors on the validation set; which are larger than others is the filter's own word.
+over frames for energies and over components for forces. The factors scale the error bars to the
+errors on the validation set; which error bars are larger than others comes from the filter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nepforge.models.potential import TrainedPotential
 from nepforge.models.uncertainty import Covariance, energy_spread, force_spread
 from nepforge.train.training_set import FrameSet
 
-MOST_ATOMS = 512  # whose forces are looked at: their 1536 components give f within 2 per cent
+MOST_ATOMS = 512  # whose forces are used: their 1536 components give f to within 2 %
 
 
 @frozen(eq=False)
@@ -33,7 +33,7 @@ class Residuals:
 
 
 def residuals(trained: TrainedPotential, covariance: Covariance, frames: FrameSet) -> Residuals:
-    """Look at every frame of a set, and at some atoms of each."""
+    """Residuals of every frame of a set, and of some atoms of each."""
     a_frame = max(1, MOST_ATOMS // len(frames))
     rows = [
         _of_frame(trained, covariance, frames, idx, _atoms(frame.n_atoms, a_frame, idx))
@@ -45,7 +45,7 @@ def residuals(trained: TrainedPotential, covariance: Covariance, frames: FrameSe
 def calibrated(
     trained: TrainedPotential, factors: Sequence[Tensor], frames: FrameSet
 ) -> Covariance:
-    """The covariance with its factors fitted to a set; 1 for a label that the set does not have."""
+    """The covariance with factors fitted to a set; 1 for a label that the set lacks."""
     raw = Covariance(tuple(factors))
     found = residuals(trained, raw, frames)
     return attrs.evolve(
@@ -74,7 +74,7 @@ def _of_frame(
 
 
 def _atoms(n_atoms: int, wanted: int, first: int) -> list[int]:
-    """Places in a batch, at equal distances, others in each frame."""
+    """Evenly spaced positions in a batch, different for each frame."""
     count = min(wanted, n_atoms)
     return [(first + place * n_atoms // count) % n_atoms for place in range(count)]
 

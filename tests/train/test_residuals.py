@@ -11,7 +11,7 @@ import torch
 from nepforge.data.frame import Frame
 from nepforge.models.nep.network import NEP
 from nepforge.models.uncertainty import Covariance, error_bars
-from nepforge.train.calibration import calibrated, residuals
+from nepforge.train.residuals import calibrated, residuals
 from nepforge.train.training_set import FrameSet
 from tests.conftest import SPECIES, random_model
 
@@ -61,7 +61,7 @@ def test_a_label_that_is_missing_leaves_the_factor_at_one(random_frame: MakeFram
 
 def test_large_sets_are_sampled(random_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every energy, and the forces of some atoms of each frame."""
-    monkeypatch.setattr("nepforge.train.calibration.MOST_ATOMS", 8)
+    monkeypatch.setattr("nepforge.train.residuals.MOST_ATOMS", 8)
     frames = frame_set([random_frame(seed, 6) for seed in range(4)])
     found = residuals(TRAINED, Covariance(tuple(factors())), frames)
     assert (len(found.energy), len(found.forces)) == (4, 4 * 2)
