@@ -83,7 +83,7 @@ def test_a_diverged_training_is_said_and_fails_before_md(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A learning rate of 1e8: the exported files are faithful, and worth nothing."""
-    monkeypatch.setattr(evaluate, "parity", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(evaluate, "write_parity", lambda *_arguments, **_options: None)
     table: dict[str, Any] = {**ADAM, "learning_rate": [1.0e8, 1.0e7]}
     inputs = run_export(bench, optimizer=table)
     files = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
