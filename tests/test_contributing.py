@@ -10,10 +10,19 @@ from typing import Any
 
 import attrs
 import pytest
+import torch
 
 from nepforge.data.formats import detect, table
 from nepforge.train.steppers import STEPPERS
-from tests.contracts import DataSample, MakeFrame, check_reader, check_stepper
+from tests.conftest import SPECIES
+from tests.contracts import (
+    DataSample,
+    MakeFrame,
+    Sample,
+    check_potential,
+    check_reader,
+    check_stepper,
+)
 from tests.train.tasks import WEIGHTS, small_task
 
 DOCUMENT = Path(__file__).parent.parent / "CONTRIBUTING.md"
@@ -54,3 +63,10 @@ def test_the_example_of_an_optimizer(random_frame: MakeFrame) -> None:
     table = descent(kind="descent", epochs=1, batch_size=3, weights=WEIGHTS)
     steppers = {**STEPPERS, descent: stepper}
     check_stepper(attrs.evolve(small_task(random_frame, table), steppers=steppers))
+
+
+def test_the_example_of_a_family_of_models(random_frame: MakeFrame) -> None:
+    """The potential satisfies the contract of potentials."""
+    model = module_of("nepforge.models.pairs", "model").Pairs(SPECIES, 4.5, 3)
+    parameters = model.initial_parameters([-3.0, -5.0], torch.Generator().manual_seed(1))
+    check_potential(Sample(model, parameters, torch.ones(1)), random_frame)

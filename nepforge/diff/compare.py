@@ -16,7 +16,7 @@ from nepforge.diff.metrics import MetricPair, metric_pairs, p_value, repeats_of
 from nepforge.diff.trace import TRACE_FILE, Divergence, first_divergence
 from nepforge.diff.weights import BlockDifference, weight_differences
 from nepforge.ledger.entry import Entry
-from nepforge.store.artifacts import MODEL_FILES, Artifacts
+from nepforge.store.artifacts import Artifacts
 from nepforge.store.run_record import flat
 
 TIMING = "timing.json"
@@ -79,9 +79,7 @@ def compare(one: Artifacts, two: Artifacts, history: Iterable[Entry]) -> Differe
     first, second = one.entry.body, two.entry.body
     frames, frames_known = _pair(one, two, "data", FRAMES_FILE)
     trace, trace_known = _pair(one, two, "train", TRACE_FILE)
-    written = one.stages.get("train", {}).get("outputs", {})
-    model = next((name for name in MODEL_FILES if name in written), MODEL_FILES[0])
-    weights, weights_known = _pair(one, two, "train", model)
+    weights, weights_known = _pair(one, two, "train", one.model_name)
     return Difference(
         first=one.entry,
         second=two.entry,

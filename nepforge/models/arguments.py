@@ -1,6 +1,6 @@
-"""What an evaluator is given, checked: a structure and how it shall be evaluated.
+"""Checked arguments of an evaluator: a structure and how to evaluate it.
 
-Nothing is coerced in silence: a number that C would cut off or wrap around is refused by name.
+Nothing is coerced silently: a number that C would truncate or wrap around is refused by name.
 """
 
 from __future__ import annotations

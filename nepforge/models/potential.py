@@ -14,7 +14,7 @@ from nepforge.data.batch import Batch
 
 @frozen(eq=False)
 class Prediction:
-    """What a potential says of a batch; atoms in batch order."""
+    """What a potential predicts for a batch; atoms in batch order."""
 
     atomic_energy: Tensor  # [N] eV
     energy: Tensor  # [F] eV

@@ -51,7 +51,7 @@ class TorchModel:
             cell: Å, [3, 3], rows are vectors.
             pbc: Which directions are periodic.
             n_threads: Threads of torch; 0 for as many as it would take.
-            skin: Neighbours are searched anew each time, whatever it is.
+            skin: Neighbours are searched anew each time, whatever the skin.
 
         Raises:
             UsageError: Threads or a skin below 0, beyond reason, or no number.

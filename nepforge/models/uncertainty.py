@@ -5,8 +5,8 @@ A prediction y(theta) with the gradient h = dy/dtheta spreads by
     sigma^2 = f^2 h^T P h,    P = L L^T in blocks,    h^T P h = sum_b |h_b L_b|^2,
 
 as in ALKPU (Li et al., arXiv:2411.13850). For an energy h = dU/dtheta, for a force component
-h = -dU'/dtheta along a displacement of that atom. The filter takes its observations for independent
-with the noise 1/weight each, which they are not: the factor f, one for energies and one for forces,
+h = -dU'/dtheta along a displacement of that atom. The filter treats its observations as independent
+with noise 1/weight each, which they are not: the factor f, one for energies and one for forces,
 is fitted to errors on frames that were not trained on (train.residuals).
 """
 

@@ -22,7 +22,7 @@ from nepforge.store.run_folder import SHOWN_DIGITS
 from nepforge.store.workspace import Workspace, find_workspace, open_workspace
 
 SUMMARY = "summary.json"  # in a run folder
-MODEL_FILES = ("nep_model.ckpt", "dp_model.ckpt")
+MODEL_FILE = "_model.ckpt"  # after the kind of the model
 
 
 @frozen
@@ -44,16 +44,21 @@ class Artifacts:
         return {name: metric["value"] for name, metric in self.entry.body["metrics"].items()}
 
     @property
+    def model_name(self) -> str:
+        """File name of the trained model; "" for a run without one."""
+        outputs = self.stages.get("train", {}).get("outputs", {})
+        return next((name for name in outputs if name.endswith(MODEL_FILE)), "")
+
+    @property
     def model(self) -> Path:
         """The trained model.
 
         Raises:
             DataMissingError: The run trained none, or no copy is left.
         """
-        for name in MODEL_FILES:
-            found = self.find("train", name)
-            if found is not None:
-                return found
+        found = self.find("train", self.model_name)
+        if found is not None:
+            return found
         run = self.entry.hash[:SHOWN_DIGITS]
         raise DataMissingError(f"run {run}: no model is left", hint=f"nepforge reproduce {run}")
 

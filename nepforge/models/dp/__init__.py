@@ -1,4 +1,5 @@
 """Deep Potential (DeepPot-SE), for comparison with NEP.
 
-Begin at `network`; `environment` builds the descriptor, `jacobian` the rows for the Kalman filter.
+Begin at `network`. `parameters` knows the layout of the flat vector, `environment_matrix` the
+neighbourhood; `jacobian` has the rows for the Kalman filter.
 """
