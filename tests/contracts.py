@@ -14,7 +14,9 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +34,14 @@ from nepforge.data.formats.table import BY_NAME, Format
 from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
 from nepforge.data.neighbors import find_neighbors
-from nepforge.errors import DataError, DivergenceError
+from nepforge.engine.call import call_stage, read_metrics
+from nepforge.errors import DataError, DivergenceError, InterruptedRunError
 from nepforge.models.potential import Potential, Prediction
+from nepforge.plan.kinds import StageKind
+from nepforge.plan.stage import Stage
 from nepforge.quantities import QUANTITIES
 from nepforge.recipe.tables import Optimizer
+from nepforge.stages.context import StageContext
 from nepforge.train.metrics import ErrorSums
 from nepforge.train.observations import observation_weights
 from nepforge.train.steppers import STEPPERS, Stepper
@@ -488,3 +494,84 @@ def assert_no_other_numbers(frame: Frame, other: Frame) -> None:
     for q in QUANTITIES:
         if getattr(frame, q.field) is not None:
             np.testing.assert_array_equal(getattr(frame, q.field), getattr(other, q.field))
+
+
+# ------------------------------------------------------------------------------------------ stages
+
+
+@frozen
+class StageSample:
+    """A stage of a plan, with the files that the stages before it wrote."""
+
+    stage: Stage
+    kind: StageKind
+    inputs: Mapping[str, Path]
+
+    def run(
+        self, folder: Path, stopping: Callable[[], bool] = lambda: False, state: str = "state"
+    ) -> Path:
+        """Run it in a new folder of `folder`; where its outputs are."""
+        out = folder / f"out{len(list(folder.glob('out*')))}"
+        for made in (out, folder / state):
+            made.mkdir(exist_ok=True)
+        ctx = StageContext(self.stage.name, out, folder / state, 1, lambda _: None, stopping)
+        call_stage(self.kind.function, self.stage, self.inputs, ctx, folder / "traceback.txt")
+        return out
+
+
+def check_stage(sample: StageSample, folder: Path) -> None:
+    """Every claim about stages; `folder` is empty."""
+    for claim in STAGE_CLAIMS:
+        scratch = folder / claim.__name__
+        scratch.mkdir()
+        claim(sample, scratch)
+
+
+def it_writes_the_same_bytes_again(sample: StageSample, folder: Path) -> None:
+    """But for files that are marked as volatile; and only where it may write."""
+    before = _bytes_of(sample.inputs.values())
+    first, second = sample.run(folder, state="one"), sample.run(folder, state="two")
+    assert _stable(first, sample.kind) == _stable(second, sample.kind) != {}
+    assert _bytes_of(sample.inputs.values()) == before
+    assert {path.name for path in folder.iterdir()} == {"out0", "out1", "one", "two"}
+
+
+def its_metrics_are_finite_numbers(sample: StageSample, folder: Path) -> None:
+    """metrics.json is what the engine can record."""
+    assert all(np.isfinite(list(read_metrics(sample.stage.name, sample.run(folder)).values())))
+
+
+def it_goes_on_after_an_interruption(sample: StageSample, folder: Path) -> None:
+    """Stopped at once and run again, it writes the bytes of an undisturbed run."""
+    straight = sample.run(folder, state="straight")
+    asked: list[bool] = []
+
+    def after_a_moment() -> bool:
+        asked.append(True)
+        return len(asked) > 1
+
+    with suppress(InterruptedRunError):  # a short stage ends before it is asked
+        sample.run(folder, after_a_moment)
+    again = sample.run(folder)
+    assert _stable(again, sample.kind) == _stable(straight, sample.kind)
+
+
+STAGE_CLAIMS = (
+    it_writes_the_same_bytes_again,
+    its_metrics_are_finite_numbers,
+    it_goes_on_after_an_interruption,
+)
+
+
+def _bytes_of(paths: Iterable[Path]) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in paths if path.is_file()}
+
+
+def _stable(out: Path, kind: StageKind) -> dict[str, bytes]:
+    """Name -> bytes of the outputs that two builds must not differ in."""
+    files = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
+    return {
+        name: path.read_bytes()
+        for name, path in files.items()
+        if not any(fnmatch(name, pattern) for pattern in kind.volatile)
+    }

@@ -136,11 +136,11 @@ double apply_network(const Model& model, int center, Workspace& work) {
 void find_moment_forces(const Model& model, Workspace& work) {
   const int n_functions = model.angular.n_functions;
   for (int n = 0; n < n_functions; n += n_lanes) {
-    Span<const Real> q_force = work.descriptor_forces.from(model.radial.n_functions + n);
+    int q_idx = model.radial.n_functions + n;
     const MomentLanes s{work.moments.from(n), model.moment_stride};
     const Span<Real> forces = work.moment_forces.from(n);
-    for (int l = 1; l <= model.l_max; ++l, q_force = q_force.from(n_functions)) {
-      const Vec twice = Real(2) * load(q_force, 0);
+    for (int l = 1; l <= model.l_max; ++l, q_idx += n_functions) {
+      const Vec twice = Real(2) * load(work.descriptor_forces, q_idx);
       for (int a = moment_index(l, 0); a < moment_index(l + 1, 0); ++a) {
         const int m = (a - moment_index(l, 0) + 1) / 2;
         store(forces, a * model.moment_stride, Real(zonal_table.weight[l][m]) * twice * s(a));
@@ -150,8 +150,9 @@ void find_moment_forces(const Model& model, Workspace& work) {
       const Span<Real> force = forces.from(a * model.moment_stride);
       store(force, 0, load(force, 0) + contribution);
     };
-    for (int idx = 0; idx < model.n_invariants; ++idx, q_force = q_force.from(n_functions)) {
-      invariant_gradient(invariant_tables[model.invariants[idx]], load(q_force, 0), s, add);
+    for (int idx = 0; idx < model.n_invariants; ++idx, q_idx += n_functions) {
+      invariant_gradient(invariant_tables[model.invariants[idx]],
+                         load(work.descriptor_forces, q_idx), s, add);
     }
   }
 }

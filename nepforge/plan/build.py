@@ -11,14 +11,26 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from nepforge.data.sources import DataSource, digest
 from nepforge.plan.kinds import KINDS
 from nepforge.plan.needs import needs_of
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
+from nepforge.plan.tables import EvaluateTable, ExportTable, TrainData, TrainTable, table_json
 from nepforge.recipe.canonical import to_json
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import MD_LAYOUTS
-from nepforge.recipe.tables import Data, Export, Md, MdBenchmark, Recipe, StructureFromData
+from nepforge.recipe.tables import (
+    Data,
+    Export,
+    Md,
+    MdBenchmark,
+    NEPModelTable,
+    Recipe,
+    StructureFromData,
+)
+from nepforge.recipe.tables.values import FileName
 
 LAYOUT_FILES = {"nep4": "nep4.txt", "nep5": "nep5.txt", "lammps": "nep_to_lmps.txt"}
 SEED_DOMAIN = b"nepforge.seed.v1\0"
@@ -66,7 +78,7 @@ def source_digest(source: SourceFile) -> str:
 
 def _stage(
     name: str,
-    table: Mapping[str, Any],
+    table: Any,
     *,
     inputs: Mapping[str, Input] | None = None,
     sources: Mapping[str, SourceFile] | None = None,
@@ -82,7 +94,7 @@ def _stage(
         table=table,
         inputs=inputs or {},
         sources=sources or {},
-        paths={**{key: key for key in table}, **(paths or {})},
+        paths={**{key: key for key in table_json(table)}, **(paths or {})},
         after=after,
     )
 
@@ -116,16 +128,19 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
 
 def _train_stage(loaded: LoadedRecipe) -> Stage:
     recipe, start = loaded.recipe, loaded.sources.get("model", "start_from")
-    model = to_json(recipe.model)
-    if start is not None:
-        model["start_from"] = "start_from"  # the source of that name, not a local path
-    table = {
-        "data": {"species": list(recipe.data.species), **_baseline(recipe.data)},
-        "model": model,
-        "optimizer": to_json(recipe.optimizer),
-        "seed": stage_seed(recipe.seed, "train"),
-        "threads": recipe.threads,
-    }
+    model = recipe.model
+    if start is not None and isinstance(model, NEPModelTable):
+        model = attrs.evolve(model, start_from=FileName("start_from"))  # a source, no path
+    table = TrainTable(
+        data=TrainData(
+            species=recipe.data.species,
+            energy_baseline=_baseline_by_type(recipe.data),
+        ),
+        model=model,
+        optimizer=recipe.optimizer,
+        seed=stage_seed(recipe.seed, "train"),
+        threads=recipe.threads,
+    )
     return _stage(
         "train",
         table,
@@ -135,10 +150,15 @@ def _train_stage(loaded: LoadedRecipe) -> Stage:
     )
 
 
-def _baseline(data: Data) -> dict[str, Any]:
+def _baseline_by_type(data: Data) -> tuple[float, ...] | None:
     """The energies of the species where they are given."""
     given = data.energy_baseline
-    return {} if given is None else {"energy_baseline": [given[symbol] for symbol in data.species]}
+    return None if given is None else tuple(given[symbol] for symbol in data.species)
+
+
+def _baseline(data: Data) -> dict[str, Any]:
+    energies = _baseline_by_type(data)
+    return {} if energies is None else {"energy_baseline": list(energies)}
 
 
 def _selection(data: Data) -> dict[str, Any]:
@@ -164,12 +184,12 @@ def _evaluate_stage(recipe: Recipe) -> Stage:
     inputs = {"model": _trained_model(recipe), "train": TRAIN_FRAMES, "valid": VALID_FRAMES}
     if recipe.model.kind == "nep" and recipe.optimizer.kind == "lkf":
         inputs["covariance"] = Input("train", "covariance.npz")
-    return _stage("evaluate", {"threads": recipe.threads}, inputs=inputs)
+    return _stage("evaluate", EvaluateTable(threads=recipe.threads), inputs=inputs)
 
 
 def _export_stage(recipe: Recipe, export: Export) -> Stage:
     inputs = {"model": _trained_model(recipe), "frames": TRAIN_FRAMES}
-    return _stage("export", {"export": to_json(export)}, inputs=inputs)
+    return _stage("export", ExportTable(export=export), inputs=inputs)
 
 
 def _verify_stage(recipe: Recipe, export: Export) -> Stage:
@@ -179,7 +199,7 @@ def _verify_stage(recipe: Recipe, export: Export) -> Stage:
     inputs = {"model": _trained_model(recipe), "frames": VALID_FRAMES, **layouts}
     if recipe.md or recipe.md_benchmark is not None:  # which a useless model must not reach
         inputs["usefulness"] = Input("evaluate", "usefulness.json")
-    return _stage("verify", {"export": to_json(export)}, inputs=inputs)
+    return _stage("verify", ExportTable(export=export), inputs=inputs)
 
 
 def _md_stage(loaded: LoadedRecipe, export: Export, idx: int) -> Stage:

@@ -15,6 +15,8 @@ from typing import Any
 import rfc8785
 from attrs import field, frozen
 
+from nepforge.plan.tables import table_json
+
 KEY_DOMAIN = b"nepforge.stage.v1\0"
 
 
@@ -43,6 +45,7 @@ class Input:
 class Stage:
     """One unit of work. `name` is unique in a plan ("train", "md:npt-300K").
 
+    `table` is one of plan.tables, or JSON types.
     `paths` maps each top-level name of `table` and each source to its place in the recipe
     ("md" -> "md[0]"), so that a changed value can be shown with its line. `after` names stages
     that must have succeeded although nothing of theirs is read; it is not part of the key.
@@ -51,11 +54,16 @@ class Stage:
     name: str
     kind: str
     version: int
-    table: Mapping[str, Any]  # resolved settings, JSON types only
+    table: Any
     inputs: Mapping[str, Input] = field(factory=dict)
     sources: Mapping[str, SourceFile] = field(factory=dict)
     paths: Mapping[str, str] = field(factory=dict)
     after: tuple[str, ...] = ()
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The table as its key hashes it."""
+        return table_json(self.table)
 
 
 def key_content(
@@ -71,7 +79,7 @@ def key_content(
     return {
         "stage": stage.kind,
         "version": stage.version,
-        "table": dict(stage.table),
+        "table": stage.json,
         "inputs": dict(input_digests),
         "sources": {name: source.sha256 for name, source in stage.sources.items()},
         "numerics": dict(numerics),

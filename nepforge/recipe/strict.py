@@ -267,6 +267,8 @@ def _cutoff(value: Any, kind: Any) -> Any:
 
 def _zbl(value: Any, kind: Any) -> Any:
     match value:
+        case None:  # of JSON; TOML has none
+            return None
         case bool() | str():
             raise _refuse(value, kind)
         case list():

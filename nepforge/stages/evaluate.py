@@ -19,6 +19,7 @@ from nepforge.formats.covariance_file import read_covariance
 from nepforge.formats.open_model import open_model
 from nepforge.models.potential import TrainedPotential
 from nepforge.models.uncertainty import Covariance
+from nepforge.plan.tables import EvaluateTable
 from nepforge.quantities import QUANTITIES
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
@@ -42,7 +43,7 @@ class SetPrediction:
     prediction: dict[str, FloatArray]
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: EvaluateTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write metrics.json, usefulness.json, groups.json, predictions_*.npz and parity_*.png.
 
     With a covariance calibration.json and calibration.png too, of the validation set.

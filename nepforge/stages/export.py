@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nepforge.data.frame import IntArray, load_frames
 from nepforge.data.neighbors import find_neighbors
@@ -13,10 +12,11 @@ from nepforge.events import Message
 from nepforge.formats.neighbor_counts import count_neighbors
 from nepforge.formats.nep_txt import LAYOUTS
 from nepforge.formats.open_model import open_nep
+from nepforge.plan.tables import ExportTable
 from nepforge.stages.context import StageContext
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: ExportTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write one text file a layout: nep4.txt, nep5.txt, nep_to_lmps.txt."""
     trained = open_nep(inputs["model"]).trained
     model = trained.model
@@ -25,10 +25,10 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         model, (find_neighbors(frame, model.species, model.neighbor_cutoff) for frame in frames)
     )
     shares = composition(frames, model.species).sum(axis=0)
-    for layout in table["export"]["layouts"]:
+    for layout in table.export.layouts:
         file_name, write = LAYOUTS[layout]
         write(ctx.out / file_name, trained, counts, shares.tolist())
-    if "nep4" in table["export"]["layouts"] and model.n_types > 1:
+    if "nep4" in table.export.layouts and model.n_types > 1:
         text = (
             f"nep4.txt has one bias for all elements: its total energies hold for "
             f"{ratio_text(model.species, shares)}; forces hold always"

@@ -18,21 +18,30 @@ from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import Trained, with_numbers
 from nepforge.models.dp.network import DP
 from nepforge.models.nep.network import NEP
-from nepforge.models.nep.sizes import CutoffPair
 from nepforge.models.nep.zbl import ZBL
+from nepforge.plan.tables import TrainTable
+from nepforge.quantities import ATOMIC_ENERGY
+from nepforge.recipe.tables import (
+    AdamOptimizer,
+    DPModelTable,
+    Model,
+    NEPModelTable,
+    Zbl,
+    ZblRange,
+)
 from nepforge.train.training_set import FrameSet, find_scaler
 
 
-def model_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP | DP:
+def model_from_table(species: Sequence[str], table: Model) -> NEP | DP:
     """The model that a recipe's [model] table describes.
 
     Raises:
         ModelFileError: No formula has these sizes.
     """
-    return MODELS[table["kind"]](species, table)
+    return MODELS[type(table)](species, table)
 
 
-def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
+def nep_from_table(species: Sequence[str], table: NEPModelTable) -> NEP:
     """The model of a table of the kind "nep".
 
     Raises:
@@ -41,19 +50,19 @@ def nep_from_table(species: Sequence[str], table: Mapping[str, Any]) -> NEP:
     try:
         return NEP(
             species=tuple(species),
-            cutoff=_cutoff(table["cutoff"]),
-            n_max=(table["n_max"][0], table["n_max"][1]),
-            basis_size=(table["basis_size"][0], table["basis_size"][1]),
-            l_max=table["l_max"],
-            invariants=tuple(table["invariants"]),
-            neurons=table["neurons"],
-            zbl=_zbl(table.get("zbl")),
+            cutoff=table.cutoff,
+            n_max=table.n_max,
+            basis_size=table.basis_size,
+            l_max=table.l_max,
+            invariants=table.invariants,
+            neurons=table.neurons,
+            zbl=_zbl(table.zbl),
         )
     except ValueError as error:
         raise ModelFileError(f"[model] of the recipe: found {error}") from error
 
 
-def dp_from_table(species: Sequence[str], table: Mapping[str, Any]) -> DP:
+def dp_from_table(species: Sequence[str], table: DPModelTable) -> DP:
     """The model of a table of the kind "dp".
 
     Raises:
@@ -62,45 +71,38 @@ def dp_from_table(species: Sequence[str], table: Mapping[str, Any]) -> DP:
     try:
         return DP(
             species=tuple(species),
-            cutoff=table["cutoff"],
-            smooth_cutoff=table["smooth_cutoff"],
-            embedding=tuple(table["embedding"]),
-            axis=table["axis"],
-            fitting=tuple(table["fitting"]),
-            type_embedding=table["type_embedding"],
+            cutoff=table.cutoff,
+            smooth_cutoff=table.smooth_cutoff,
+            embedding=table.embedding,
+            axis=table.axis,
+            fitting=table.fitting,
+            type_embedding=table.type_embedding,
         )
     except ValueError as error:
         raise ModelFileError(f"[model] of the recipe: found {error}") from error
 
 
-# model.kind -> model(species, the [model] table)
-MODELS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], NEP | DP]] = {
-    "nep": nep_from_table,
-    "dp": dp_from_table,
+# class of the [model] table -> model(species, table)
+MODELS: Mapping[type, Callable[[Sequence[str], Any], NEP | DP]] = {
+    NEPModelTable: nep_from_table,
+    DPModelTable: dp_from_table,
 }
 
 
-def _cutoff(value: Sequence[Any]) -> CutoffPair | tuple[CutoffPair, ...]:
-    if isinstance(value[0], Sequence):
-        return tuple((pair[0], pair[1]) for pair in value)
-    return value[0], value[1]
-
-
-def _zbl(value: Any) -> ZBL | None:
-    match value:
+def _zbl(zbl: Zbl | None) -> ZBL | None:
+    match zbl:
         case None:
             return None
-        case Mapping():
-            inner = value.get("inner")
-            outer = value["outer"]
-            return ZBL(outer / 2 if inner is None else inner, outer, value.get("factor"))
-        case list() | tuple():
-            return ZBL(rows=tuple(tuple(row) for row in value))
+        case ZblRange():
+            inner = zbl.outer / 2 if zbl.inner is None else zbl.inner
+            return ZBL(inner, zbl.outer, zbl.factor)
+        case tuple():
+            return ZBL(rows=zbl)
         case _:
-            return ZBL(value / 2, value)
+            return ZBL(zbl / 2, zbl)
 
 
-def first_baseline(table: Mapping[str, Any], frames: Sequence[Frame]) -> list[float]:
+def first_baseline(table: TrainTable, frames: Sequence[Frame]) -> list[float]:
     """Energy of one atom of each species in eV that the output biases begin with.
 
     That of the recipe; else, when atomic energies are trained on, their means; else least squares.
@@ -109,14 +111,14 @@ def first_baseline(table: Mapping[str, Any], frames: Sequence[Frame]) -> list[fl
         table: Of the train stage.
         frames: For training.
     """
-    data = table["data"]
-    if "energy_baseline" in data:
-        return list(data["energy_baseline"])
-    optimizer = table["optimizer"]
-    prefactors = optimizer.get("prefactors", {}).get("atomic_energy") or ()
-    is_trained = any((optimizer["weights"]["atomic_energy"], *prefactors))
-    fit = mean_atomic_energies if is_trained else energy_baseline
-    baseline: list[float] = fit(frames, data["species"]).tolist()
+    if table.data.energy_baseline is not None:
+        return list(table.data.energy_baseline)
+    optimizer = table.optimizer
+    wanted = [getattr(optimizer.weights, ATOMIC_ENERGY.name)]
+    if isinstance(optimizer, AdamOptimizer):
+        wanted += getattr(optimizer.prefactors, ATOMIC_ENERGY.name) or ()
+    fit = mean_atomic_energies if any(wanted) else energy_baseline
+    baseline: list[float] = fit(frames, table.data.species).tolist()
     return baseline
 
 

@@ -15,10 +15,10 @@ from nepforge.formats.neighbor_counts import NeighborCounts, count_neighbors
 from nepforge.formats.potential_file import NEPModel, Trained, with_numbers, write_potential
 from nepforge.models.potential import Potential
 from nepforge.models.uncertainty import triangular_factor
+from nepforge.plan.tables import TrainTable
 from nepforge.plots.curves import has_values, loss_curves
 from nepforge.quantities import QUANTITIES
-from nepforge.recipe.strict import read_table
-from nepforge.recipe.tables import LKFOptimizer, Optimizer
+from nepforge.recipe.tables import LKFOptimizer
 from nepforge.stages.context import StageContext
 from nepforge.stages.first_model import first_baseline, first_model, model_from_table
 from nepforge.stages.outputs import write_json, write_metrics
@@ -29,21 +29,20 @@ from nepforge.train.steppers import LKFStepper, Stepper, make_stepper
 from nepforge.train.training_set import FrameSet
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: TrainTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write <kind>_model.ckpt, trace.txt, epoch_*.dat, loss.png, timing.json.
 
     NEP by LKF leaves covariance.npz too.
     """
     torch.set_num_threads(ctx.threads)
     torch.use_deterministic_algorithms(True)
-    of_any_kind: Any = Optimizer  # a union, which mypy does not take for a type
-    settings: Optimizer = read_table(of_any_kind, table["optimizer"])
-    model = model_from_table(table["data"]["species"], table["model"])
+    settings = table.optimizer
+    model = model_from_table(table.data.species, table.model)
     frames = load_frames(inputs["train"])
     train_set = FrameSet.build(frames, model)
     valid_set = FrameSet.build(load_frames(inputs["valid"]), model)
     ctx.emit(Message("info", _sizes_text(model, train_set, valid_set), ctx.stage))
-    rng = torch.Generator().manual_seed(table["seed"])
+    rng = torch.Generator().manual_seed(table.seed)
     baseline = first_baseline(table, frames)
     first = first_model(model, inputs.get("start_from"), train_set, rng, baseline)
     scaler = first.scaler
@@ -70,7 +69,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
         stopping=ctx.stopping,
     )
     kept = with_numbers(model, result.parameters, scaler, _counts(first, train_set))
-    write_potential(ctx.out / f"{table['model']['kind']}_model.ckpt", kept)
+    write_potential(ctx.out / f"{table.model.kind}_model.ckpt", kept)
     _write_covariance(ctx.out, kept, stepper, valid_set)
     result.trace.write(ctx.out / "trace.txt")
     _write_history(ctx.out, result)

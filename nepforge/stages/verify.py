@@ -23,6 +23,7 @@ from nepforge.errors import StageError
 from nepforge.events import Message
 from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import NEPModel
+from nepforge.plan.tables import ExportTable
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
 from nepforge.stages.outputs import write_metrics
@@ -36,7 +37,7 @@ N_FRAMES = 4  # enough to meet every number of the file; the codes are compared 
 EnergyAndForces = Callable[[Frame], tuple[float, FloatArray]]
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: ExportTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write metrics.json: the largest differences of each file and reader.
 
     Raises:
@@ -47,7 +48,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     trained = open_nep(inputs["model"]).trained
     frames = load_frames(inputs["frames"])[:N_FRAMES]
     metrics: dict[str, float] = {}
-    for layout in table["export"]["layouts"]:
+    for layout in table.export.layouts:
         readers = {"core": _core(inputs[layout])}
         if layout == "nep4" and find_spec("calorine"):
             readers["calorine"] = _calorine(inputs[layout], trained.model.neighbor_cutoff)
@@ -57,7 +58,7 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
             _refuse(where, force, energy)
             metrics[f"{layout}_{reader}_force_difference"] = force
             metrics[f"{layout}_{reader}_energy_difference"] = energy
-    if "nep4" in table["export"]["layouts"] and not find_spec("calorine"):
+    if "nep4" in table.export.layouts and not find_spec("calorine"):
         text = "calorine is not installed: nep4.txt was checked by the C++ core alone"
         ctx.emit(Message("info", text, ctx.stage))
     write_metrics(ctx.out, metrics)

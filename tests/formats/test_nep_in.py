@@ -105,7 +105,7 @@ def test_init_reads_all_of_it_back(kind: str, tmp_path: Path) -> None:
     table = next(stage.table for stage in build(loaded).stages if stage.kind == "train")
     if model.zbl is not None and model.zbl.factor is not None:  # an inner cutoff is not used
         model = attrs.evolve(model, zbl=attrs.evolve(model.zbl, inner=model.zbl.outer / 2))
-    assert model_from_table(loaded.recipe.data.species, table["model"]) == model
+    assert model_from_table(loaded.recipe.data.species, table.model) == model
 
 
 def test_what_nep_in_cannot_say_is_a_comment() -> None:

@@ -133,7 +133,7 @@ def test_the_settings_and_sources_of_a_stage_know_their_place_in_the_recipe() ->
     """So that a changed value can be shown with its line."""
     plan = plan_of()
     for stage in plan.stages:
-        assert set(stage.paths) == {*stage.table, *stage.sources}
+        assert set(stage.paths) == {*stage.json, *stage.sources}
         assert set(stage.paths.values()) <= set(plan.positions)
 
 

@@ -13,7 +13,7 @@ WEIGHTS = "weights = { energy = 30.0, force = 1.0, virial = 1.0 }"
 
 def table_of(toy: RecipeFolder, stage: str, *changes: tuple[str, str]) -> dict[str, object]:
     plan = build(toy.load(*changes))
-    return dict(next(found.table for found in plan.stages if found.name == stage))
+    return next(found.json for found in plan.stages if found.name == stage)
 
 
 def test_a_given_baseline_reaches_data_and_training_in_the_order_of_species(

@@ -86,5 +86,5 @@ def test_the_content_of_the_first_model_is_part_of_hash_and_key(toy: RecipeFolde
     assert renamed.hash == second.hash
     train = next(stage for stage in build(renamed).stages if stage.name == "train")
     assert train.sources["start_from"].path.name == "other.txt"
-    assert train.table["model"]["start_from"] == "start_from"
+    assert train.json["model"]["start_from"] == "start_from"
     assert train.paths["start_from"] == "model.start_from"

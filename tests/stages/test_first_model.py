@@ -19,6 +19,8 @@ from nepforge.formats.nep_txt import write_nep5
 from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import NEPModel, write_potential
 from nepforge.models.nep.zbl import ZBL
+from nepforge.recipe.strict import read_table
+from nepforge.recipe.tables import NEPModelTable
 from nepforge.stages import train
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
@@ -26,15 +28,19 @@ from nepforge.stages.first_model import first_baseline, first_model, nep_from_ta
 from nepforge.train.training_set import FrameSet
 from tests.conftest import random_model
 from tests.formats.test_neighbor_counts import most_neighbors
-from tests.stages.test_line import MODEL, SPECIES, TRAIN_TABLE
+from tests.stages.test_line import MODEL, OPTIMIZER, SPECIES, train_table
 
 MakeFrame = Callable[..., Frame]
 TYPE_WISE = {**MODEL, "cutoff": [[4.5, 4.0], [4.2, 3.8]], "zbl": 2.4}
 ROW = [0.5, 1.5, 0.1, 1.0, 0.2, 2.0, 0.3, 3.0, 0.4, 4.0]
 
 
+def nep_table(table: dict[str, Any]) -> NEPModelTable:
+    return read_table(NEPModelTable, table)
+
+
 def teacher(table: dict[str, Any]) -> NEPModel:
-    return random_model(nep_from_table(SPECIES, table), 5)
+    return random_model(nep_from_table(SPECIES, nep_table(table)), 5)
 
 
 def labelled(trained: NEPModel, random_frame: MakeFrame, n_frames: int = 12) -> list[Frame]:
@@ -65,13 +71,13 @@ def labelled(trained: NEPModel, random_frame: MakeFrame, n_frames: int = 12) -> 
 )
 def test_every_form_of_zbl_in_the_recipe_makes_a_model(zbl: object, expected: ZBL | None) -> None:
     """A number is the outer cutoff, half of it the inner one."""
-    assert nep_from_table(SPECIES, {**MODEL, "zbl": zbl}).zbl == expected
+    assert nep_from_table(SPECIES, nep_table({**MODEL, "zbl": zbl})).zbl == expected
 
 
 def test_sizes_that_no_formula_has_are_refused() -> None:
     """With what was found."""
     with pytest.raises(ModelFileError, match=r"\[model\] of the recipe: found ZBL from 2 to 4"):
-        nep_from_table(SPECIES, {**TYPE_WISE, "zbl": 4.0})
+        nep_from_table(SPECIES, attrs.evolve(nep_table(TYPE_WISE), zbl=4.0))
 
 
 def test_training_learns_with_zbl_and_type_wise_cutoffs(
@@ -82,7 +88,7 @@ def test_training_learns_with_zbl_and_type_wise_cutoffs(
     frames = labelled(trained, random_frame)
     result = run_training(tmp_path, frames, {**TYPE_WISE, "start_from": None}, {})
     assert result.model == trained.model
-    baseline = first_baseline(TRAIN_TABLE, frames)
+    baseline = first_baseline(train_table(), frames)
     start = first_model(
         trained.model, None, FrameSet.build(frames, trained.model), torch.Generator(), baseline
     )
@@ -96,14 +102,14 @@ def test_output_biases_begin_with_the_baseline(random_frame: MakeFrame) -> None:
         attrs.evolve(frame, atomic_energy=np.where(frame.numbers == 72, -12.0, -5.0))
         for frame in (random_frame(seed) for seed in range(4))
     ]
-    weights = {**TRAIN_TABLE["optimizer"]["weights"], "atomic_energy": 1.0}
-    atomic = {**TRAIN_TABLE, "optimizer": {**TRAIN_TABLE["optimizer"], "weights": weights}}
-    given = {**atomic, "data": {"species": SPECIES, "energy_baseline": [-10.0, -4.0]}}
+    weights = {**OPTIMIZER["weights"], "atomic_energy": 1.0}
+    atomic = train_table(optimizer={**OPTIMIZER, "weights": weights})
+    given = train_table(data={"species": SPECIES, "energy_baseline": [-10.0, -4.0]})
     assert first_baseline(given, frames) == [-10.0, -4.0]
     assert first_baseline(atomic, frames) == [-12.0, -5.0]
-    fitted = first_baseline(TRAIN_TABLE, frames)
+    fitted = first_baseline(train_table(), frames)
     np.testing.assert_array_equal(fitted, energy_baseline(frames, SPECIES))
-    model = nep_from_table(SPECIES, TYPE_WISE)
+    model = nep_from_table(SPECIES, nep_table(TYPE_WISE))
     rng = torch.Generator().manual_seed(1)
     start = first_model(model, None, FrameSet.build(frames, model), rng, fitted)
     assert isinstance(start, NEPModel)
@@ -118,7 +124,7 @@ def run_training(
     save_frames(folder / "frames.npz", frames)
     ctx = StageContext("train", folder / "out", folder / "state", 1, lambda _: None, lambda: False)
     sources = {"train": folder / "frames.npz", "valid": folder / "frames.npz", **inputs}
-    train.run({**TRAIN_TABLE, "model": model}, sources, ctx)
+    train.run(train_table(model=model), sources, ctx)
     return open_nep(folder / "out" / "nep_model.ckpt").trained
 
 
@@ -165,7 +171,7 @@ def test_a_first_model_of_other_sizes_is_refused(random_frame: MakeFrame, tmp_pa
     trained = teacher(MODEL)
     path = tmp_path / "nep_model.ckpt"
     write_potential(path, trained)
-    wanted = nep_from_table(SPECIES, {**MODEL, "neurons": 7})
+    wanted = nep_from_table(SPECIES, nep_table({**MODEL, "neurons": 7}))
     frames = FrameSet.build([random_frame(1)], wanted)
     with pytest.raises(ModelFileError, match=r"nep_model\.ckpt: does not fit .*neurons is 6"):
         first_model(wanted, path, frames, torch.Generator(), [0.0, 0.0])

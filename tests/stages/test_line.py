@@ -18,6 +18,9 @@ from nepforge.formats.convert import inspect
 from nepforge.formats.open_model import open_nep
 from nepforge.formats.potential_file import write_potential
 from nepforge.models.nep.network import NEP
+from nepforge.plan.tables import EvaluateTable, ExportTable, TrainTable
+from nepforge.recipe.strict import read_table
+from nepforge.recipe.tables import Export
 from nepforge.stages import data, evaluate, export, train, verify
 from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
@@ -92,7 +95,13 @@ DP_MODEL: dict[str, Any] = {
     "fitting": [6],
     "type_embedding": 0,
 }
-EXPORT_TABLE = {"export": {"layouts": ["nep4", "nep5", "lammps"]}}
+EXPORT_TABLE = ExportTable(export=Export(layouts=("nep4", "nep5", "lammps")))
+EVALUATE_TABLE = EvaluateTable(threads=1)
+
+
+def train_table(**changes: Any) -> TrainTable:
+    """TRAIN_TABLE with other tables in it."""
+    return read_table(TrainTable, {**TRAIN_TABLE, **changes})
 
 
 class Bench:
@@ -152,7 +161,7 @@ def bench(random_frame: MakeFrame, tmp_path: Path) -> Bench:
 
 
 def run_train(bench: Bench, **changes: Any) -> None:
-    train.run({**TRAIN_TABLE, **changes}, bench.frames(), bench.context("train"))
+    train.run(train_table(**changes), bench.frames(), bench.context("train"))
 
 
 def run_export(bench: Bench, **changes: Any) -> dict[str, Path]:
@@ -194,7 +203,7 @@ def test_a_deep_potential_goes_through_the_same_stages(
     run_train(bench, model=model, optimizer=optimizer)
     assert bench.file("train", "dp_model.ckpt").read_bytes() == first
     inputs = {"model": bench.file("train", "dp_model.ckpt"), **bench.frames()}
-    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    evaluate.run(EVALUATE_TABLE, inputs, bench.context("evaluate"))
     for name in ("valid_energy_rmse", "valid_force_rmse", "valid_virial_rmse"):
         found, expected = bench.metrics("evaluate")[name], bench.metrics("train")[name]
         assert found == pytest.approx(expected, rel=1e-9)
@@ -227,9 +236,9 @@ def test_an_interrupted_training_leaves_the_same_covariance(bench: Bench) -> Non
     steps = iter([False] * 4 + [True])
     ctx = attrs.evolve(bench.context("train"), stopping=lambda: next(steps))
     with pytest.raises(InterruptedRunError):
-        train.run(TRAIN_TABLE, bench.frames(), ctx)
+        train.run(train_table(), bench.frames(), ctx)
     bench.file("train", "covariance.npz").unlink()
-    train.run(TRAIN_TABLE, bench.frames(), attrs.evolve(ctx, stopping=lambda: False))
+    train.run(train_table(), bench.frames(), attrs.evolve(ctx, stopping=lambda: False))
     assert bench.file("train", "covariance.npz").read_bytes() == straight
 
 
@@ -238,7 +247,7 @@ def test_evaluation_judges_the_error_bars_of_a_filter(bench: Bench) -> None:
     run_train(bench)
     names = {"model": "nep_model.ckpt", "covariance": "covariance.npz"}
     inputs = {key: bench.file("train", name) for key, name in names.items()}
-    evaluate.run({"threads": 1}, {**inputs, **bench.frames()}, bench.context("evaluate"))
+    evaluate.run(EVALUATE_TABLE, {**inputs, **bench.frames()}, bench.context("evaluate"))
     report = json.loads(bench.file("evaluate", "calibration.json").read_text())
     assert (report["energy"]["count"], report["force"]["count"]) == (3, 3 * 6 * 3)
     assert bench.file("evaluate", "calibration.png").stat().st_size > 1000
@@ -277,7 +286,7 @@ def test_evaluation_reports_what_training_reported(bench: Bench) -> None:
     """The validation errors of the kept model, MAE below RMSE, errors by group, parity plots."""
     run_train(bench)
     inputs = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
-    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    evaluate.run(EVALUATE_TABLE, inputs, bench.context("evaluate"))
     metrics = bench.metrics("evaluate")
     for name in ("energy", "force", "virial"):
         assert metrics[f"valid_{name}_rmse"] == bench.metrics("train")[f"valid_{name}_rmse"]
@@ -400,7 +409,7 @@ def test_batches_without_any_neighbour_are_trained_on_and_evaluated(
     inputs = {"model": checkpoint, **bench.frames()}
     if bench.file("train", "covariance.npz").exists():
         inputs["covariance"] = bench.file("train", "covariance.npz")
-    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    evaluate.run(EVALUATE_TABLE, inputs, bench.context("evaluate"))
     assert np.isfinite(bench.metrics("evaluate")["valid_force_rmse"])
 
 
@@ -447,7 +456,7 @@ def test_atomic_energies_alone_can_be_trained_on(bench: Bench, optimizer: dict[s
     run_train(bench, optimizer=table)
     assert np.loadtxt(bench.file("train", "epoch_valid.dat")).shape == (3, 7)
     inputs = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
-    evaluate.run({"threads": 1}, inputs, bench.context("evaluate"))
+    evaluate.run(EVALUATE_TABLE, inputs, bench.context("evaluate"))
     assert set(bench.metrics("evaluate")) == {
         f"{part}_atomic_energy_{error}" for part in ("train", "valid") for error in ("rmse", "mae")
     }

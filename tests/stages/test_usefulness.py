@@ -18,7 +18,7 @@ from nepforge.plan.build import build
 from nepforge.recipe.load import load_recipe
 from nepforge.stages import evaluate, verify
 from nepforge.stages.usefulness import judge
-from tests.stages.test_line import ADAM, EXPORT_TABLE, Bench, bench, run_export
+from tests.stages.test_line import ADAM, EVALUATE_TABLE, EXPORT_TABLE, Bench, bench, run_export
 
 __all__ = ["bench"]  # a fixture
 
@@ -83,11 +83,11 @@ def test_a_diverged_training_is_said_and_fails_before_md(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A learning rate of 1e8: the exported files are faithful, and worth nothing."""
-    monkeypatch.setattr(evaluate, "parity", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(evaluate, "write_parity", lambda *_arguments, **_options: None)
     table: dict[str, Any] = {**ADAM, "learning_rate": [1.0e8, 1.0e7]}
     inputs = run_export(bench, optimizer=table)
     files = {"model": bench.file("train", "nep_model.ckpt"), **bench.frames()}
-    evaluate.run({"threads": 1}, files, bench.context("evaluate"))
+    evaluate.run(EVALUATE_TABLE, files, bench.context("evaluate"))
     texts = [e.text for e in bench.events if isinstance(e, Message) and e.level == "warning"]
     assert any("validation virial RMSE" in text for text in texts)
     assert all("is not clearly below" in text for text in texts)
