@@ -1,4 +1,4 @@
-"""Uses a finished model: energies, forces, error bars, descriptors.
+"""Applies a trained model: energies, forces, error bars, descriptors.
 
 Begin at `inference`, which evaluates datasets; `calculator` is the ASE interface.
 """

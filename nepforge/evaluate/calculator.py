@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nepforge.formats.potential_file import NEPModel
     from nepforge.models.uncertainty import Covariance
 
-SKIN = 1.0  # Å, as usual in molecular dynamics: a list serves some tens of steps
+SKIN = 1.0  # Å, usual in molecular dynamics: a list lasts some tens of steps
 ERROR_BARS = ("energy_std", "forces_std")
 
 
@@ -32,9 +32,9 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
     A slab or molecule gets no images along non-periodic directions. Stress needs a cell with a
     volume. One object serves one thread at a time; it can be pickled and copied.
 
-    `stresses` [n_atoms, 6] are those of the atoms over the volume of the cell, eV/Å^3, so that
-    their sum is the stress (as in ASE's LennardJones). -r_ij dU_i/dr_ij, the part of neighbour j
-    in the virial of atom i, is booked on j: what GPUMD, calorine and LAMMPS's
+    `stresses` [n_atoms, 6] are atomic stresses per volume of the cell, eV/Å^3, so that their sum
+    is the stress (as in ASE's LennardJones). -r_ij dU_i/dr_ij, the part of neighbour j
+    in the virial of atom i, is assigned to j: what GPUMD, calorine and LAMMPS's
     `compute centroid/stress/atom` do, and what the heat current of a many-body potential needs.
     The Voigt form keeps the symmetric part. They are computed on request, for NEP only.
 
@@ -48,7 +48,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         uncertainty: Whether `energy_std` (eV, of the total) and `forces_std` (eV/Å, by component)
             are properties too; needs covariance.npz beside nep_model.ckpt. They are computed on
             request, as in `calculator.get_property("energy_std", atoms)`: dynamics
-            costs no more. The forces of 96 atoms take a second at 3000 parameters, the energy
+            costs nothing extra. The forces of 96 atoms take a second at 3000 parameters, the energy
             some 20 ms.
 
     Raises:
@@ -113,7 +113,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
 
     def check_state(self, atoms: ase.Atoms, tol: float = 0.0) -> list[str]:
         """What has changed since the last evaluation, bit for bit, apart from charges and magnetic
-        moments, which a NEP ignores. ASE's own comparison takes longer than to evaluate 100
+        moments, which models ignore. ASE's own comparison takes longer than to evaluate 100
         atoms."""
         del tol
         if self.atoms is None:
@@ -170,7 +170,7 @@ class Calculator(ase_calculator.Calculator):  # type: ignore[misc] # ase has no 
         return results
 
     def _stresses(self) -> FloatArray:
-        """Of every atom, eV/Å^3, [n_atoms, 6]."""
+        """Atomic stresses in eV/Å^3, [n_atoms, 6]."""
         if not isinstance(self._evaluator, NativeModel):
             raise ase_calculator.PropertyNotImplementedError("only NEP has stresses")
         atoms = self.atoms
@@ -217,7 +217,7 @@ def _reopen(
     skin: float,
     known: tuple[NEPModel, Covariance] | None,
 ) -> Calculator:
-    """A calculator of an open model, whose file may no longer be there."""
+    """A calculator of an open model, whose file may be gone."""
     calculator = Calculator.__new__(Calculator)
     calculator._use(opened, threads, skin, known)
     return calculator

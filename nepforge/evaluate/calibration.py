@@ -19,7 +19,7 @@ FEWEST_TO_RANK = 3
 
 @frozen
 class Calibration:
-    """Errors of one quantity sorted by their predicted deviation, in bins of equal numbers.
+    """Errors of one quantity sorted by their predicted deviation, in equally filled bins.
 
     Normal errors lie within one deviation in 68.3 % of the cases, within two in 95.4 %.
     """
@@ -49,7 +49,7 @@ class ErrorBarReport:
         return attrs.asdict(self)
 
     def metrics(self) -> dict[str, float]:
-        """energy_within_1_std, force_rank_correlation, ...: what is known, flat."""
+        """energy_within_1_std, force_rank_correlation, ...: known values only."""
         names = ("within_1_std", "within_2_std", "rank_correlation")
         found = {
             f"{quantity}_{name}": getattr(entry, name)
@@ -71,9 +71,9 @@ def judge_error_bars(
 
     Args:
         energy_error: Prediction minus label in eV/atom, [F], nan without a label.
-        energy_std: Predicted standard deviations, alike.
+        energy_std: Predicted standard deviations, of the same shape.
         force_error: eV/Å, [n, 3], nan without labels.
-        force_std: Predicted standard deviations, alike.
+        force_std: Predicted standard deviations, of the same shape.
     """
     return ErrorBarReport(
         calibration_of(energy_error, energy_std),
@@ -101,7 +101,7 @@ def calibration_of(error: FloatArray, std: FloatArray) -> Calibration | None:
 
 
 def rank_correlation(size: FloatArray, std: FloatArray) -> float | None:
-    """Spearman's, without nan; None where it is undefined."""
+    """Spearman's, ignoring nan; None where it is undefined."""
     known = np.isfinite(size)
     size, std = size[known], std[known]
     if size.size < FEWEST_TO_RANK or np.ptp(size) == 0.0 or np.ptp(std) == 0.0:

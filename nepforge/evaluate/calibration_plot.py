@@ -1,4 +1,4 @@
-"""Calibration plot: errors against their predicted standard deviations, both as rms of a bin."""
+"""Calibration plot: errors against their predicted standard deviations, both as rms per bin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nepforge.evaluate.calibration import Calibration, ErrorBarReport
 from nepforge.plots.figure import GREY, drawing, set_color
 
 PANELS = {"energy": ("Energy", "meV/atom", 1.0e3), "force": ("Force component", "eV/Å", 1.0)}
-TICKS = (1.0, 2.0, 5.0)  # of each decade, seldom more than one here
+TICKS = (1.0, 2.0, 5.0)  # per decade; an axis seldom spans more than one
 MARGIN = 1.3  # factor beyond the outermost points of the logarithmic axes
 
 
@@ -20,7 +20,7 @@ def calibration(path: Path, report: ErrorBarReport, name: str = "validation") ->
 
     Args:
         path: PNG file to write.
-        report: What was found on a set.
+        report: Calibration on a set.
         name: The set, for its colour.
 
     Raises:

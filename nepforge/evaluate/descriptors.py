@@ -1,8 +1,8 @@
-"""Vectors that describe whole frames, to measure how far apart two of them are.
+"""Descriptors of whole frames, to measure how far apart two frames are.
 
 Without a model: the neighbour sums of a NEP of fixed shape, each basis function by itself (the
-coefficients c are the unit matrix), so that nothing random or trained is in them. With a model:
-its scaled descriptors. Of a frame the mean over the atoms of each element, beside one another.
+coefficients c are the unit matrix), so that nothing is random or trained. With a model: its scaled
+descriptors. A frame has the means over the atoms of each element, concatenated.
 """
 
 from __future__ import annotations
@@ -62,6 +62,6 @@ def _of_model(frame: Frame, trained: NEPModel) -> FloatArray:
 
 
 def _means(of_types: Sequence[torch.Tensor]) -> FloatArray:
-    """Means over the atoms of each type, [n_types * n_components]; zero for a type without any."""
+    """Means over the atoms of each type, [n_types * n_components]; zero for absent types."""
     means = [values.sum(dim=0) / max(len(values), 1) for values in of_types]
     return np.asarray(torch.cat(means).numpy(), dtype=np.float64)

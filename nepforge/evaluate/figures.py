@@ -21,7 +21,7 @@ def write_parity(folder: Path, sets: Mapping[str, tuple[Arrays, Arrays]]) -> lis
     """Write parity_*.png, one for each quantity that has labels; returns what was written.
 
     Args:
-        folder: Where to.
+        folder: Output folder.
         sets: Name of a set -> labels and predictions.
     """
     written = []

@@ -109,12 +109,12 @@ def _error_bars_of(opened: ModelFile) -> Callable[[Frame], ErrorBars]:
 class Comparison:
     """Labels (nan where missing) and predictions by field, as errors are reported.
 
-    Arrays [frames or atoms of all, *shape of the quantity].
+    Arrays [all frames or atoms, *shape of the quantity].
     """
 
     reference: dict[str, FloatArray]
     prediction: dict[str, FloatArray]
-    rows: list[dict[str, float | int | str]]  # one a frame, in the order of the data
+    rows: list[dict[str, float | int | str]]  # one per frame, in the order of the data
     error_bars: ErrorBarReport | None  # when the predictions have error bars
 
     def metrics(self) -> dict[str, float]:
@@ -130,7 +130,7 @@ class Comparison:
 
 
 def compare(predicted: Sequence[Predicted]) -> Comparison:
-    """Predictions against the labels of their frames.
+    """Compare predictions with the labels of their frames.
 
     Raises:
         DataError: No frame has any label.
@@ -182,7 +182,7 @@ def _row(idx: int, entry: Predicted, shown: Sequence[Quantity]) -> dict[str, flo
 def _cells(
     quantity: Quantity, reference: FloatArray, prediction: FloatArray
 ) -> dict[str, float | int | str]:
-    """Both numbers of a single one, else the RMSE, and the largest error of vectors."""
+    """Label, prediction and error of a scalar, else the RMSE; of vectors the largest error too."""
     name, error = quantity.name, prediction - reference
     if error.size == 1 and quantity.belongs_to == "frame":
         return {

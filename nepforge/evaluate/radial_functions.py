@@ -15,7 +15,7 @@ from nepforge.formats.potential_file import NEPModel
 from nepforge.models.nep.radial import radial_basis
 from nepforge.plots.radial import radial_functions
 
-MOST_SPECIES_SHOWN = 3  # in a figure, which has a panel for each pair
+MOST_SPECIES_SHOWN = 3  # in a figure, which has a panel per pair
 POINTS = 400  # of a curve
 
 
@@ -25,7 +25,7 @@ def plot_radial_functions(opened: NEPFile, out: Path, species: Sequence[str] = (
     Args:
         opened: The model.
         out: PNG file.
-        species: Which of its species; the first few of a model of many when empty.
+        species: Species to show; empty for the first few.
 
     Raises:
         ModelFileError: The model does not know a species.

@@ -15,16 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from nepforge.errors import DataError, UsageError
 
 MOST_THREADS = 4096  # more than any machine has; OpenMP would try to start them
-LARGEST_NUMBER = 2**31 - 1  # of C's int; which are elements is for the model to say
-FARTHEST = 1.0e9  # Å: wrapped into a periodic cell, 1e-7 Å of such a position are lost
-LONGEST_SKIN = 100.0  # Å, as no cutoff is longer
+LARGEST_NUMBER = 2**31 - 1  # of C's int; the model decides which are elements
+FARTHEST = 1.0e9  # Å: wrapping such a position into a cell loses 1e-7 Å
+LONGEST_SKIN = 100.0  # Å; no cutoff is longer
 
 FloatArray = NDArray[np.float64]
 
 
 @frozen(eq=False)
 class StructureArrays:
-    """One structure as C and torch take it."""
+    """One structure, as passed to C or torch."""
 
     numbers: NDArray[np.intc]  # [n_atoms]
     positions: FloatArray  # [n_atoms, 3] Å
@@ -33,17 +33,17 @@ class StructureArrays:
 
 
 def checked_threads(threads: Any) -> int:
-    """A number of threads; 0 stands for as many as OpenMP or torch would take.
+    """A number of threads; 0 for the default of OpenMP or torch.
 
     Raises:
-        UsageError: Anything but a whole number from 0 to MOST_THREADS.
+        UsageError: Not a whole number from 0 to MOST_THREADS.
     """
     is_whole = isinstance(threads, int | np.integer) and type(threads) is not bool
     if is_whole and 0 <= threads <= MOST_THREADS:
         return int(threads)
     raise UsageError(
         f"threads: found {threads!r}, expected a whole number from 0 to {MOST_THREADS}",
-        hint="0 takes as many as OMP_NUM_THREADS says",
+        hint="0 uses OMP_NUM_THREADS",
     )
 
 
@@ -51,14 +51,14 @@ def checked_skin(skin: Any) -> float:
     """A skin in Å.
 
     Raises:
-        UsageError: Anything but a number from 0 to LONGEST_SKIN.
+        UsageError: Not a number from 0 to LONGEST_SKIN.
     """
     is_real = isinstance(skin, int | float | np.integer | np.floating) and type(skin) is not bool
     if is_real and 0.0 <= skin <= LONGEST_SKIN:
         return float(skin)
     raise UsageError(
         f"skin: found {skin!r}, expected a number from 0 to {LONGEST_SKIN:g} (Å)",
-        hint="0 searches neighbours anew each time, 1 is usual",
+        hint="0 rebuilds the neighbour list each time, 1 is usual",
     )
 
 
@@ -70,12 +70,12 @@ def checked_structure(
     Args:
         numbers: Atomic numbers, [n_atoms].
         positions: Å, [n_atoms, 3].
-        cell: Å, [3, 3], rows are vectors; rows of directions that are not periodic may be zero.
+        cell: Å, [3, 3], rows are vectors; rows of non-periodic directions may be zero.
         pbc: Which directions are periodic.
 
     Raises:
-        DataError: A wrong shape, something that is no number or not finite, an atomic number that
-            is no whole number, or a position too far away for a periodic cell.
+        DataError: A wrong shape, a value that is not a finite number, an atomic number that is not
+            whole, or a position too far away for a periodic cell.
     """
     atomic_numbers = _atomic_numbers(numbers)
     places, vectors = _real("positions", positions), _real("cell", cell)
@@ -96,14 +96,14 @@ def checked_structure(
     if periodic.any() and n_atoms and np.abs(places).max() >= FARTHEST:
         atom = int(np.argmax(np.abs(places).max(axis=1)))
         raise DataError(
-            f"the position of atom {atom} is {places[atom].tolist()}: beyond {FARTHEST:g} Å its "
-            "place in a periodic cell is lost in rounding"
+            f"the position of atom {atom} is {places[atom].tolist()}: beyond {FARTHEST:g} Å "
+            "rounding loses its place in a periodic cell"
         )
     return StructureArrays(atomic_numbers, places, vectors, periodic)
 
 
 def _array(name: str, values: object, kinds: str, expected: str) -> NDArray[Any]:
-    """An array of one of the kinds of numpy ("iu" are integers)."""
+    """An array of one of numpy's dtype kinds ("iu" are integers)."""
     try:
         found = np.asarray(values)
     except (ValueError, TypeError) as error:
@@ -129,7 +129,7 @@ def _atomic_numbers(values: object) -> NDArray[np.intc]:
 
 
 def _flags(pbc: object) -> NDArray[np.intc]:
-    expected = "three flags: is the direction periodic"
+    expected = "three flags, one per direction"
     found = _array("pbc", pbc, "biu", expected)
     if found.shape != (3,) or not {*found.tolist()} <= {0, 1}:
         raise DataError(f"pbc: found {found.tolist()}, expected {expected}")

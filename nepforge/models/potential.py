@@ -1,4 +1,4 @@
-"""What training and evaluation ask of a potential, so that NEP and DP go through one loop."""
+"""What training and evaluation require of a potential, so that NEP and DP share one loop."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Prediction:
 class Linearised(Protocol):
     """A batch evaluated at some parameters, and rows of the Jacobian over all parameters.
 
-    U' is the change of the energy along a displacement of the atoms or a strain; what has no
-    parameter (a ZBL) takes no part in rows.
+    U' is the change of the energy along a displacement of the atoms or a strain; terms
+    without parameters (ZBL) do not enter the rows.
     """
 
     @property
@@ -49,7 +49,7 @@ class Linearised(Protocol):
 class Potential(Protocol):
     """The sizes of a model. Its numbers are a flat parameter vector and a scaler.
 
-    The scaler holds what is found once on the training data and then frozen.
+    The scaler is computed once from the training data, then frozen.
     """
 
     @property
@@ -58,11 +58,11 @@ class Potential(Protocol):
 
     @property
     def neighbor_cutoff(self) -> float:
-        """Distance in Å beyond which no neighbour matters."""
+        """Largest cutoff in Å."""
 
     @property
     def n_descriptor(self) -> int:
-        """Numbers that the network of one atom is given."""
+        """Length of the descriptor of one atom."""
 
     @property
     def n_parameters(self) -> int:
@@ -76,7 +76,7 @@ class Potential(Protocol):
         """Names and sizes of the parts of the flat vector, in order: the layers of the LKF."""
 
     def initial_parameters(self, energy_baseline: Sequence[float], rng: torch.Generator) -> Tensor:
-        """Random parameters [n_parameters], float64, with `energy_baseline` in eV by species."""
+        """Random parameters [n_parameters], float64, with `energy_baseline` in eV per species."""
 
     def find_scaler(self, batches: Iterable[Batch]) -> Tensor:
         """The scaler of the training data."""
@@ -85,14 +85,14 @@ class Potential(Protocol):
         """Energies (eV), forces (eV/Å) and virials (eV, W = -dU/dstrain) of a batch."""
 
     def predictor(self, scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
-        """`predict` of one batch as a function of the parameters; the rest is found once."""
+        """`predict` of one batch as a function of the parameters; the rest is computed once."""
 
     def linearise(self, parameters: Tensor, scaler: Tensor, batch: Batch) -> Linearised:
-        """The same, with rows of the Jacobian."""
+        """`predict` with rows of the Jacobian."""
 
 
 class TrainedPotential(Protocol):
-    """A potential with its numbers."""
+    """A potential with its parameters and scaler."""
 
     @property
     def model(self) -> Potential:
@@ -104,4 +104,4 @@ class TrainedPotential(Protocol):
 
     @property
     def scaler(self) -> Tensor:
-        """Of the shape that the model says."""
+        """Of shape `model.scaler_shape`."""

@@ -30,7 +30,7 @@ class TorchModel:
 
     @property
     def cutoff(self) -> tuple[float, float]:
-        """Largest cutoff in Å, twice: radial and angular parts have the same."""
+        """Largest cutoff in Å, as both radial and angular cutoff."""
         return (self._trained.model.neighbor_cutoff,) * 2
 
     def evaluate_structure(
@@ -50,13 +50,13 @@ class TorchModel:
             positions: Å, [n_atoms, 3]; may lie outside the cell.
             cell: Å, [3, 3], rows are vectors.
             pbc: Which directions are periodic.
-            n_threads: Threads of torch; 0 for as many as it would take.
-            skin: Neighbours are searched anew each time, whatever the skin.
+            n_threads: Threads of torch; 0 for its default.
+            skin: Checked but unused: neighbours are searched each time.
 
         Raises:
-            UsageError: Threads or a skin below 0, beyond reason, or no number.
-            DataError: An element that the model does not know, a position that is not finite, atoms
-                at the same place, or a periodic cell without volume.
+            UsageError: `n_threads` or `skin` is negative, far too large, or not a number.
+            DataError: An element that the model does not know, a position that is not finite, two
+                atoms that share a position, or a periodic cell without volume.
         """
         checked_skin(skin)
         structure = checked_structure(numbers, positions, cell, pbc)

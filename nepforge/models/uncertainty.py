@@ -1,13 +1,13 @@
-"""Error bars of predictions from the covariance of the parameters that a Kalman filter leaves.
+"""Error bars of predictions from the parameter covariance of the Kalman filter.
 
-A prediction y(theta) with the gradient h = dy/dtheta spreads by
+A prediction y(theta) with the gradient h = dy/dtheta has the variance
 
     sigma^2 = f^2 h^T P h,    P = L L^T in blocks,    h^T P h = sum_b |h_b L_b|^2,
 
 as in ALKPU (Li et al., arXiv:2411.13850). For an energy h = dU/dtheta, for a force component
 h = -dU'/dtheta along a displacement of that atom. The filter treats its observations as independent
 with noise 1/weight each, which they are not: the factor f, one for energies and one for forces,
-is fitted to errors on frames that were not trained on (train.residuals).
+is fitted to errors on frames outside the training set (train.residuals).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOVED_AT_ONCE = 8192  # atoms times displacements: some 50 MB of moments
 
 @frozen(eq=False)
 class Covariance:
-    """P of the parameters in blocks, and the factors of its error bars."""
+    """Parameter covariance P in blocks, and the factors f of its error bars."""
 
     factors: tuple[Tensor, ...]  # L_b [n_b, n_b], lower triangular
     energy_factor: float = 1.0
@@ -45,8 +45,8 @@ class Covariance:
 def triangular_factor(covariance: Tensor) -> Tensor:
     """L with P = L L^T, [n, n] lower triangular.
 
-    Where rounding has left P with a negative eigenvalue, its diagonal is raised by the least power
-    of ten of its largest element that helps.
+    If rounding has left P with a negative eigenvalue, its diagonal is raised by its largest element
+    times the smallest power of ten that helps.
     """
     largest = float(covariance.diagonal().max())
     shifted = covariance.clone()
@@ -66,8 +66,8 @@ def energy_spread(linearised: Linearised, covariance: Covariance) -> Tensor:
 def force_spread(linearised: Linearised, covariance: Covariance, atoms: Sequence[int]) -> Tensor:
     """Standard deviations of the force components of some atoms of a batch in eV/Å, [n, 3].
 
-    Each component takes a row of the Jacobian and a product with L: 3 n (n_parameters)^2
-    multiplications for the products alone.
+    Each component takes a row of the Jacobian and a product with L; the products alone take
+    3 n n_parameters^2 multiplications.
     """
     n_atoms = len(linearised.prediction.forces)
     at_once = max(1, MOVED_AT_ONCE // (3 * n_atoms))
@@ -83,22 +83,22 @@ def force_spread(linearised: Linearised, covariance: Covariance, atoms: Sequence
 
 
 def error_bars(trained: TrainedPotential, covariance: Covariance, frame: Frame) -> ErrorBars:
-    """Of the energy and of every force component of a frame.
+    """Error bars of the energy and every force component of a frame.
 
     Raises:
-        DataError: The frame has an element that the model does not know, or atoms at one place.
+        DataError: An element that the model does not know, or two atoms that share a position.
     """
     return ErrorBars(energy_std(trained, covariance, frame), forces_std(trained, covariance, frame))
 
 
 def energy_std(trained: TrainedPotential, covariance: Covariance, frame: Frame) -> float:
-    """The one of the energy alone, in eV: one row of the Jacobian."""
+    """Error bar of the energy in eV: one row of the Jacobian."""
     _, linearised = _linearised(trained, frame)
     return float(energy_spread(linearised, covariance)[0])
 
 
 def forces_std(trained: TrainedPotential, covariance: Covariance, frame: Frame) -> FloatArray:
-    """Those of the forces alone, [n_atoms, 3] eV/Å: a row for each component."""
+    """Error bars of the forces, [n_atoms, 3] eV/Å: one row per component."""
     batch, linearised = _linearised(trained, frame)
     spread = force_spread(linearised, covariance, range(frame.n_atoms))
     found: FloatArray = batch.to_source_order(spread).numpy()

@@ -1,11 +1,11 @@
-"""Layer-wise Kalman filter in blocks of observations.
+"""Layer-wise Kalman filter that takes observations in blocks.
 
 One step takes m observations at once, linearised at the current parameters, with innovations
 e [m] (observed minus predicted) and rows H [m, n_parameters] of the predictions' Jacobian:
 
     A_b = H_b P_b,   S = sum_b A_b H_b^T + lambda R,   S = L L^T,
     theta_b += A_b^T S^-1 e,   P_b = (P_b - (L^-1 A_b)^T (L^-1 A_b)) / lambda,
-    lambda = nu lambda + 1 - nu      (forgetting fades, once a step)
+    lambda = nu lambda + 1 - nu      (forgetting fades, once per step)
 
 for blocks b of parameters; the covariance between blocks is neglected. With lambda = 1 and
 one block this is exactly m scalar updates linearised at one point, i.e. recursive ridge regression
@@ -85,7 +85,7 @@ class LKF:
         Args:
             parameters: theta [n_parameters], changed in place.
             rows: H [m, n_parameters], scaled so that the noise of each observation is 1.
-            innovations: e [m], scaled alike.
+            innovations: e [m], scaled likewise.
 
         Raises:
             torch.linalg.LinAlgError: S is not positive definite (P has degenerated).

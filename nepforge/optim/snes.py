@@ -1,7 +1,7 @@
 """Separable natural evolution strategy.
 
 A population of vectors mean + deviation * s_k, s_k ~ N(0, 1), is ranked by its losses; with the
-utilities u_k of the ranks (k = 1 the best of lambda, summing to 0)
+utilities u_k of the ranks (k = 1 is the best of lambda; their sum is 0)
 
     u_k = max(0, ln(lambda/2 + 1) - ln k) / sum of these - 1/lambda,
     mean      += deviation * sum_k u_k s_k,
@@ -47,7 +47,7 @@ class SNES:
         """Move towards the better candidates.
 
         Args:
-            noise: What `draw` gave.
+            noise: From `draw`.
             losses: Losses of the candidates, [population]; non-finite ones count as the worst.
         """
         order = torch.argsort(losses.nan_to_num(nan=math.inf), stable=True)

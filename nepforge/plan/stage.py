@@ -24,7 +24,7 @@ KEY_DOMAIN = b"nepforge.stage.v1\0"
 class SourceFile:
     """A file or folder of the user's, known by content.
 
-    `sha256` of a folder is that of its sorted list of (relative path, sha256); see recipe.sources.
+    `sha256` of a folder is that of its sorted list of (relative path, sha256); see data.sources.
     """
 
     path: Path

@@ -1,17 +1,17 @@
-"""Networks of tanh layers with shortcuts, and their derivatives up to the second, by hand.
+"""Networks of tanh layers with shortcuts; first and second derivatives derived by hand.
 
     y = tanh(x W + b) + shortcut(x)
 
-where shortcut(x) is x between layers of one width, (x, x) where the width doubles, and 0 elsewhere
+where shortcut(x) is x between layers of equal width, (x, x) where the width doubles, 0 elsewhere
 and around the first layer: the "resnet" of DeePMD-kit without time step (Zhang et al., DeepPot-SE,
-NeurIPS 2018, arXiv:1805.09003). Its backends differ at the edges: torch and numpy go around a first
-layer, too, where the widths fit; the fitting network in TensorFlow has no doubling.
+NeurIPS 2018, arXiv:1805.09003). Its backends differ in detail: torch and numpy also bypass a first
+layer where the widths fit; the fitting network in TensorFlow has no doubling.
 
-With a dot for the change along a direction of the input, z = x W + b and h = tanh z,
+With a prime for the change along a direction of the input, z = x W + b and h = tanh z,
 
     z' = x' W,   y' = (1 - h^2) z' + shortcut(x').
 
-A scalar L(y, y') has the gradients, with bars, m = 1 - h^2:
+A scalar L(y, y') has the gradients, with m = 1 - h^2:
 
     dL/dz' = m dL/dy',   dL/dz = m (dL/dy - 2 h z' dL/dy'),
     row of W: x^T dL/dz + x'^T dL/dz',   row of b: dL/dz.
@@ -68,7 +68,7 @@ class Dense:
 
 @frozen(eq=False)
 class Layer:
-    """The numbers of one layer, or their rows of the Jacobian."""
+    """The parameters of one layer, or their rows of the Jacobian."""
 
     weight: Tensor  # [..., n_input, n_output]
     bias: Tensor  # [..., n_output]
@@ -85,13 +85,13 @@ class LayerState:
 
 @frozen(eq=False)
 class LayerChange:
-    """The change of one layer along D directions of its inputs, or along one without D."""
+    """The change of one layer along D directions of its inputs; D may be absent."""
 
     x: Tensor  # x' [D, n, n_input]
     z: Tensor  # z' [D, n, n_output]
 
     def times(self, factor: Tensor) -> LayerChange:
-        """The change along the same directions, `factor` [..., n, 1] times as far."""
+        """The change multiplied by `factor` [..., n, 1]."""
         return LayerChange(factor * self.x, factor * self.z)
 
 
@@ -121,7 +121,7 @@ def forward_change(
 def pull_back(
     layers: Sequence[Layer], states: Sequence[LayerState], gradient: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
-    """dL/dx and dL/dz of every layer from dL/dy; as well dL/dx' and dL/dz' from dL/dy'."""
+    """dL/dx and dL/dz of every layer from dL/dy; likewise dL/dx' and dL/dz' from dL/dy'."""
     return _pull_back(layers, states, gradient, [None] * len(layers))
 
 
@@ -170,7 +170,7 @@ def fill_rows(
     z_gradients: Sequence[Tensor],
     offsets: tuple[int, ...],
 ) -> None:
-    """Write dL/dparameters into rows [..., F, n_parameters], seen by layer.
+    """Write dL/dparameters into rows [..., F, n_parameters], viewed by layer.
 
     L is summed over the segments of the n inputs.
     """
@@ -198,7 +198,7 @@ def fill_change_rows(
 
 
 def _shortcut(x: Tensor, y: Tensor) -> Tensor:
-    """What of the input x is added to y."""
+    """The part of the input x that y gains."""
     if y.shape[-1] == x.shape[-1]:
         return x
     if y.shape[-1] == 2 * x.shape[-1]:

@@ -1,11 +1,11 @@
-"""The environment matrix of Deep Potential: one row for every neighbour of every atom.
+"""The environment matrix of Deep Potential: one row per neighbour of every atom.
 
     R_ij = (s, s u_x, s u_y, s u_z),   u = r_ij / r,   s(r) = w(r) / r,
 
 with w = 1 below the smooth cutoff r_s, 0 from the cutoff r_c on, and between them, for
-x = (r - r_s) / (r_c - r_s), w = 1 + x^3 (-6 x^2 + 15 x - 10), which is smooth to the second
+x = (r - r_s) / (r_c - r_s), w = 1 + x^3 (-6 x^2 + 15 x - 10), which is smooth to its second
 derivative (Zhang et al., arXiv:1805.09003; the polynomial is that of DeePMD-kit). The first column
-and the other three are divided by their spread over the training data, by species of the centre.
+and the other three are divided by their spread over the training data, per species of the centre.
 Nothing here is trained. A padded neighbour has a row of zeros.
 """
 
@@ -93,7 +93,7 @@ def find_scales(batches: Iterable[Batch], smooth_cutoff: float, cutoff: float) -
 
     The spread of s is its standard deviation over all neighbours, that of s u its root mean square.
     n_neighbors, the same for all species, is the largest number of neighbours of an atom. A species
-    without neighbours gets the scales 1.
+    without neighbours gets scales of 1.
     """
     sums, most = [], 1
     for batch in batches:

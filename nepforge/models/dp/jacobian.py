@@ -1,15 +1,15 @@
-"""Rows of the Jacobian over all parameters of a Deep Potential, written out by hand.
+"""Rows of the Jacobian over all parameters of a Deep Potential, derived by hand.
 
 The energy U of a frame depends on an embedding network through its values G, and the change U'
 along a displacement or strain through G and G', which is dG/ds s'. With B = dU/dA, Γ = dU/dD, the
-rows R of the environment matrix, dots for changes and 1/n_neighbors left out,
+rows R of the environment matrix, primes for changes and 1/n_neighbors left out,
 
     dU/dG = dU'/dG' = R B,   dU'/dG = R B' + R' B,
     A' = sum_j (R'^T G + R^T G'),   D' = A'^T A_< + A^T A_<',   dU'/dD' = Γ,   dU'/dD = Γ',
 
 where A_< are the first `axis` columns and Γ' comes from the fitting network. From there on,
 models.dp.dense gives the rows of each network, summed over the atoms or pairs of a frame. A shared
-network and the vectors of the species get theirs through own_parameters. Tests compare with
+network and the type vectors get theirs through own_parameters. Tests compare with
 torch.func.
 """
 
@@ -42,7 +42,7 @@ from nepforge.models.segments import segment_sum
 class LinearisedDP:
     """A batch evaluated at some parameters; see models.potential.
 
-    `own` and `states` are those of separate networks for all pairs and species.
+    `own` and `states` are those of separate networks per pair and species.
     """
 
     model: DPSizes
@@ -175,6 +175,6 @@ class LinearisedDP:
 
 
 def _times(offsets: Sequence[int], columns: slice) -> tuple[int, ...]:
-    """Offsets of the pairs of atoms with those offsets."""
+    """Offsets of the pairs, from those of their atoms."""
     width = columns.stop - columns.start
     return tuple(offset * width for offset in offsets)

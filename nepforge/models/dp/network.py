@@ -6,10 +6,10 @@
 with the rows R_ij and the scaled weight s_ij of the environment matrix, one embedding network for
 each pair (species of the centre, species of the neighbour), and one fitting network per species
 (Zhang et al., NeurIPS 2018, arXiv:1805.09003). With `type_embedding` there is one embedding and one
-fitting network for all, which are given a trained vector of each species besides: of neighbour and
+fitting network for all, with a trained vector per species as further input: of neighbour and
 centre after s, of the centre after D.
 
-Equal to DeePMD-kit with `set_davg_zero` and `resnet_dt = false`; n_neighbors is its sum of `sel`.
+As in DeePMD-kit with `set_davg_zero` and `resnet_dt = false`; n_neighbors is its sum of `sel`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from nepforge.models.potential import Prediction
 
 @frozen
 class DP(DPSizes):
-    """A Deep Potential. Its numbers live in one flat parameter vector and in a scaler."""
+    """A Deep Potential. Its numbers are a flat parameter vector and a scaler."""
 
     def parameter_groups(self) -> list[tuple[str, int]]:
         """Names and sizes of the parts of the flat vector, in order: the layers of the LKF."""
@@ -51,7 +51,7 @@ class DP(DPSizes):
         return own_parameters(self, parameters)
 
     def initial_parameters(self, energy_baseline: Sequence[float], rng: torch.Generator) -> Tensor:
-        """Random parameters [n_parameters], float64, with `energy_baseline` in eV by species."""
+        """Random parameters [n_parameters], float64, with `energy_baseline` in eV per species."""
         return initial_parameters(self, energy_baseline, rng)
 
     def find_scaler(self, batches: Iterable[Batch]) -> Tensor:
@@ -63,7 +63,7 @@ class DP(DPSizes):
         return self.linearise(parameters, scaler, batch).prediction
 
     def predictor(self, scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
-        """`predict` of one batch as a function of the parameters; its matrix is found once."""
+        """`predict` of one batch as a function of the parameters; its matrix is computed once."""
         environment = self._environment(scaler, batch)
         return lambda parameters: self._linearise(parameters, scaler, environment).prediction
 

@@ -1,7 +1,7 @@
-"""Where each parameter of a Deep Potential lies in the flat vector: the only place that knows.
+"""Layout of the flat parameter vector of a Deep Potential, defined only here.
 
-The embedding networks, then each fitting network with its w_out, the type vectors, the biases of
-the species. Rows of the Jacobian have the same layout, behind leading dimensions.
+The embedding networks, each fitting network with its w_out, the type vectors, the biases of the
+species. Rows of the Jacobian have the same layout, after leading dimensions.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from nepforge.models.dp.sizes import DPSizes
 class DPParameters:
     """Named views of parameters [..., n_parameters]; writing changes the vector."""
 
-    embedding: list[list[Layer]]  # of the pairs t * T + t' of centre t and neighbour t', or one
-    fitting: list[list[Layer]]  # of each species, or one
+    embedding: list[list[Layer]]  # at t * T + t': centre t, neighbour t'; or one for all
+    fitting: list[list[Layer]]  # per species, or one for all
     output: list[Tensor]  # w_out [..., width] of each fitting network
     type_vectors: Tensor  # [..., T, type_embedding]
     bias: Tensor  # [..., T] eV
@@ -70,7 +70,7 @@ def initial_parameters(
     """Random parameters [n_parameters], float64.
 
     Weights have the variance 1/(inputs + outputs); layer biases and type vectors are N(0, 1) as in
-    DeePMD-kit; the bias of a species takes the baseline.
+    DeePMD-kit; the bias of a species is its baseline.
 
     Args:
         model: The sizes.
@@ -91,7 +91,7 @@ def initial_parameters(
 def own_parameters(model: DPSizes, parameters: Tensor) -> Tensor:
     """Parameters of `own_networks` that give the same potential.
 
-    A type vector is a constant input, which a first layer takes up into its bias.
+    A type vector is a constant input, absorbed into the bias of the first layer.
     """
     if not model.type_embedding:
         return parameters
@@ -107,7 +107,7 @@ def own_parameters(model: DPSizes, parameters: Tensor) -> Tensor:
 
 
 def _with_constant_input(layers: Sequence[Layer], constant: Tensor) -> list[Tensor]:
-    """The numbers of a network whose last inputs are constants and are left out."""
+    """The parameters of a network without its last inputs, which are constant."""
     first, *others = layers
     n_input = len(first.weight) - len(constant)
     bias = first.bias + constant @ first.weight[n_input:]

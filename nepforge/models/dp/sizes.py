@@ -16,17 +16,17 @@ class DPSizes:
 
     species: tuple[str, ...]  # chemical symbols; the type index is the position here
     cutoff: float  # Å
-    smooth_cutoff: float  # Å, where the weight of a neighbour begins to fall
+    smooth_cutoff: float  # Å, where a neighbour's weight begins to decay
     embedding: tuple[int, ...]  # widths of the layers of an embedding network
-    axis: int  # columns of A that make the second factor of D
+    axis: int  # columns of A in the second factor of D
     fitting: tuple[int, ...] = field()  # widths of the layers of a fitting network
-    type_embedding: int = 0  # length of the vector of a species, 0: separate networks
+    type_embedding: int = 0  # length of the type vectors, 0: separate networks
 
     @fitting.validator
     def _check(self, _attribute: object, value: tuple[int, ...]) -> None:
         if not 0.0 <= self.smooth_cutoff < self.cutoff:
             raise ValueError(
-                f"smooth_cutoff: got {self.smooth_cutoff}, expected 0 to below {self.cutoff}"
+                f"smooth_cutoff: got {self.smooth_cutoff}, expected 0 <= value < {self.cutoff}"
             )
         if not self.embedding or not value:
             raise ValueError("embedding and fitting need at least one layer")
@@ -39,7 +39,7 @@ class DPSizes:
 
     @property
     def neighbor_cutoff(self) -> float:
-        """Distance in Å beyond which no neighbour matters."""
+        """Cutoff in Å."""
         return self.cutoff
 
     @property
@@ -53,22 +53,22 @@ class DPSizes:
 
     @property
     def own_networks(self) -> Self:
-        """The sizes with a network for each pair and species: what is evaluated."""
+        """The sizes with separate networks per pair and species, as evaluated."""
         return evolve(self, type_embedding=0)
 
     @property
     def embedding_net(self) -> Dense:
-        """Of s, and of the vectors of neighbour and centre."""
+        """Takes s, and the type vectors of neighbour and centre."""
         return Dense(1 + 2 * self.type_embedding, self.embedding)
 
     @property
     def fitting_net(self) -> Dense:
-        """Of D, and of the vector of the centre; up to w_out."""
+        """Takes D, and the type vector of the centre; w_out follows."""
         return Dense(self.n_descriptor + self.type_embedding, self.fitting)
 
     @property
     def network_names(self) -> tuple[list[str], list[str]]:
-        """What the embedding and the fitting networks are for."""
+        """Names of the embedding and the fitting networks."""
         if self.type_embedding:
             return ["embedding"], ["fitting"]
         pairs = [f"embedding.{first}-{second}" for first in self.species for second in self.species]

@@ -108,7 +108,7 @@ def _row_gradient(state: TypeState, per_neighbor: Tensor) -> Tensor:
 def predict_from_states(
     environment: EnvironmentMatrix, scaler: Tensor, states: Sequence[TypeState]
 ) -> Prediction:
-    """Energies, forces and virials from states that are known already."""
+    """Energies, forces and virials from states already computed."""
     batch = environment.batch
     atomic_energy = torch.cat([state.energy for state in states])
     gradients = [_row_gradient(state, scaler[t, 2]) for t, state in enumerate(states)]

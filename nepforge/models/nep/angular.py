@@ -1,10 +1,10 @@
-"""Angular functions B_a(u) of NEP: real solid harmonics without normalisation.
+"""Angular functions B_a(u) of NEP: unnormalised real solid harmonics.
 
 For l = 1..l_max and m = 0..l, with Z_lm a polynomial in u_z and w = u_x + i u_y,
 
     B_{l,0} = Z_l0(u_z),   B_{l,2m-1} = Z_lm(u_z) Re w^m,   B_{l,2m} = Z_lm(u_z) Im w^m.
 
-The flat index of the first member of shell l is l^2 - 1. Norms sit in the constants C(l, m) of
+The flat index of the first member of shell l is l^2 - 1. The norms are in the constants C(l, m) of
 `three_body_weights`, for which sum_a C B_a(u) B_a(u') = (2l+1)/(4 pi) P_l(u . u').
 """
 

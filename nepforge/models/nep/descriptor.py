@@ -1,7 +1,7 @@
 """The descriptor q of one atom from its sums s, the gradient dU/ds, and the tangents of both.
 
 Order of q: radial, then l = 1..l_max, then the invariants, each block over n. A tangent is the
-change along a displacement of the atoms or a strain; D directions lead its dimensions.
+change along a displacement of the atoms or a strain; its leading dimension is D directions.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def descriptor_tangent(model: NEPSizes, radial: Tensor, sums: Tensor, change: Te
 def pull_back_tangent(
     model: NEPSizes, sums: Tensor, change: Tensor, gradient: Tensor, gradient_change: Tensor
 ) -> Tensor:
-    """Change of dU/ds (nep.pull_back) for changes of the sums and of dU/dq."""
+    """Change of dU/ds (`pull_back`) for changes of the sums and of dU/dq."""
     shape = (-1, model.n_max[1] + 1)
     blocks = gradient[..., model.n_radial :].unflatten(-1, shape)
     moved = gradient_change[..., model.n_radial :].unflatten(-1, shape)

@@ -1,7 +1,7 @@
-"""Many-body invariants of NEP: polynomials of the angular sums s_{n,a}, one set for every n.
+"""Many-body invariants of NEP: polynomials of the angular sums s_{n,a}, one set per n.
 
 3-body q_l is quadratic (angular.three_body_weights). 222, 112, 123, 233 and 134 are cubic:
-contractions of three shells l that no rotation or inversion changes. 1111 is quartic and equals
+contractions of three shells l, invariant under rotation and inversion. 1111 is quartic and equals
 (7/15) q_{l=1}^2.
 """
 
@@ -21,7 +21,7 @@ QUARTIC_RATIO = 7.0 / 15.0  # q_1111 / q_{l=1}^2
 
 
 def smallest_l_max(invariant: str) -> int:
-    """The l_max below which an invariant would use sums that do not exist."""
+    """The smallest l_max for which the sums of an invariant exist."""
     return max(int(shell) for shell in invariant)
 
 
@@ -37,7 +37,7 @@ class CubicForm:
     matrix: Tensor
 
     def contract(self, left: Tensor, right: Tensor) -> Tensor:
-        """sum_bc T_abc left_b right_c, shape [..., width]; with left = right a third of dq/ds."""
+        """sum_bc T_abc left_b right_c, shape [..., width]; a third of dq/ds if left = right."""
         pairs = left[..., self.start : self.stop, None] * right[..., None, self.start : self.stop]
         return pairs.flatten(-2) @ self.matrix
 

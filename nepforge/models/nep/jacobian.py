@@ -1,8 +1,8 @@
-"""Rows of the Jacobian over all NEP parameters, written out by hand.
+"""Rows of the Jacobian over all NEP parameters, derived by hand.
 
 Two kinds of observation are linear in the energy: the energy U of a frame, and its change U' along
 a displacement of the atoms (a force group) or a strain (a virial). With q, z = w0 q - b0,
-h = tanh z, a = w1 (1 - h^2) per atom and dots for changes along the direction, the rows are sums
+h = tanh z, a = w1 (1 - h^2) per atom and primes for changes along the direction, the rows are sums
 over the atoms of a frame and species (weighted sums for atomic energies):
 
     parameter    row of U             row of U'

@@ -1,9 +1,9 @@
-"""Moments: neighbour sums of basis functions by neighbour type. No parameter is in them.
+"""Moments: neighbour sums of basis functions by neighbour type, without parameters.
 
     M_i[t, k]    = sum_{j of type t} f_k(r_ij)                  (radial cutoff)
     M_i[a, t, k] = sum_{j of type t} f_k(r_ij) B_a(u_ij)        (angular cutoff)
 
-Everything that is trained acts on moments, so energies and their parameter gradients need no loop
+All trained parameters act on moments, so energies and their parameter gradients need no loop
 over pairs. Along a displacement of the atoms the moments change by
 
     dM_i[a, t, k] = sum_j f_k' (u . ds) B_a + f_k (dB_a/dr . ds),   ds = s_j - s_i.
@@ -31,7 +31,7 @@ class Moments:
 
 
 def moments_of_type(batch: Batch, moment: Moments, type_idx: int) -> Moments:
-    """The rows of the atoms of one type (the atom dimension of `radial` is the last but one)."""
+    """The rows of the atoms of one type (the atom dimension of `radial` is second to last)."""
     atoms = batch.type_slice(type_idx)
     return Moments(moment.radial[..., atoms, :], moment.angular[..., atoms, :, :])
 

@@ -1,7 +1,7 @@
 """The C++ core that also runs inside LAMMPS, called from Python.
 
 Evaluates NEP text files of every kind that the pair style runs: NEP3, NEP4, NEP5, with or without
-ZBL, and NEP4 files with one output bias for each species.
+ZBL, and NEP4 files with one output bias per species.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _INTEGERS = ctypes.POINTER(ctypes.c_int)
 class NativeResult:
     """Per-atom results of one structure.
 
-    The virial W_ab = -sum r_a dU/dr_b is booked on the neighbour; its sum over the atoms is
+    The virial W_ab = -sum r_a dU/dr_b is assigned to the neighbour; its sum over the atoms is
     -dU/dstrain.
     """
 
@@ -48,7 +48,7 @@ class NativeResult:
 
 @frozen(eq=False)
 class StructureResult:
-    """Results of one structure with the virial of the whole, W = -dU/dstrain."""
+    """Results of one structure with its total virial, W = -dU/dstrain."""
 
     energies: FloatArray  # [n_atoms] eV
     forces: FloatArray  # [n_atoms, 3] eV/Å
@@ -57,19 +57,19 @@ class StructureResult:
 
 @frozen
 class NEPHeader:
-    """What a NEP text file says before its numbers."""
+    """Header of a NEP text file."""
 
     version: int  # 3, 4 or 5
     species: tuple[str, ...]
-    bias_per_species: bool  # one output bias for each species, not one for all
-    cutoff: tuple[tuple[float, float], ...]  # radial, angular, Å: of all species, or of each
+    bias_per_species: bool  # one output bias per species, not one for all
+    cutoff: tuple[tuple[float, float], ...]  # radial, angular, Å: shared, or per species
     n_max: tuple[int, int]
     basis_size: tuple[int, int]
     l_max: int
     invariants: tuple[bool, ...]  # which of 222, 1111, 112, 123, 233, 134 are used
     neurons: int
-    zbl: tuple[float, ...]  # inner, outer (Å)[, factor]; 0, 0 for a flexible one; empty without
-    neighbors: tuple[int, int] | None  # largest numbers in training; None where not recorded
+    zbl: tuple[float, ...]  # inner, outer (Å)[, factor]; 0, 0 for a flexible one; empty if none
+    neighbors: tuple[int, int] | None  # largest numbers in training; None if not recorded
 
 
 class _Options(ctypes.Structure):
@@ -99,12 +99,12 @@ class _Header(ctypes.Structure):
 def library_path(name: str) -> Path:
     """The compiled file `name` of this installation.
 
-    It lies in `_lib` beside this file, or, in an editable installation, where pip put it.
+    It lies in nepforge/_lib, or, in an editable installation, where pip put it.
 
     Raises:
         NepforgeError: It was not built.
     """
-    beside = Path(__file__).parent / "_lib" / name
+    beside = Path(__file__).parents[2] / "_lib" / name
     if beside.exists():
         return beside
     try:
@@ -183,12 +183,12 @@ def _options(n_threads: int, skin: float) -> _Options:
 
 
 class NativeModel:
-    """A NEP text file, evaluated in double precision. One call at a time for each object.
+    """A NEP text file, evaluated in double precision. One call at a time per object.
 
     Args:
         path: The model file.
         instruction_set: One of `instruction_sets()`; empty for the fastest.
-        content: Of the file, when it was read already; `path` then only names it.
+        content: Content of the file, if already read; `path` then only names it.
 
     Raises:
         ModelFileError: The file is missing, damaged, or of a kind that is not evaluated.
@@ -246,7 +246,7 @@ class NativeModel:
         )
 
     def numbers(self) -> FloatArray:
-        """Every number of the model, in the order that nepforge_model_numbers of capi.h tells."""
+        """Every number of the model, in the order of nepforge_model_numbers in capi.h."""
         numbers = np.empty(_core().nepforge_model_numbers(self._handle, None))
         _core().nepforge_model_numbers(self._handle, _doubles(numbers))
         return numbers

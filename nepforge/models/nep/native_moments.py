@@ -1,4 +1,4 @@
-"""The compiled neighbour sums (lammps_pair/core/moments.h), same door as the torch ones."""
+"""The compiled neighbour sums (lammps_pair/core/moments.h), same interface as in torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Pairs(ctypes.Structure):
 
 
 class NativePairKernels:
-    """float64 on the CPU; threads as torch.get_num_threads() says, results do not depend on it."""
+    """float64 on the CPU, on torch.get_num_threads() threads, whose number changes no result."""
 
     def __init__(
         self,

@@ -1,12 +1,16 @@
-"""NEP4 with one output bias per element: descriptor, network, energies, forces, virials.
+"""NEP4 with one output bias per species: descriptor, network, energies, forces, virials.
 
-    U_i = w1 . tanh(w0 (q_scaler * q_i) - b0) - b1,     w0, b0, w1, b1 of the species of atom i.
+    g_n(r_ij) = sum_k c[n, k, t_i, t_j] f_k(r_ij)              f_k: `radial`
+    q_n       = sum_j g_n(r_ij)                                radial, with its own n_max and c
+    s_na      = sum_j g_n(r_ij) B_a(u_ij)                      B_a: `angular`
+    q_nl      = sum_a W_al s_na^2,   l = 1..l_max              then `invariants` of s_na
+    U_i       = w1 . tanh(w0 (q_scaler * q_i) - b0) - b1       w0, b0, w1, b1 of species t_i
+    F_i       = sum_j (dU_i/dr_ij - dU_j/dr_ji),   W = -sum_ij r_ij dU_i/dr_ij,   r_ij = r_j - r_i
 
-NEP3 (one network for all) and NEP5 are the same formula with other numbers. A ZBL repulsion, which
-has no trained parameter, may be added to every prediction.
+NEP3 (one network for all species) and NEP5 are special cases. A ZBL repulsion, which has no trained
+parameters, may be added. Only formats.nep_txt knows the order and the signs of `nep.txt`.
 
-Fan et al., J. Chem. Phys. 157, 114801 (2022). Only formats.nep_txt knows the order and the signs of
-`nep.txt`.
+Fan et al., Phys. Rev. B 104, 104309 (2021) and J. Chem. Phys. 157, 114801 (2022).
 """
 
 from __future__ import annotations
@@ -26,12 +30,12 @@ from nepforge.models.nep.sizes import NEPSizes
 from nepforge.models.nep.states import predict_from_states, type_states
 from nepforge.models.potential import Prediction
 
-CONSTANT = 1.0e-10  # of the largest component: what varies less is rounding
+CONSTANT = 1.0e-10  # of the largest component: smaller variation is rounding
 
 
 @frozen
 class NEP(NEPSizes):
-    """A NEP model. Its numbers live in one flat parameter vector and in q_scaler."""
+    """A NEP model. Its numbers are a flat parameter vector and q_scaler."""
 
     def parameter_groups(self) -> list[tuple[str, int]]:
         """Names and sizes of the parts of the flat vector, in order: the layers of the LKF."""
@@ -42,7 +46,7 @@ class NEP(NEPSizes):
         return NEPParameters.of(self, parameters)
 
     def initial_parameters(self, energy_baseline: Sequence[float], rng: torch.Generator) -> Tensor:
-        """Random parameters [n_parameters], float64, with `energy_baseline` in eV by species."""
+        """Random parameters [n_parameters], float64, with `energy_baseline` in eV per species."""
         return initial_parameters(self, energy_baseline, rng)
 
     def pair_kernels(self, batch: Batch) -> PairKernels:
@@ -55,8 +59,8 @@ class NEP(NEPSizes):
     def find_scaler(self, batches: Iterable[Batch]) -> Tensor:
         """q_scaler: 1/(max - min) of every component with all c = 1, [n_descriptor].
 
-        A component that never varies gets the scaler 1, also where only rounding makes it vary:
-        terms of odd l vanish on sites with inversion symmetry, up to 1e-16 of the others.
+        A component that is constant up to rounding gets the scaler 1: terms of odd l vanish on
+        sites with inversion symmetry, to 1e-16 of the others.
         """
         ranges = [
             descriptor_range(self, batch, self.pair_kernels(batch).moments()) for batch in batches
@@ -72,7 +76,7 @@ class NEP(NEPSizes):
         return self.predictor(scaler, batch)(parameters)
 
     def predictor(self, scaler: Tensor, batch: Batch) -> Callable[[Tensor], Prediction]:
-        """`predict` of one batch as a function of the parameters; its moments are found once."""
+        """`predict` of one batch as a function of the parameters; its moments are computed once."""
         kernels = self.pair_kernels(batch)
         moment = kernels.moments()
 

@@ -1,7 +1,7 @@
-"""Where each parameter of a NEP model lies in the flat vector: the only place that knows.
+"""Layout of the flat parameter vector of a NEP model, defined only here.
 
-Network by network w0, b0, w1 and output bias of each species, then the radial and the angular
-descriptor coefficients c. Rows of the Jacobian have the same layout, behind leading dimensions.
+w0, b0, w1 and output bias of each species in turn, then the radial and the angular descriptor
+coefficients c. Rows of the Jacobian have the same layout, after leading dimensions.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def initial_parameters(
     """Random parameters [n_parameters], float64.
 
     c ~ U(-0.5, 0.5) + 0.1 N(0, 1), w0 of variance 1/(n_descriptor + neurons), w1 of variance
-    1/(neurons + 1), b0 ~ N(0, 1) as in PWMLFF 2024.5; the output bias takes the baseline.
+    1/(neurons + 1), b0 ~ N(0, 1) as in PWMLFF 2024.5; the output bias is minus the baseline.
 
     Args:
         model: The sizes.

@@ -20,7 +20,7 @@ class NEPSizes:
     """Hyperparameters of a NEP model, and the counts that follow from them."""
 
     species: tuple[str, ...]  # chemical symbols; the type index is the position here
-    cutoff: CutoffPair | tuple[CutoffPair, ...]  # of all species, or of each
+    cutoff: CutoffPair | tuple[CutoffPair, ...]  # shared, or per species
     n_max: tuple[int, int]  # radial, angular: n_max + 1 functions g_n
     basis_size: tuple[int, int]  # radial, angular: basis_size + 1 functions f_k
     l_max: int
@@ -42,13 +42,14 @@ class NEPSizes:
         for radial, angular in self.cutoffs:
             if not 0.0 < angular <= radial < math.inf:
                 raise ValueError(
-                    f"cutoff: radial {radial} is below angular {angular}, or one is no length"
+                    f"cutoff: got radial {radial}, angular {angular}, expected 0 < angular <= "
+                    "radial"
                 )
         if self.zbl is not None:
             self._check_zbl(self.zbl.pair_table(self.species))
 
     def _check_zbl(self, table: PairTable) -> None:
-        """Every pair has a range, inside the angular cutoff because its list of pairs is used."""
+        """Every pair has a range within the angular cutoff, whose pair list is used."""
         limit = self.pair_cutoffs()[1]
         bad = (table.inner < 0) | (table.inner >= table.outer) | (table.outer > limit)
         for first, second in bad.nonzero().tolist()[:1]:
@@ -66,7 +67,7 @@ class NEPSizes:
 
     @property
     def cutoffs(self) -> tuple[CutoffPair, ...]:
-        """Radial and angular cutoff of each species in Å; a pair of species has their mean."""
+        """Radial and angular cutoff of each species in Å; a pair of species takes their mean."""
         first = self.cutoff[0]
         if isinstance(first, tuple):
             return self.cutoff  # type: ignore[return-value] # all are pairs when the first is
@@ -81,7 +82,7 @@ class NEPSizes:
 
     @property
     def neighbor_cutoff(self) -> float:
-        """Distance in Å beyond which no neighbour matters."""
+        """Largest cutoff in Å."""
         return self.max_cutoff[0]
 
     def pair_cutoffs(self) -> tuple[Tensor, Tensor]:
@@ -111,7 +112,7 @@ class NEPSizes:
 
     @property
     def network_sizes(self) -> tuple[int, int, int, int]:
-        """Numbers of w0, b0, w1 and output bias of one species."""
+        """Sizes of w0, b0, w1 and output bias of one species."""
         return self.neurons * self.n_descriptor, self.neurons, self.neurons, 1
 
     @property

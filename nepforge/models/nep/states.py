@@ -69,7 +69,7 @@ def predict_from_states(
     kernels: PairKernels,
     states: Sequence[TypeState],
 ) -> Prediction:
-    """Energies, forces and virials from states that are known already."""
+    """Energies, forces and virials from states already computed."""
     views = NEPParameters.of(model, parameters)
     radial = [
         state.q_gradient[:, : model.n_radial] @ views.c_radial[t] for t, state in enumerate(states)

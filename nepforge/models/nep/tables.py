@@ -1,4 +1,4 @@
-"""The constants of NEP, which the C++ core holds: ZBL, Z_lm, many-body invariants."""
+"""Constants of NEP from the C++ core: ZBL, Z_lm, many-body invariants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nepforge.models.nep.native import tables_json
 
 @frozen
 class ZBLConstants:
-    """The universal screening of Ziegler, Biersack and Littmark (1985) as GPUMD has it."""
+    """The universal screening of Ziegler, Biersack and Littmark (1985), as in GPUMD."""
 
     coulomb: float  # K = e^2 / (4 pi eps0), eV Å
     inverse_length: float  # 1/Å
@@ -27,8 +27,8 @@ class Tables:
     """Constants that Python and C++ share."""
 
     radii: dict[str, float]
-    """Elements H..Pu in the order of their numbers: 4/3 of common covalent radii in Å, what
-    type-wise outer cutoffs of ZBL are made of."""
+    """Elements H..Pu by atomic number: 4/3 of common covalent radii in Å, which define the
+    type-wise outer cutoffs of ZBL."""
 
     zbl: ZBLConstants
 
@@ -37,7 +37,7 @@ class Tables:
     coprime integers with the sign of the NEP file format."""
 
     invariants: dict[str, tuple[tuple[float, tuple[int, ...]], ...]]
-    """Of each invariant (coefficient, (a, b, c[, d])) for every product s_a s_b s_c [s_d], with the
+    """By invariant: (coefficient, (a, b, c[, d])) for every product s_a s_b s_c [s_d], with the
     constants of the NEP file format (GPUMD), 15 digits."""
 
 
@@ -46,7 +46,7 @@ def tables() -> Tables:
     """The tables of the compiled core.
 
     Raises:
-        NepforgeError: It was not built.
+        NepforgeError: The core was not built.
     """
     read: dict[str, Any] = json.loads(tables_json())
     zbl: dict[str, Any] = {key: _frozen(value) for key, value in read["zbl"].items()}

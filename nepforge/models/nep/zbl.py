@@ -21,12 +21,12 @@ from torch import Tensor
 from nepforge.data.batch import Batch
 from nepforge.models.nep.tables import tables
 
-N_ROW = 10  # numbers of one pair in a flexible table: inner, outer, A_1, B_1, ... A_4, B_4
+N_ROW = 10  # numbers per pair in a flexible table: inner, outer, A_1, B_1, ... A_4, B_4
 
 
 @frozen
 class ZBL:
-    """Which ZBL. Its numbers are given, never trained.
+    """A ZBL repulsion. Its numbers are given, never trained.
 
     universal: `inner` and `outer` hold for all pairs. Type-wise: with a `factor`, the outer cutoff
     of a pair is min(factor (R_i + R_j), outer) and the inner one 0. Flexible: `rows` holds N_ROW
@@ -49,7 +49,7 @@ class ZBL:
         """The numbers of every pair of species, float64.
 
         Raises:
-            ValueError: A flexible table has another number of rows or of numbers in a row.
+            ValueError: A flexible table has the wrong number of rows or of numbers in a row.
         """
         radii, zbl = tables().radii, tables().zbl
         elements = list(radii)

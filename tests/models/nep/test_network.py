@@ -172,7 +172,7 @@ def test_parameter_counts_match_the_file_format() -> None:
         ({"l_max": 9}, "l_max"),
         ({"l_max": 2, "invariants": ("123",)}, "needs l_max >= 3"),
         ({"invariants": ("1111", "222")}, "in order"),
-        ({"cutoff": (4.0, 5.0)}, "below angular"),
+        ({"cutoff": (4.0, 5.0)}, "got radial 4.0, angular 5.0"),
     ],
 )
 def test_impossible_sizes_are_refused(changes: dict[str, object], message: str) -> None:
