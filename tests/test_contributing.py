@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,14 +14,19 @@ import pytest
 import torch
 
 from nepforge.data.formats import detect, table
+from nepforge.data.frame import save_frames
+from nepforge.plan.kinds import StageKind
+from nepforge.plan.stage import Stage
 from nepforge.train.steppers import STEPPERS
 from tests.conftest import SPECIES
 from tests.contracts import (
     DataSample,
     MakeFrame,
     Sample,
+    StageSample,
     check_potential,
     check_reader,
+    check_stage,
     check_stepper,
 )
 from tests.train.tasks import WEIGHTS, small_task
@@ -70,3 +76,20 @@ def test_the_example_of_a_family_of_models(random_frame: MakeFrame) -> None:
     model = module_of("nepforge.models.pairs", "model").Pairs(SPECIES, 4.5, 3)
     parameters = model.initial_parameters([-3.0, -5.0], torch.Generator().manual_seed(1))
     check_potential(Sample(model, parameters, torch.ones(1)), random_frame)
+
+
+def test_the_example_of_a_stage(
+    random_frame: MakeFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Function, table and row satisfy the contract of stages."""
+    row = value_of("stage-row", StageKind=StageKind)
+    name = row.function.partition(":")[0]
+    module = module_of(name, "stage")
+    monkeypatch.setitem(sys.modules, name, module)
+    save_frames(tmp_path / "train.npz", [random_frame(1, 4), random_frame(2, 6)])
+    stage = Stage("count", "count", row.version, module.CountTable(smallest=5))
+    sample = StageSample(stage, row, {"train": tmp_path / "train.npz"})
+    (tmp_path / "scratch").mkdir()
+    check_stage(sample, tmp_path / "scratch")
+    out = sample.run(tmp_path)
+    assert json.loads((out / "metrics.json").read_text()) == {"n_large": 1}
