@@ -19,6 +19,7 @@ from nepforge.data.batch import make_batch
 from nepforge.data.frame import label_digest, load_frames, save_frames
 from nepforge.data.neighbors import find_neighbors
 from nepforge.evaluate.inference import Predicted, compare
+from nepforge.plan.tables import TrainedLabels
 from nepforge.plots.curves import loss_curves
 from nepforge.recipe.strict import read_recipe
 from nepforge.recipe.tables import Prefactors
@@ -136,6 +137,6 @@ def test_it_is_shown(tmp_path: Path) -> None:
 
 def test_data_without_it_are_refused(frames: list[Any]) -> None:
     """A weight above 0 needs the label, and the row has the hint."""
-    (problem,) = _labels({"weights": ["charge"]}, frames[2:])
+    (problem,) = _labels(TrainedLabels(weights=("charge",)), frames[2:])
     assert problem.path == "optimizer.weights.charge"
     assert problem.hint.endswith(CHARGE.hint)

@@ -15,10 +15,21 @@ import attrs
 
 from nepforge.data.sources import DataSource, digest
 from nepforge.plan.kinds import KINDS
-from nepforge.plan.needs import needs_of
+from nepforge.plan.needs import needs_of, of_source
 from nepforge.plan.stage import Input, Plan, SourceFile, Stage
-from nepforge.plan.tables import EvaluateTable, ExportTable, TrainData, TrainTable, table_json
-from nepforge.recipe.canonical import to_json
+from nepforge.plan.tables import (
+    DataFile,
+    DataFiles,
+    DataTable,
+    EvaluateTable,
+    ExportTable,
+    MdBenchmarkTable,
+    MdTable,
+    ReadData,
+    TrainData,
+    TrainTable,
+    table_json,
+)
 from nepforge.recipe.load import LoadedRecipe
 from nepforge.recipe.rules import MD_LAYOUTS
 from nepforge.recipe.tables import (
@@ -28,6 +39,7 @@ from nepforge.recipe.tables import (
     MdBenchmark,
     NEPModelTable,
     Recipe,
+    Structure,
     StructureFromData,
 )
 from nepforge.recipe.tables.values import FileName
@@ -103,27 +115,29 @@ def _data_stage(loaded: LoadedRecipe) -> Stage:
     data = loaded.recipe.data
     train = loaded.sources.each("data", "train")
     validation = loaded.sources.each("data", "validation")
-    table: dict[str, Any] = {
-        "data": {
-            "species": list(data.species),
-            "validation": None if validation else data.validation,
-            "group_by": data.group_by,
-            "files": {
-                "train": _layout("train", train),
-                "validation": _layout("validation", validation),
-            },
-        },
-        "seed": stage_seed(loaded.recipe.seed, "data"),
-    }
-    table["data"] |= _baseline(data) | _selection(data) | _labels(data)
-    if data.unconverged == "keep":
-        table["data"]["unconverged"] = "keep"
+    needs = needs_of(loaded)
+    table = DataTable(
+        data=ReadData(
+            species=data.species,
+            validation=None if isinstance(data.validation, tuple) else data.validation,
+            group_by=data.group_by,
+            files=DataFiles(
+                train=_data_files("train", train),
+                validation=_data_files("validation", validation),
+            ),
+            energy_baseline=_baseline_by_type(data),
+            select=data.select,
+            labels=data.labels if table_json(data.labels, given=True) else None,
+            unconverged="keep" if data.unconverged == "keep" else None,
+        ),
+        seed=stage_seed(loaded.recipe.seed, "data"),
+        **needs.tables,
+    )
     sources = {f"train.{idx}": _file(source) for idx, source in enumerate(train)}
     sources |= {f"validation.{idx}": _file(source) for idx, source in enumerate(validation)}
     paths = {name: f"data.{name.replace('.', '[')}]" for name in sources}
-    needs = needs_of(loaded)
     sources |= {name: _file(source) for name, source in needs.files.items()}
-    return _stage("data", table | needs.tables, sources=sources, paths=paths | needs.paths)
+    return _stage("data", table, sources=sources, paths=paths | needs.paths)
 
 
 def _train_stage(loaded: LoadedRecipe) -> Stage:
@@ -154,26 +168,6 @@ def _baseline_by_type(data: Data) -> tuple[float, ...] | None:
     """The energies of the species where they are given."""
     given = data.energy_baseline
     return None if given is None else tuple(given[symbol] for symbol in data.species)
-
-
-def _baseline(data: Data) -> dict[str, Any]:
-    energies = _baseline_by_type(data)
-    return {} if energies is None else {"energy_baseline": list(energies)}
-
-
-def _selection(data: Data) -> dict[str, Any]:
-    """The conditions that are given."""
-    if data.select is None:
-        return {}
-    keys = {key: value for key, value in to_json(data.select).items() if value is not None}
-    return {"select": keys}
-
-
-def _labels(data: Data) -> dict[str, Any]:
-    """What is told of labels, where it is; no key of an older recipe moves."""
-    told: dict[str, str | None] = {} if data.labels is None else to_json(data.labels)
-    given = {name: value for name, value in told.items() if value is not None}
-    return {"labels": given} if given else {}
 
 
 def _trained_model(recipe: Recipe) -> Input:
@@ -210,11 +204,11 @@ def _md_stage(loaded: LoadedRecipe, export: Export, idx: int) -> Stage:
     files = {"structure": structure} if structure else {}
     return _stage(
         name,
-        {
-            "species": list(recipe.data.species),
-            "md": _md_table(md, files),
-            "seed": stage_seed(recipe.seed, name),
-        },
+        MdTable(
+            species=recipe.data.species,
+            md=attrs.evolve(md, structure=_placed(md.structure, structure)),
+            seed=stage_seed(recipe.seed, name),
+        ),
         inputs=_md_inputs(md, export),
         sources={key: _file(source) for key, source in files.items()},
         paths=_md_paths(f"md[{idx}]", files) | {"md": f"md[{idx}]"},
@@ -229,16 +223,18 @@ def _md_benchmark_stage(loaded: LoadedRecipe, export: Export, benchmark: MdBench
         "deepmd_model": named.get("md_benchmark", "deepmd_model"),
     }
     files = {key: source for key, source in found.items() if source}
-    table = _md_table(benchmark, files)
-    if "deepmd_model" in files:
-        table["deepmd_model"] = "deepmd_model"
+    placed = attrs.evolve(
+        benchmark,
+        structure=_placed(benchmark.structure, found["structure"]),
+        deepmd_model=FileName("deepmd_model") if "deepmd_model" in files else None,
+    )
     return _stage(
         "md_benchmark",
-        {
-            "species": list(recipe.data.species),
-            "md_benchmark": table,
-            "seed": stage_seed(recipe.seed, "md_benchmark"),
-        },
+        MdBenchmarkTable(
+            species=recipe.data.species,
+            md_benchmark=placed,
+            seed=stage_seed(recipe.seed, "md_benchmark"),
+        ),
         inputs=_md_inputs(benchmark, export),
         sources={key: _file(source) for key, source in files.items()},
         paths=_md_paths("md_benchmark", files),
@@ -254,12 +250,9 @@ def _md_inputs(md: Md | MdBenchmark, export: Export) -> dict[str, Input]:
     return {**model, **frames}
 
 
-def _md_table(md: Md | MdBenchmark, files: Mapping[str, DataSource]) -> dict[str, Any]:
-    """The table of the recipe; a structure file is the source "structure", not a local path."""
-    table: dict[str, Any] = to_json(md)
-    if "structure" in files:
-        table["structure"] |= {"file": "structure", "format": files["structure"].format}
-    return table
+def _placed(structure: Structure, source: DataSource | None) -> Structure:
+    """A structure file is the source "structure" of the stage, not a local path."""
+    return structure if source is None else of_source(structure, "structure", source)
 
 
 def _md_paths(table: str, files: Mapping[str, DataSource]) -> dict[str, str]:
@@ -268,11 +261,11 @@ def _md_paths(table: str, files: Mapping[str, DataSource]) -> dict[str, str]:
     return {"species": "data.species", **{key: places[key] for key in files}}
 
 
-def _layout(name: str, sources: Sequence[DataSource]) -> list[dict[str, str]]:
-    return [
-        {"name": f"{name}.{idx}", "format": source.format, "part": source.part}
+def _data_files(name: str, sources: Sequence[DataSource]) -> tuple[DataFile, ...]:
+    return tuple(
+        DataFile(name=f"{name}.{idx}", format=source.format, part=source.part)
         for idx, source in enumerate(sources)
-    ]
+    )
 
 
 def _file(source: DataSource) -> SourceFile:

@@ -1,6 +1,6 @@
-"""What of a recipe needs the data: the data stage looks whether they hold it.
+"""What of a recipe needs the data: the data stage checks that they fit it.
 
-Only what such a look reads is here, so that no other change of the recipe reads the data again.
+Only what such a check reads is here, so that no other change of the recipe reads the data again.
 """
 
 from __future__ import annotations
@@ -8,70 +8,84 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from nepforge.data.sources import DataSource
-from nepforge.recipe.canonical import to_json
+from nepforge.plan.tables import (
+    BenchmarkCells,
+    MdCell,
+    ModelCutoff,
+    StructureOfSource,
+    TrainedLabels,
+)
+from nepforge.quantities import QUANTITIES
 from nepforge.recipe.load import LoadedRecipe
-from nepforge.recipe.rules import LABELS
-from nepforge.recipe.tables import Optimizer
-
-MD_KEYS = ("structure", "ranks")
-BENCHMARK_KEYS = ("structure", "atoms", "ranks", "threads", "cores")
+from nepforge.recipe.tables import Optimizer, Structure
+from nepforge.recipe.tables.values import FileName
 
 
 @frozen
 class Needs:
-    """Tables, files by name, and where each stands in the recipe."""
+    """Tables of the data stage, files by name, and where each stands in the recipe."""
 
-    tables: dict[str, Any] = field(factory=dict)
+    tables: Mapping[str, Any]
     files: dict[str, DataSource] = field(factory=dict)
-    paths: dict[str, str] = field(factory=dict)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        return {name: f"{name}.file" for name in self.files}
 
 
 def needs_of(loaded: LoadedRecipe) -> Needs:
     """Trained labels, cutoffs, and the cells of MD runs."""
-    recipe, files = loaded.recipe, loaded.sources
-    needs = Needs()
-    needs.tables["optimizer"] = _labels(recipe.optimizer)
-    needs.tables["model"] = {"cutoff": to_json(recipe.model)["cutoff"]}
-    runs = []
-    for idx, md in enumerate(recipe.md):
-        run = {key: to_json(md)[key] for key in MD_KEYS}
-        runs.append(_with_file(run, f"md[{idx}]", files.get("md", idx, "structure", "file"), needs))
-    if runs:
-        needs.tables["md"] = runs
-    if recipe.md_benchmark is not None:
-        settings = to_json(recipe.md_benchmark)
-        table = {key: settings[key] for key in BENCHMARK_KEYS}
-        source = files.get("md_benchmark", "structure", "file")
-        needs.tables["md_benchmark"] = _with_file(table, "md_benchmark", source, needs)
-    return needs
+    recipe, named = loaded.recipe, loaded.sources
+    files: dict[str, DataSource] = {}
 
+    def placed(structure: Structure, *at: str | int) -> Structure:
+        source = named.get(*at, "structure", "file")
+        if source is None:
+            return structure
+        name = at[0] if len(at) == 1 else f"{at[0]}[{at[1]}]"
+        files[f"{name}.structure"] = source
+        return of_source(structure, f"{name}.structure", source)
 
-def _with_file(
-    table: dict[str, Any], at: str, source: DataSource | None, needs: Needs
-) -> dict[str, Any]:
-    """The table, its structure file a source of the stage instead of a local path."""
-    if source is not None:
-        name = f"{at}.structure"
-        needs.files[name] = source
-        needs.paths[name] = f"{name}.file"
-        table["structure"] = {**table["structure"], "file": name, "format": source.format}
-    return table
-
-
-def _labels(optimizer: Optimizer) -> dict[str, list[str]]:
-    """ "weights" (and "prefactors") -> the labels with a value above 0."""
-    tables: Mapping[str, Any] = {
-        name: getattr(optimizer, name)
-        for name in ("weights", "prefactors")
-        if hasattr(optimizer, name)
+    md = tuple(
+        MdCell(structure=placed(one.structure, "md", idx), ranks=one.ranks)
+        for idx, one in enumerate(recipe.md)
+    )
+    benchmark = recipe.md_benchmark
+    cells = benchmark and BenchmarkCells(
+        structure=placed(benchmark.structure, "md_benchmark"),
+        atoms=benchmark.atoms,
+        ranks=benchmark.ranks,
+        threads=benchmark.threads,
+        cores=benchmark.cores,
+    )
+    tables = {
+        "optimizer": _labels(recipe.optimizer),
+        "model": ModelCutoff(cutoff=recipe.model.cutoff),
+        "md": md or None,
+        "md_benchmark": cells,
     }
-    return {
-        name: [label for label in LABELS if _is_above_zero(getattr(table, label))]
-        for name, table in tables.items()
+    return Needs(tables, files)
+
+
+def of_source(structure: Structure, name: str, source: DataSource) -> StructureOfSource:
+    """The structure, its file a source of the stage instead of a local path."""
+    return StructureOfSource(
+        file=FileName(name), format=source.format, replicate=structure.replicate
+    )
+
+
+def _labels(optimizer: Optimizer) -> TrainedLabels:
+    """The labels with a value above 0."""
+    tables = {
+        one.name: tuple(q.name for q in QUANTITIES if _is_above_zero(getattr(table, q.name)))
+        for one in attrs.fields(TrainedLabels)
+        if (table := getattr(optimizer, one.name, None)) is not None
     }
+    return TrainedLabels(**tables)
 
 
 def _is_above_zero(value: float | tuple[float, float] | None) -> bool:

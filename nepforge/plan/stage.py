@@ -63,7 +63,7 @@ class Stage:
     @property
     def json(self) -> dict[str, Any]:
         """The table as its key hashes it."""
-        return table_json(self.table)
+        return dict(table_json(self.table))
 
 
 def key_content(

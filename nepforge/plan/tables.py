@@ -1,31 +1,129 @@
-"""The tables of stages: what a stage is given, and what its key hashes of it as JSON."""
+"""The tables of stages: what a stage is given, and the JSON of it that its key hashes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
 
-from nepforge.recipe.canonical import to_json
-from nepforge.recipe.tables import Export, Model, Optimizer
-from nepforge.recipe.tables.values import Symbol
+from nepforge.recipe.tables import (
+    Export,
+    Labels,
+    Md,
+    MdBenchmark,
+    Model,
+    Optimizer,
+    Select,
+    Structure,
+    StructureFromFile,
+)
+from nepforge.recipe.tables.key import key_name
+from nepforge.recipe.tables.values import Cutoff, Positive, Symbol
 
-# a field that came after the first keys: without a value it is not in the JSON, so none moved
-LATER = {"later": True}
+LATER = {"later": True}  # came after the first keys: without a value not in the JSON, so none moved
+GIVEN = {"later": True, "given": True}  # the same holds for the keys of the table in it
 
 
-def table_json(table: Any) -> dict[str, Any]:
-    """The JSON form of a stage's table, as its key hashes it."""
+def table_json(table: Any, *, given: bool = False) -> Any:
+    """The JSON form of a table, as the stage's key hashes it; with `given`, keys with values."""
+    if attrs.has(type(table)):
+        pairs = [(a, getattr(table, a.name)) for a in attrs.fields(type(table))]
+        return {
+            key_name(a): table_json(value, given=given or a.metadata.get("given", False))
+            for a, value in pairs
+            if value is not None or not (given or a.metadata.get("later"))
+        }
     if isinstance(table, Mapping):
-        return dict(table)
-    values = {a.name: (a, getattr(table, a.name)) for a in attrs.fields(type(table))}
-    return {
-        name: table_json(value) if type(value) in _INNER else to_json(value)
-        for name, (attribute, value) in values.items()
-        if value is not None or not attribute.metadata.get("later")
-    }
+        return {name: table_json(item, given=given) for name, item in table.items()}
+    if isinstance(table, tuple):
+        return [table_json(item, given=given) for item in table]
+    return table
+
+
+@frozen(kw_only=True)
+class DataFile:
+    """A file or folder of labelled structures: a source of the stage, its format, its part."""
+
+    name: str
+    format: str
+    part: str
+
+
+@frozen(kw_only=True)
+class DataFiles:
+    """Of data.train and data.validation."""
+
+    train: tuple[DataFile, ...]
+    validation: tuple[DataFile, ...]
+
+
+@frozen(kw_only=True)
+class ReadData:
+    """[data] as the stage reads it."""
+
+    species: tuple[Symbol, ...]
+    validation: float | None = None  # share of the training frames; None with files of its own
+    group_by: str | None = None
+    files: DataFiles
+    energy_baseline: tuple[float, ...] | None = field(default=None, metadata=LATER)  # eV, by type
+    select: Select | None = field(default=None, metadata=GIVEN)
+    labels: Labels | None = field(default=None, metadata=GIVEN)
+    unconverged: Literal["keep"] | None = field(default=None, metadata=LATER)
+
+
+@frozen(kw_only=True)
+class TrainedLabels:
+    """Names of the quantities with a weight, or a prefactor, above 0."""
+
+    weights: tuple[str, ...] = ()
+    prefactors: tuple[str, ...] | None = field(default=None, metadata=LATER)
+
+
+@frozen(kw_only=True)
+class ModelCutoff:
+    """What of [model] the data must fit."""
+
+    cutoff: Cutoff | Positive
+
+
+@frozen(kw_only=True)
+class StructureOfSource(StructureFromFile):
+    """A structure file as a stage gets it: `file` is the name of a source."""
+
+    format: str  # of ASE
+
+
+@frozen(kw_only=True)
+class MdCell:
+    """What of [[md]] the data must fit."""
+
+    structure: Structure
+    ranks: int
+
+
+@frozen(kw_only=True)
+class BenchmarkCells:
+    """What of [md_benchmark] the data must fit."""
+
+    structure: Structure
+    atoms: tuple[int, ...]
+    ranks: tuple[int, ...]
+    threads: tuple[int, ...]
+    cores: int | None = None
+
+
+@frozen(kw_only=True)
+class DataTable:
+    """Of the data stage: [data], and of the other tables only what the data must fit."""
+
+    data: ReadData
+    seed: int
+    optimizer: TrainedLabels
+    model: ModelCutoff
+    md: tuple[MdCell, ...] | None = field(default=None, metadata=LATER)
+    md_benchmark: BenchmarkCells | None = field(default=None, metadata=LATER)
 
 
 @frozen(kw_only=True)
@@ -61,4 +159,19 @@ class ExportTable:
     export: Export
 
 
-_INNER = (TrainData,)
+@frozen(kw_only=True)
+class MdTable:
+    """Of an md stage."""
+
+    species: tuple[Symbol, ...]
+    md: Md
+    seed: int
+
+
+@frozen(kw_only=True)
+class MdBenchmarkTable:
+    """Of the md_benchmark stage."""
+
+    species: tuple[Symbol, ...]
+    md_benchmark: MdBenchmark
+    seed: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from nepforge.data.doctor import Finding
 from nepforge.data.frame import Frame
 from nepforge.data.prepare import Split, split_by_fraction, split_given
 from nepforge.errors import DataError, Problem, UnfitDataError
+from nepforge.plan.tables import DataTable
 from nepforge.stages.requirements import find
 
 OF_RECIPE = {"unknown-element": "data.species"}  # code of a finding -> the key that it speaks of
@@ -19,7 +19,7 @@ ADVICE = "correct the files or take the frames out; `nepforge data check FILES` 
 
 
 def checked(
-    table: Mapping[str, Any],
+    table: DataTable,
     inputs: Mapping[str, Path],
     train: Sequence[Frame],
     valid: Sequence[Frame],
@@ -58,11 +58,11 @@ def checked(
     return split, [*findings, *found.findings]
 
 
-def _split(table: Mapping[str, Any], train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
-    if table["data"]["files"]["validation"]:
+def _split(table: DataTable, train: Sequence[Frame], valid: Sequence[Frame]) -> Split:
+    if table.data.validation is None:
         return split_given(train, valid)
-    rng = np.random.default_rng(table["seed"])
-    return split_by_fraction(train, table["data"]["validation"], rng)
+    rng = np.random.default_rng(table.seed)
+    return split_by_fraction(train, table.data.validation, rng)
 
 
 def _as_problem(error: Finding) -> Problem:

@@ -19,6 +19,8 @@ from nepforge.data.select import Selected, select, select_by_conditions
 from nepforge.data.short_names import short_names
 from nepforge.data.unconverged import leave_out_unconverged
 from nepforge.events import Message
+from nepforge.plan.tables import DataFile, DataTable, ReadData, table_json
+from nepforge.recipe.tables import Select
 from nepforge.stages.checked_split import checked
 from nepforge.stages.context import StageContext
 from nepforge.stages.outputs import write_json, write_metrics
@@ -26,36 +28,35 @@ from nepforge.stages.outputs import write_json, write_metrics
 SELECTION = 1  # tells the random draw of [data.select] from that of the split
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: DataTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Write train.npz, valid.npz, frames.txt, report.json.
 
     Raises:
         DataError: A file cannot be read, or the doctor finds errors.
         UnfitDataError: The data do not hold what the recipe asks of them.
     """
-    data = table["data"]
+    data = table.data
     notices: list[str] = []
-    train = _read("train", data, inputs, notices.append)
-    valid = _read("validation", data, inputs, notices.append)
+    train = _read(data.files.train, data, inputs, notices.append)
+    valid = _read(data.files.validation, data, inputs, notices.append)
     left_out: list[Frame] = []
-    if data.get("unconverged") != "keep":
+    if data.unconverged != "keep":
         train, of_train = leave_out_unconverged(train)
         valid, of_valid = leave_out_unconverged(valid)
         left_out = [*of_train, *of_valid]
     selection: dict[str, Any] = {}
-    if "select" in data:
-        chosen, of_validation = _select(train, valid, table, ctx)
+    if data.select is not None:
+        chosen, of_validation = _select(train, valid, data.select, table.seed, ctx)
         train, valid = chosen.frames, of_validation.frames
         selection = {"train": chosen.left_out, "validation": of_validation.left_out}
-    species = tuple(data["species"])
-    found = examine(DataSet(train, valid, species, notices=tuple(notices), left_out=left_out))
+    found = examine(DataSet(train, valid, data.species, notices=tuple(notices), left_out=left_out))
     split, findings = checked(table, inputs, train, valid, found)
     for finding in findings:
         ctx.emit(Message(finding.level, f"{finding.code}: {finding.text}", ctx.stage))
     save_frames(ctx.out / "train.npz", split.train)
     save_frames(ctx.out / "valid.npz", split.valid)
     write_frame_list(ctx.out / FRAMES_FILE, split)
-    report = _report(split, data["species"], data.get("energy_baseline"))
+    report = _report(split, data.species, data.energy_baseline)
     report["findings"] = [attrs.asdict(finding) for finding in findings]
     if selection:
         report["left_out_by_selection"] = selection
@@ -64,41 +65,42 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
 
 
 def _read(
-    name: str,
-    data: Mapping[str, Any],
+    files: Sequence[DataFile],
+    data: ReadData,
     inputs: Mapping[str, Path],
     notice: Callable[[str], None],
 ) -> list[Frame]:
     """The frames of data.train or data.validation."""
-    named = [file["name"] for files in data["files"].values() for file in files]
-    file_names = short_names(inputs[name] for name in named)
+    named = (*data.files.train, *data.files.validation)
+    file_names = short_names(inputs[file.name] for file in named)
+    labels = table_json(data.labels, given=True) or {}
     frames = []
-    for file in data["files"][name]:
-        path = inputs[file["name"]]
+    for file in files:
+        path = inputs[file.name]
         frames += read_frames(
             path,
-            file["format"],
-            file["part"],
-            group_by=data["group_by"] or "",
-            species=tuple(data["species"]),
+            file.format,
+            file.part,
+            group_by=data.group_by or "",
+            species=data.species,
             label=file_names[path],
             notice=notice,
-            labels=LabelNames(**data.get("labels", {})),
+            labels=LabelNames(**labels),
         )
     return frames
 
 
 def _select(
-    train: Sequence[Frame], valid: Sequence[Frame], table: Mapping[str, Any], ctx: StageContext
+    train: Sequence[Frame], valid: Sequence[Frame], keys: Select, seed: int, ctx: StageContext
 ) -> tuple[Selected, Selected]:
     """What [data.select] leaves. Places and draws are of the training frames: validation frames
     are left out by what they are alone."""
     from nepforge.evaluate.descriptors import frame_descriptors  # noqa: PLC0415 (torch)
 
-    keys = table["data"]["select"]
-    rng = np.random.default_rng([table["seed"], SELECTION])
-    of_train = select(train, keys, rng, frame_descriptors)
-    of_valid = select_by_conditions(valid, keys)
+    given = table_json(keys, given=True)
+    rng = np.random.default_rng([seed, SELECTION])
+    of_train = select(train, given, rng, frame_descriptors)
+    of_valid = select_by_conditions(valid, given)
     for name, selected in (("train", of_train), ("validation", of_valid)):
         if selected.frames:
             text = (

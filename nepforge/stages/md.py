@@ -12,7 +12,6 @@ import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import ase.io
 import numpy as np
@@ -33,7 +32,9 @@ from nepforge.lammps.script import (
     md_script,
     write_data,
 )
+from nepforge.plan.tables import MdTable
 from nepforge.plots.curves import MdColumn, md_curves
+from nepforge.recipe.tables import Md
 from nepforge.stages.context import StageContext
 from nepforge.stages.md_cell import read_structure
 from nepforge.units import BAR_PER_GPA
@@ -50,11 +51,11 @@ MAX_ENERGY_CHANGE = 2.0  # eV/atom, of the potential energy between two lines of
 SECONDS_PER_MINUTE = 60.0
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: MdTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Run one [[md]] table.
 
     Args:
-        table: "species" in model order, "md" as in the recipe, "seed".
+        table: Of the stage.
         inputs: "model", the exported text file; the cell is in "frames" (frame `structure.index`)
             or in "structure" (a file of the ASE format `structure.format`).
         ctx: Where to write.
@@ -64,19 +65,19 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
             energy or temperature blew up; the message has the step.
         InterruptedRunError: The run was stopped.
     """
-    md = table["md"]
+    md = table.md
     lammps = find_lammps()
     settings = _settings(table)
     shutil.copyfile(inputs["model"], ctx.out / MODEL_FILE)
-    write_data(ctx.out / DATA_FILE, read_structure(md["structure"], inputs), settings.species)
+    write_data(ctx.out / DATA_FILE, read_structure(md.structure, inputs), settings.species)
     (ctx.out / SCRIPT_FILE).write_text(md_script(settings), encoding="utf-8")
     watch = _Watch(settings, ctx)
     result = run_lammps(
         lammps,
         ctx.out,
-        ranks=md["ranks"],
-        threads=md["threads"] or 1,
-        timeout_seconds=md["timeout_minutes"] * SECONDS_PER_MINUTE,
+        ranks=md.ranks,
+        threads=md.threads or 1,
+        timeout_seconds=md.timeout_minutes * SECONDS_PER_MINUTE,
         stopping=ctx.stopping,
         watch=watch,
     )
@@ -89,20 +90,19 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
     ctx.emit(Message("info", f"{speed:.3g} atom-steps per CPU second", ctx.stage))
 
 
-def _settings(table: Mapping[str, Any]) -> MdRun:
-    md = table["md"]
-    steps = int(md["steps"])
+def _settings(table: MdTable) -> MdRun:
+    md = table.md
     return MdRun(
-        species=tuple(table["species"]),
-        replicate=tuple(md["structure"]["replicate"]),
-        ensemble=md["ensemble"],
-        temperature=float(md["temperature"]),
-        pressure=float(md["pressure"] or 0.0),
-        timestep=float(md["timestep"]),
-        steps=steps,
-        thermo_every=max(1, steps // N_THERMO_LINES),
-        seed=int(table["seed"]),
-        precision=md["precision"],
+        species=table.species,
+        replicate=md.structure.replicate,
+        ensemble=md.ensemble,
+        temperature=md.temperature,
+        pressure=md.pressure or 0.0,
+        timestep=md.timestep,
+        steps=md.steps,
+        thermo_every=max(1, md.steps // N_THERMO_LINES),
+        seed=table.seed,
+        precision=md.precision,
     )
 
 
@@ -166,10 +166,10 @@ def _metrics(settings: MdRun, result: LammpsResult) -> dict[str, float]:
     return metrics
 
 
-def _timing(timing: Timing, md: Mapping[str, Any]) -> dict[str, float]:
+def _timing(timing: Timing, md: Md) -> dict[str, float]:
     return {
-        "ranks": md["ranks"],
-        "threads": md["threads"] or 1,
+        "ranks": md.ranks,
+        "threads": md.threads or 1,
         "seconds": timing.seconds,
         "cpu_seconds": timing.cpu_seconds,
         "atom_steps_per_s": timing.atom_steps_per_s,

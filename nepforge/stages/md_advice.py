@@ -17,6 +17,9 @@ NS_PER_FS = 1.0e-6
 SECONDS_PER_DAY = 86400.0
 
 
+Precision = Literal["double", "mixed"]
+
+
 @frozen
 class Setting:
     """How a size is run."""
@@ -24,7 +27,7 @@ class Setting:
     pair_style: str
     ranks: int
     threads: int
-    precision: Literal["double", "mixed"]
+    precision: Precision
 
     @property
     def label(self) -> str:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nepforge.events import Message
 from nepforge.lammps.plugin import find_lammps
+from nepforge.plan.tables import MdBenchmarkTable
 from nepforge.plots.speed import SpeedCurve, speed_against_size
 from nepforge.stages.context import StageContext
 from nepforge.stages.machine import n_cores
@@ -24,11 +24,11 @@ from nepforge.stages.md_measure import Bench
 from nepforge.stages.outputs import write_json, write_metrics
 
 
-def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
+def run(table: MdBenchmarkTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
     """Measure every size with every setting.
 
     Args:
-        table: "species" in model order, "md_benchmark" as in the recipe, "seed".
+        table: Of the stage.
         inputs: "model", the exported text file; the cell as for the md stage; "deepmd_model" where
             the recipe names one.
         ctx: Where to write.
@@ -38,13 +38,12 @@ def run(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext)
             the cores, or one gives another energy than the first.
         InterruptedRunError: The run was stopped.
     """
-    settings = table["md_benchmark"]
-    structure = settings["structure"]
+    structure = table.md_benchmark.structure
     bench = Bench(
-        settings=settings,
-        species=tuple(table["species"]),
-        seed=table["seed"],
-        cell=read_structure(structure, inputs).repeat(structure["replicate"]),
+        settings=table.md_benchmark,
+        species=table.species,
+        seed=table.seed,
+        cell=read_structure(structure, inputs).repeat(structure.replicate),
         models=inputs,
         lammps=find_lammps(),
         ctx=ctx,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import ase
 import ase.io
@@ -17,6 +16,8 @@ from nepforge.data.frame import Frame, load_frames
 from nepforge.data.neighbors import SHORTEST_DISTANCE
 from nepforge.data.pairs import find_pairs
 from nepforge.errors import DataError, Problem, StageError
+from nepforge.plan.tables import StructureOfSource
+from nepforge.recipe.tables import Structure, StructureFromData
 from nepforge.stages.machine import memory_bytes
 
 MOST_ATOMS = 2**31 - 1  # LAMMPS numbers atoms by 32 bits unless it is built otherwise
@@ -24,24 +25,32 @@ BYTES_AN_ATOM = 1500  # of LAMMPS with our pair style; measured, see ARCHITECTUR
 FEWEST_ATOMS = 2  # one alone has no velocity once the momentum is taken away
 
 
-def read_structure(structure: Mapping[str, Any], inputs: Mapping[str, Path]) -> ase.Atoms:
+def read_structure(structure: Structure, inputs: Mapping[str, Path]) -> ase.Atoms:
     """The cell of a run, before it is replicated.
 
     Args:
-        structure: As in the recipe.
-        inputs: "frames", or "structure", a file of the ASE format `structure.format`.
+        structure: Of the stage's table.
+        inputs: "frames", or the source that the structure names.
 
     Raises:
         StageError: There is no training frame of that index.
         DataError: The file cannot be read.
     """
-    if "frames" not in inputs:
-        return read_file(inputs["structure"], structure["format"])
+    if isinstance(structure, StructureOfSource):
+        return read_file(inputs[structure.file], structure.format)
     frames = load_frames(inputs["frames"])
-    if structure["index"] >= len(frames):
-        problem = beyond_the_data(structure["index"], len(frames), "")
+    index = index_of(structure)
+    if index >= len(frames):
+        problem = beyond_the_data(index, len(frames), "")
         raise StageError(f"structure.index: {problem.message}", hint=problem.hint)
-    return as_atoms(frames[structure["index"]])
+    return as_atoms(frames[index])
+
+
+def index_of(structure: Structure) -> int:
+    """The training frame that a structure is."""
+    if not isinstance(structure, StructureFromData):
+        raise TypeError(f"{structure} is a local path, expected a source of the stage")
+    return structure.index
 
 
 def read_file(path: Path, file_format: str) -> ase.Atoms:

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import ase
 from attrs import frozen
@@ -27,6 +26,7 @@ from nepforge.lammps.script import (
     md_script,
     write_data,
 )
+from nepforge.recipe.tables import MdBenchmark
 from nepforge.stages.context import StageContext
 from nepforge.stages.machine import n_cores
 from nepforge.stages.md import SECONDS_PER_MINUTE
@@ -36,6 +36,7 @@ from nepforge.stages.md_advice import (
     GPU_STYLE,
     NAMES,
     Measurement,
+    Precision,
     Setting,
 )
 
@@ -50,7 +51,7 @@ SAME_ENERGY = 1.0e-4  # eV/atom, between settings and sizes at the first step
 class Bench:
     """Runs LAMMPS in the folder of the stage, one measurement after the other."""
 
-    settings: Mapping[str, Any]  # the table of the recipe
+    settings: MdBenchmark
     species: tuple[str, ...]
     seed: int
     cell: ase.Atoms  # replicated to each size
@@ -96,10 +97,10 @@ class Bench:
         return f"deepmd_model{self.models['deepmd_model'].suffix}"
 
     def _settings_of_styles(self) -> dict[str, list[Setting]]:
-        most = self.settings["cores"] or n_cores()
+        most = self.settings.cores or n_cores()
         shapes = [
             (ranks, threads)
-            for ranks, threads in product(self.settings["ranks"], self.settings["threads"])
+            for ranks, threads in product(self.settings.ranks, self.settings.threads)
             if ranks * threads <= most
         ]
         if not shapes:
@@ -107,9 +108,9 @@ class Bench:
                 f"every combination of ranks and threads needs more than {most} cores",
                 hint="add 1 to md_benchmark's ranks and threads, or set its key cores",
             )
-        precisions = self.settings["precision"]
+        precisions = self.settings.precision
         shapes_on_gpu = [(ranks, 1) for ranks in dict.fromkeys(ranks for ranks, _ in shapes)]
-        offered = (
+        offered: tuple[tuple[str, Sequence[tuple[int, int]], Sequence[Precision]], ...] = (
             (CPU_STYLE, shapes, precisions),
             (GPU_STYLE, shapes_on_gpu, precisions),
             (DEEPMD_STYLE, shapes, ["double"]),
@@ -126,7 +127,7 @@ class Bench:
         """Small sizes first; StageError where one cannot be run."""
         if style == DEEPMD_STYLE and "deepmd_model" not in self.models:
             raise StageError("the recipe names no md_benchmark.deepmd_model")
-        replications = {replication(self.cell, n_atoms) for n_atoms in self.settings["atoms"]}
+        replications = {replication(self.cell, n_atoms) for n_atoms in self.settings.atoms}
         runs = list(product(sorted(replications, key=math.prod), settings))
         for number, (counts, setting) in enumerate(runs):
             n_atoms = len(self.cell) * math.prod(counts)
@@ -135,7 +136,7 @@ class Bench:
             yield self._one(setting, counts, self._steps(style, n_atoms))
 
     def _steps(self, style: str, n_atoms: int) -> int:
-        wanted = self.settings["atom_steps"] / n_atoms
+        wanted = self.settings.atom_steps / n_atoms
         if style != DEEPMD_STYLE:
             return max(MIN_STEPS, int(wanted))
         if DEEPMD_SHARE * wanted < DEEPMD_MIN_STEPS:
@@ -149,9 +150,9 @@ class Bench:
             species=self.species,
             replicate=counts,
             ensemble="npt",
-            temperature=float(self.settings["temperature"]),
-            pressure=float(self.settings["pressure"]),
-            timestep=float(self.settings["timestep"]),
+            temperature=self.settings.temperature,
+            pressure=self.settings.pressure,
+            timestep=self.settings.timestep,
             steps=steps,
             thermo_every=steps,
             seed=self.seed,
@@ -167,7 +168,7 @@ class Bench:
                 out,
                 ranks=setting.ranks,
                 threads=setting.threads,
-                timeout_seconds=self.settings["timeout_minutes"] * SECONDS_PER_MINUTE,
+                timeout_seconds=self.settings.timeout_minutes * SECONDS_PER_MINUTE,
                 stopping=self.ctx.stopping,
                 watch=lambda _line: None,
             )

@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
+import attrs
 from attrs import frozen
 
 from nepforge.data.doctor.finding import Finding, finding
 from nepforge.data.frame import Frame
 from nepforge.errors import DataError, NepforgeError, Problem
 from nepforge.lammps.plugin import find_lammps
+from nepforge.plan.tables import (
+    BenchmarkCells,
+    DataTable,
+    MdCell,
+    ModelCutoff,
+    StructureOfSource,
+    TrainedLabels,
+)
 from nepforge.quantities import QUANTITIES
 from nepforge.recipe.limits import did_you_mean
+from nepforge.recipe.tables import Structure
 from nepforge.stages.machine import n_cores
-from nepforge.stages.md_cell import Cell, as_atoms, beyond_the_data, n_copies, read_file
+from nepforge.stages.md_cell import Cell, as_atoms, beyond_the_data, index_of, n_copies, read_file
 from nepforge.stages.reach import cutoffs_of, reach
 
 SHOWN_KEYS = 20
@@ -36,7 +45,7 @@ class Requirements:
 
 
 def find(
-    table: Mapping[str, Any],
+    table: DataTable,
     inputs: Mapping[str, Path],
     train: Sequence[Frame],
     valid: Sequence[Frame],
@@ -46,18 +55,16 @@ def find(
     """Look at every key of a recipe that needs the data.
 
     Args:
-        table: Of the data stage: "data", and what of "optimizer", "model", "md" and "md_benchmark"
-            has to do with the data.
+        table: Of the data stage.
         inputs: Its sources; the structure files of MD runs by the names in "md".
         train: Training frames after the split.
         valid: Validation frames after the split.
         sound: Whether the doctor found no error: distances are then measured.
     """
-    species = table["data"]["species"]
     results = [
-        *_groups(table["data"].get("group_by"), [*train, *valid]),
-        *_labels(table.get("optimizer", {}), train),
-        *(_neighbors(table["model"], species, train) if sound and "model" in table else ()),
+        *_groups(table.data.group_by, [*train, *valid]),
+        *_labels(table.optimizer, train),
+        *(_neighbors(table.model, table.data.species, train) if sound else ()),
         *_md(table, inputs, train),
     ]
     return Requirements(
@@ -81,10 +88,10 @@ def _groups(key: str | None, frames: Sequence[Frame]) -> Iterator[Problem | Find
     yield Problem("data.group_by", message, "; ".join(hint for hint in hints if hint))
 
 
-def _labels(wanted: Mapping[str, Sequence[str]], train: Sequence[Frame]) -> Iterator[Problem]:
+def _labels(wanted: TrainedLabels, train: Sequence[Frame]) -> Iterator[Problem]:
     """Weights and prefactors of labels that no training frame has."""
-    for table, names in wanted.items():
-        for name in names:
+    for table, names in attrs.asdict(wanted).items():
+        for name in names or ():
             if all(getattr(frame, LABELS[name].field) is None for frame in train):
                 yield Problem(
                     f"optimizer.{table}.{name}",
@@ -95,10 +102,10 @@ def _labels(wanted: Mapping[str, Sequence[str]], train: Sequence[Frame]) -> Iter
 
 
 def _neighbors(
-    model: Mapping[str, Any], species: Sequence[str], train: Sequence[Frame]
+    model: ModelCutoff, species: Sequence[str], train: Sequence[Frame]
 ) -> Iterator[Problem | Finding]:
     """Cutoffs that no neighbour of anybody, or of a species, lies in."""
-    found = reach(train, species, cutoffs_of(model["cutoff"], len(species)))
+    found = reach(train, species, cutoffs_of(model.cutoff, len(species)))
     if not found.radial:
         closest = f"the closest two are {found.closest:.2f} Å apart" if found.closest else ""
         yield Problem(
@@ -122,18 +129,17 @@ def _neighbors(
 
 
 def _md(
-    table: Mapping[str, Any], inputs: Mapping[str, Path], train: Sequence[Frame]
+    table: DataTable, inputs: Mapping[str, Path], train: Sequence[Frame]
 ) -> Iterator[Problem | Finding]:
-    runs = table.get("md", [])
-    benchmark = table.get("md_benchmark")
+    runs, benchmark = table.md or (), table.md_benchmark
     if not runs and benchmark is None:
         return
     try:
         find_lammps()
     except NepforgeError as error:
         yield Problem("md" if runs else "md_benchmark", error.message, error.hint)
-    species = table["data"]["species"]
-    reaches = max(pair[0] for pair in cutoffs_of(table["model"]["cutoff"], len(species)))
+    species = table.data.species
+    reaches = max(pair[0] for pair in cutoffs_of(table.model.cutoff, len(species)))
     for idx, run in enumerate(runs):
         yield from _run(f"md[{idx}]", run, species, reaches, inputs, train)
     if benchmark is not None:
@@ -142,26 +148,26 @@ def _md(
 
 def _run(
     at: str,
-    run: Mapping[str, Any],
+    run: MdCell,
     species: Sequence[str],
     cutoff: float,
     inputs: Mapping[str, Path],
     train: Sequence[Frame],
 ) -> Iterator[Problem | Finding]:
-    structure = run["structure"]
+    structure = run.structure
     cell = _cell(structure, f"{at}.structure", inputs, train)
     problems = [cell] if isinstance(cell, Problem) else [*cell.problems(species)]
     yield from problems
     if problems or isinstance(cell, Problem):
         return
-    replicate = structure["replicate"]
+    replicate = structure.replicate
     sizes = [*cell.size_problems(n_copies(replicate), f"{at}.structure.replicate")]
     yield from sizes
     if sizes:
         return
     n_atoms = len(cell.atoms) * n_copies(replicate)
-    if run["ranks"] > n_atoms:
-        text = f"{at}.ranks: {run['ranks']} MPI ranks for {n_atoms} atoms"
+    if run.ranks > n_atoms:
+        text = f"{at}.ranks: {run.ranks} MPI ranks for {n_atoms} atoms"
         yield finding("warning", "md", f"{text}; some have nothing to do")
     thickness = cell.thickness(replicate)
     if thickness < cutoff:
@@ -173,40 +179,41 @@ def _run(
 
 
 def _benchmark(
-    table: Mapping[str, Any],
+    table: BenchmarkCells,
     species: Sequence[str],
     inputs: Mapping[str, Path],
     train: Sequence[Frame],
 ) -> Iterator[Problem | Finding]:
     at = "md_benchmark"
-    most = table["cores"] or n_cores()
-    if all(ranks * threads > most for ranks, threads in product(table["ranks"], table["threads"])):
+    most = table.cores or n_cores()
+    if all(ranks * threads > most for ranks, threads in product(table.ranks, table.threads)):
         message = f"every combination of ranks and threads needs more than {most} cores"
         yield Problem(f"{at}.ranks", message, f"add 1 to ranks and threads, or set {at}.cores")
-    cell = _cell(table["structure"], f"{at}.structure", inputs, train)
+    cell = _cell(table.structure, f"{at}.structure", inputs, train)
     problems = [cell] if isinstance(cell, Problem) else [*cell.problems(species)]
     yield from problems
     if problems or isinstance(cell, Problem):
         return
-    copies = n_copies(table["structure"]["replicate"])
+    copies = n_copies(table.structure.replicate)
     sizes = [*cell.size_problems(copies, f"{at}.structure.replicate")]
     yield from sizes
     if sizes:
         return
-    for idx, n_atoms in enumerate(table["atoms"]):
+    for idx, n_atoms in enumerate(table.atoms):
         n_cells = max(copies, round(n_atoms / len(cell.atoms)))
         yield from cell.size_problems(n_cells, f"{at}.atoms[{idx}]")
 
 
 def _cell(
-    structure: Mapping[str, Any], at: str, inputs: Mapping[str, Path], train: Sequence[Frame]
+    structure: Structure, at: str, inputs: Mapping[str, Path], train: Sequence[Frame]
 ) -> Cell | Problem:
-    if "file" in structure:
+    if isinstance(structure, StructureOfSource):
         try:
-            atoms = read_file(inputs[structure["file"]], structure["format"])
+            atoms = read_file(inputs[structure.file], structure.format)
         except DataError as error:
             return Problem(f"{at}.file", error.message, error.hint)
         return Cell(atoms, at, f"{at}.file")
-    if structure["index"] >= len(train):
-        return beyond_the_data(structure["index"], len(train), at)
-    return Cell(as_atoms(train[structure["index"]]), at, f"{at}.index")
+    index = index_of(structure)
+    if index >= len(train):
+        return beyond_the_data(index, len(train), at)
+    return Cell(as_atoms(train[index]), at, f"{at}.index")

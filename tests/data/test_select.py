@@ -273,7 +273,7 @@ def test_a_recipe_selects_before_it_examines(random_frame: MakeFrame, tmp_path: 
     table = '[data.select]\nslice = "2:"\nenergy = ":-8"\n'
     (tmp_path / "r.toml").write_text(RECIPE.format(select=table))
     stage = build(load_recipe(tmp_path / "r.toml")).stages[0]
-    assert stage.table["data"]["select"] == {"slice": "2:", "energy": ":-8"}
+    assert stage.json["data"]["select"] == {"slice": "2:", "energy": ":-8"}
     out = tmp_path / "out"
     out.mkdir()
     events: list[Event] = []
@@ -298,7 +298,7 @@ def test_selecting_is_in_the_hash_and_its_absence_is_not(
         (tmp_path / "r.toml").write_text(RECIPE.format(select=table))
         loaded = load_recipe(tmp_path / "r.toml")
         hashes.add(loaded.hash)
-        assert ("select" in build(loaded).stages[0].table["data"]) == bool(table)
+        assert ("select" in build(loaded).stages[0].json["data"]) == bool(table)
         assert ("select" in loaded.resolved["data"]) == bool(table)
     assert len(hashes) == 3
 

@@ -80,11 +80,11 @@ def test_each_stage_has_its_own_seed() -> None:
 def test_the_data_stage_names_its_sources_and_no_path() -> None:
     """Names, formats and parts in the table; paths and digests in the sources."""
     data = stages_of()["data"]
-    assert data.table["data"]["files"] == {
+    assert data.json["data"]["files"] == {
         "train": [{"name": "train.0", "format": "extxyz", "part": ""}],
         "validation": [],
     }
-    assert (data.table["data"]["validation"], data.table["data"]["group_by"]) == (0.2, "phase")
+    assert (data.json["data"]["validation"], data.json["data"]["group_by"]) == (0.2, "phase")
     source = data.sources["train.0"]
     assert source_digest(source) == source.sha256
 
@@ -97,8 +97,8 @@ def test_validation_files_replace_the_fraction(tmp_path: Path) -> None:
     recipe = tmp_path / "r.toml"
     recipe.write_text(text.replace("validation = 0.2", 'validation = ["b.xyz"]'))
     data = build(load_recipe(recipe)).stages[0]
-    assert data.table["data"]["validation"] is None
-    assert data.table["data"]["files"]["validation"][0]["name"] == "validation.0"
+    assert data.json["data"]["validation"] is None
+    assert data.json["data"]["files"]["validation"][0]["name"] == "validation.0"
     assert set(data.sources) == {"train.0", "validation.0"}
 
 
@@ -122,7 +122,7 @@ def test_md_of_a_structure_file_reads_a_source_instead_of_frames(tmp_path: Path)
     md = build(load_recipe(recipe)).stages[-1]
     assert "frames" not in md.inputs
     assert md.sources["structure"].path == tmp_path / "cell.cif"
-    assert md.table["md"]["structure"] == {
+    assert md.json["md"]["structure"] == {
         "file": "structure",
         "format": "cif",
         "replicate": [2, 2, 2],

@@ -16,14 +16,14 @@ def test_labels_reach_the_data_stage(toy: RecipeFolder) -> None:
     """What is given and nothing else; no key of an older recipe moves without them."""
     given = 'energy = "REF_energy", stress_unit = "GPa", stress_sign = "compression-positive"'
     loaded = toy.load(labels(given))
-    assert build(loaded).stages[0].table["data"]["labels"] == {
+    assert build(loaded).stages[0].json["data"]["labels"] == {
         "energy": "REF_energy",
         "stress_unit": "GPa",
         "stress_sign": "compression-positive",
     }
     assert loaded.hash != toy.load().hash
     assert "labels" not in toy.load().resolved["data"]
-    assert "labels" not in build(toy.load()).stages[0].table["data"]
+    assert "labels" not in build(toy.load()).stages[0].json["data"]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_files_of_the_benchmark_are_known_by_content(toy: RecipeFolder) -> None:
     stage = build(recipes[0]).stages[-1]
     assert stage.name == "md_benchmark"
     assert set(stage.sources) == {"structure", "deepmd_model"}
-    assert stage.table["md_benchmark"]["deepmd_model"] == "deepmd_model"
+    assert stage.json["md_benchmark"]["deepmd_model"] == "deepmd_model"
     assert set(stage.paths.values()) <= {*recipes[0].positions}
 
 

@@ -17,7 +17,7 @@ def test_only_keeping_them_reaches_the_data_stage(
     """So that the keys of results that leave them out are one."""
     line = f'{PLACE}\nunconverged = "{given}"' if given else PLACE
     loaded = toy.load((PLACE, line))
-    data = next(stage.table["data"] for stage in build(loaded).stages if stage.name == "data")
+    data = next(stage.json["data"] for stage in build(loaded).stages if stage.name == "data")
     assert data.get("unconverged") == expected
     assert loaded.resolved["data"].get("unconverged") == (given or None)
 

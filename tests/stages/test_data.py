@@ -17,6 +17,7 @@ from nepforge.errors import DataError
 from nepforge.events import Event, Message
 from nepforge.stages import data
 from nepforge.stages.context import StageContext
+from tests.stage_tables import data_table
 
 MakeFrame = Callable[..., Frame]
 
@@ -42,8 +43,7 @@ class Bench:
         for name in self.inputs:
             entry = {"name": name, "format": "extxyz", "part": ""}
             files[name.partition(".")[0]].append(entry)
-        settings = {"species": ["Hf", "O"], "validation": 0.25, "group_by": None, "files": files}
-        settings |= more
+        settings = {"validation": None if files["validation"] else 0.25, "files": files} | more
         context = StageContext(
             stage="data",
             out=self.folder / "out",
@@ -52,7 +52,7 @@ class Bench:
             emit=self.events.append,
             stopping=lambda: False,
         )
-        data.run({"data": settings, "seed": 1}, self.inputs, context)
+        data.run(data_table(seed=1, data=settings), self.inputs, context)
         report: dict[str, Any] = json.loads((self.folder / "out" / "report.json").read_text())
         return report
 

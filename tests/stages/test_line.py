@@ -26,6 +26,7 @@ from nepforge.stages.context import StageContext
 from nepforge.stages.evaluate import predict_set
 from tests.conftest import random_model
 from tests.formats.test_neighbor_counts import most_neighbors
+from tests.stage_tables import data_table
 
 MakeFrame = Callable[..., Frame]
 SPECIES = ["Hf", "O"]
@@ -341,12 +342,6 @@ def test_a_file_with_one_wrong_number_fails_the_run(bench: Bench, layout: str) -
         verify.run(EXPORT_TABLE, inputs, bench.context("verify"))
 
 
-def data_table(**changes: Any) -> dict[str, Any]:
-    files = {"train": [{"name": "train.0", "format": "extxyz", "part": ""}], "validation": []}
-    table = {"species": SPECIES, "validation": 0.2, "group_by": "phase", "files": files}
-    return {"data": {**table, **changes}, "seed": 3}
-
-
 def test_data_stage_splits_the_shipped_set(tmp_path: Path) -> None:
     """191 frames become 153 + 38, the same ones for the same seed."""
     bench = Bench(tmp_path)
@@ -363,9 +358,9 @@ def test_data_stage_warns_of_copies(tmp_path: Path) -> None:
     """A file given twice: every structure is reported as occurring more than once."""
     bench = Bench(tmp_path)
     source = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"
-    files = data_table()["data"]["files"]
-    files["train"].append({"name": "train.1", "format": "extxyz", "part": ""})
-    data.run(data_table(files=files), {"train.0": source, "train.1": source}, bench.context("data"))
+    train = [{"name": f"train.{idx}", "format": "extxyz", "part": ""} for idx in (0, 1)]
+    table = data_table(data={"files": {"train": train, "validation": []}})
+    data.run(table, {"train.0": source, "train.1": source}, bench.context("data"))
     warnings = [e.text for e in bench.events if isinstance(e, Message) and e.level == "warning"]
     assert any("191 of the training frames are copies" in text for text in warnings)
 
@@ -374,7 +369,11 @@ def test_data_stage_refuses_an_element_that_the_recipe_lacks(tmp_path: Path) -> 
     """species without Hf: the first frame that has it is named."""
     source = Path(__file__).parents[2] / "recipes" / "data" / "hfo2_gpaw.xyz"
     with pytest.raises(DataError, match=r"Hf.*hfo2_gpaw\.xyz:\d+"):
-        data.run(data_table(species=["O"]), {"train.0": source}, Bench(tmp_path).context("data"))
+        data.run(
+            data_table(data={"species": ["O"]}),
+            {"train.0": source},
+            Bench(tmp_path).context("data"),
+        )
 
 
 def isolated_atom(number: int = 8) -> Frame:

@@ -15,9 +15,11 @@ import pytest
 from nepforge.data.frame import Frame, save_frames
 from nepforge.errors import DataError, InterruptedRunError, NepforgeError, StageError
 from nepforge.events import Event, StageProgress
+from nepforge.plan.tables import MdTable
 from nepforge.stages.context import StageContext
 from nepforge.stages.md import run
 from tests.nep_files import KINDS, SPECIES, random_structure
+from tests.stage_tables import md_table
 
 pytestmark = pytest.mark.lammps
 
@@ -48,7 +50,7 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
     return {"model": KINDS["zbl"].write(tmp_path / "nep.txt"), "frames": tmp_path / "frames.npz"}
 
 
-def table(**changes: Any) -> dict[str, Any]:
+def table(species: Any = SPECIES, **changes: Any) -> MdTable:
     md: dict[str, Any] = {
         "name": "test",
         "structure": {"from": "data", "index": 1, "replicate": [2, 2, 1]},
@@ -62,7 +64,7 @@ def table(**changes: Any) -> dict[str, Any]:
         "precision": "double",
         "timeout_minutes": 1.0,
     }
-    return {"species": list(SPECIES), "md": md | changes, "seed": 2**50}
+    return md_table(species, seed=2**50, **(md | changes))
 
 
 def test_nve_writes_a_folder_that_can_be_run_again(
@@ -204,7 +206,7 @@ def test_a_species_missing_from_the_model_is_named(
     """The structure is checked before LAMMPS starts."""
     context, _ = make_context()
     with pytest.raises(StageError, match="holds O, the model knows Si"):
-        run(table() | {"species": ["Si"]}, inputs, context)
+        run(table(species=["Si"]), inputs, context)
 
 
 def test_an_unreadable_structure_file_is_named(

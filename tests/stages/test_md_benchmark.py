@@ -13,14 +13,16 @@ from nepforge.data.frame import Frame, save_frames
 from nepforge.errors import StageError
 from nepforge.events import Event
 from nepforge.plan.kinds import KINDS
+from nepforge.plan.tables import MdBenchmarkTable
 from nepforge.stages.context import StageContext
 from nepforge.stages.md_advice import DEEPMD_STYLE, Measurement, Setting, advice, busy_note
 from nepforge.stages.md_benchmark import run
 from tests.nep_files import KINDS as NEP_KINDS
 from tests.nep_files import SPECIES, random_structure
+from tests.stage_tables import benchmark_table
 
 
-def table(**changes: Any) -> dict[str, Any]:
+def table(**changes: Any) -> MdBenchmarkTable:
     benchmark: dict[str, Any] = {
         "structure": {"from": "data", "index": 0, "replicate": [1, 1, 1]},
         "atoms": [16, 60, 65],
@@ -35,7 +37,7 @@ def table(**changes: Any) -> dict[str, Any]:
         "deepmd_model": None,
         "timeout_minutes": 1.0,
     }
-    return {"species": list(SPECIES), "md_benchmark": benchmark | changes, "seed": 7}
+    return benchmark_table(SPECIES, seed=7, **(benchmark | changes))
 
 
 def measured(folder: Path, **changes: Any) -> tuple[Path, list[Event]]:

@@ -15,10 +15,10 @@ from nepforge.data.frame import Frame
 from nepforge.errors import Problem
 from nepforge.stages import requirements
 from nepforge.stages.requirements import find
+from tests.stage_tables import data_table
 from tests.stages.test_line import isolated_atom
 
 MakeFrame = Callable[..., Frame]
-MODEL = {"cutoff": [4.5, 4.0]}
 MD: dict[str, Any] = {
     "structure": {"from": "data", "index": 0, "replicate": [2, 2, 2]},
     "ranks": 1,
@@ -36,8 +36,8 @@ def look(
     frames: list[Frame], inputs: dict[str, Path] | None = None, **table: Any
 ) -> tuple[list[Problem], list[str]]:
     """Problems, and codes of warnings."""
-    data = {"species": ["Hf", "O"], "group_by": table.pop("group_by", None)}
-    found = find({"data": data, "model": MODEL, **table}, inputs or {}, frames, frames)
+    data = {"group_by": table.pop("group_by", None)}
+    found = find(data_table(data=data, **table), inputs or {}, frames, frames)
     return list(found.problems), [finding.code for finding in found.findings]
 
 
@@ -87,12 +87,12 @@ def test_labels_that_nobody_has_are_refused(frames: list[Frame], table: str) -> 
 
 def test_a_cutoff_in_which_nobody_has_a_neighbour_is_refused(frames: list[Frame]) -> None:
     """With the distance of the closest two atoms; so is a set of isolated atoms."""
-    (problem,), _ = look(frames, model={"cutoff": [0.5, 0.4]})
+    (problem,), _ = look(frames, cutoff=[0.5, 0.4])
     assert "a neighbour within 0.5 Å" in problem.message
     assert "the closest two are 1." in problem.hint
     (problem,), _ = look([isolated_atom()])
     assert "all isolated atoms" in problem.hint
-    (problem,), _ = look(frames, model={"cutoff": 0.5})  # of a Deep Potential
+    (problem,), _ = look(frames, cutoff=0.5)  # of a Deep Potential
     assert problem.path == "model.cutoff"
 
 
@@ -100,15 +100,15 @@ def test_a_cutoff_without_angular_neighbours_or_of_a_lonely_species_is_told(
     frames: list[Frame],
 ) -> None:
     """Training goes on: the radial part, and the other species, are right."""
-    assert look(frames, model={"cutoff": [4.5, 0.5]}) == ([], ["cutoff"])
+    assert look(frames, cutoff=[4.5, 0.5]) == ([], ["cutoff"])
     only_oxygen = [attrs.evolve(f, numbers=np.full(f.n_atoms, 8)) for f in frames]
     assert look([*only_oxygen, isolated_atom(72)]) == ([], ["cutoff"])
 
 
 def test_cutoffs_of_species_are_averaged_over_a_pair(frames: list[Frame]) -> None:
     """As in the model: a pair of a wide and a narrow species may meet."""
-    assert look(frames, model={"cutoff": [[0.5, 0.4], [4.5, 4.0]]}) == ([], [])
-    assert look(frames, model={"cutoff": [[0.5, 0.4], [0.6, 0.4]]})[0]
+    assert look(frames, cutoff=[[0.5, 0.4], [4.5, 4.0]]) == ([], [])
+    assert look(frames, cutoff=[[0.5, 0.4], [0.6, 0.4]])[0]
 
 
 @pytest.mark.parametrize("index", [3, 5000])
