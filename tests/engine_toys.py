@@ -87,7 +87,7 @@ def write_random(_table: Mapping[str, Any], _inputs: Mapping[str, Path], ctx: St
 
 
 def copy_source(table: Mapping[str, Any], inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Copy the source; with `spoil`, the source changes under our hands."""
+    """Copy the source; with `spoil`, it changes meanwhile."""
     (ctx.out / "copy.txt").write_text(inputs["text"].read_text())
     if table["spoil"]:
         inputs["text"].write_text("other")

@@ -138,7 +138,7 @@ def test_welch_test_equals_its_closed_form() -> None:
 
 
 def test_missing_metric_is_outside_every_tolerance() -> None:
-    """It cannot be within a deviation from nothing."""
+    """There is nothing to deviate from."""
     assert MetricPair("rmse", "", 1.0, None, allowed=0.1).within is False
     assert MetricPair("rmse", "", 1.0, 1.05, allowed=0.1).within is True
     assert MetricPair("rmse", "", 1.0, 1.05).within is None

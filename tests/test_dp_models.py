@@ -91,7 +91,7 @@ def test_the_calculator_has_forces_and_stress_of_its_energy(
 
 
 def test_test_compares_with_labels(path: Path, random_frame: MakeFrame, tmp_path: Path) -> None:
-    """The command, its errors as JSON."""
+    """Errors from the command as JSON."""
     write_frames(tmp_path / "a.xyz", "extxyz", [random_frame(seed) for seed in (1, 2)])
     arguments = ["test", str(path), str(tmp_path / "a.xyz"), "--json"]
     answer = CliRunner().invoke(cli.commands, arguments, prog_name="nepforge")

@@ -1,4 +1,4 @@
-"""Golden numbers of our own, made by calorine: torch, the C++ core and every layout agree."""
+"""Golden numbers made by calorine: torch, the C++ core and every layout agree."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cases(name: str) -> list[tuple[Frame, dict[str, Any]]]:
 
 
 def test_every_kind_is_there() -> None:
-    """Each model file has numbers, each number its file."""
+    """Each model file has numbers, and each number a file."""
     assert sorted(path.stem for path in FOLDER.glob("*.txt")) == NAMES
 
 

@@ -123,7 +123,7 @@ def test_the_core_gives_the_numbers_of_calorine(name: str, written: Written) -> 
 
 
 def by_calculator(calculator: Any, structure: Structure) -> StructureResult:
-    """What a calculator of ASE says; the virial is symmetric there."""
+    """From the ASE calculator; its virial is symmetric."""
     atoms = ase.Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=True)
     atoms.calc = calculator
     virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
@@ -174,7 +174,7 @@ def test_order_threads_and_skin_do_not_matter(name: str, written: Written) -> No
 
 @pytest.mark.parametrize("name", ["2 species, l_max 2 2 1 1", "5 species, l_max 2 2 1 1"])
 def test_no_atoms_give_no_results(name: str, written: Written) -> None:
-    """Neither a number nor a crash, and the next structure is evaluated as ever."""
+    """Neither a number nor a crash, and the next structure is evaluated as usual."""
     native = NativeModel(written(POTENTIALS[name]))
     found = evaluated(native, empty())
     assert found.energies.shape == (0,)

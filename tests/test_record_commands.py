@@ -35,7 +35,7 @@ def nepforge(*arguments: str) -> Result:
 
 
 def test_log_gives_programs_type_hash_and_outcome(run_hash: str) -> None:
-    """One object a line."""
+    """One object per line."""
     row = json.loads(nepforge("ledger", "log", "--json").stdout)
     facts = (row["seq"], row["type"], row["hash"], row["outcome"])
     assert facts == (0, "run", run_hash, "finished")
@@ -70,7 +70,7 @@ def test_head_is_kept_and_audited_against(run_hash: str, tmp_path: Path) -> None
 
 
 def test_proof_is_written_and_checked(run_hash: str, tmp_path: Path) -> None:
-    """Far from the ledger it came from."""
+    """Without the ledger it came from."""
     proof = tmp_path / "entry.tlog-proof"
     assert nepforge("ledger", "prove", run_hash[:8], "--out", str(proof)).exit_code == 0
     assert f"entry 0 (run, {run_hash[:12]})" in nepforge("ledger", "verify", str(proof)).stdout

@@ -134,7 +134,7 @@ def test_interrupted_repetition_goes_on(published: tuple[Path, str], clone: Work
 
 
 def test_second_process_is_told_who_repeats(published: tuple[Path, str], clone: Workspace) -> None:
-    """Two repetitions of one run would tread on each other."""
+    """Two repetitions of one run would interfere."""
     original = original_from_ledger(clone, published[1], None)
     lock = clone.lock(f"reproduce-{published[1][:12]}")
     with hold(lock), pytest.raises(LockTimeoutError):
@@ -142,7 +142,7 @@ def test_second_process_is_told_who_repeats(published: tuple[Path, str], clone: 
 
 
 def test_only_finished_runs_can_be_repeated(clone: Workspace) -> None:
-    """A verdict or an interrupted run is no run to repeat."""
+    """A verdict or an interrupted run cannot be repeated."""
     entry = clone.ledger.append("run", {"name": "x", "outcome": "interrupted"})
     with pytest.raises(UsageError, match="a run that interrupted, expected a finished run"):
         original_from_ledger(clone, entry.hash, None)
@@ -151,7 +151,7 @@ def test_only_finished_runs_can_be_repeated(clone: Workspace) -> None:
 def test_bundle_is_repeated_from_the_zip_alone(
     published: tuple[Path, str], bundle: Bundle, tmp_path: Path
 ) -> None:
-    """No recipe, no data, no ledger but what is in it."""
+    """With only the recipe, data and ledger entry inside it."""
     space = Workspace(tmp_path.resolve())
     result = repeat(space, original_from_bundle(space, bundle.path, "", None))
     assert (bundle.missing, result.judgement.verdict) == ((), "reproduced")
@@ -284,7 +284,7 @@ def test_verdict_weighs_bits_then_tolerances_then_drift(
 
 
 def test_files_that_a_later_version_adds_are_no_difference() -> None:
-    """Files that it no longer writes are one."""
+    """Files that it no longer writes are a difference."""
     more = body("a", 0.1)
     more["stages"][0]["outputs"]["covariance.npz"] = {"sha256": "c", "size": 1}
     found = judge(artifacts(body("a", 0.1)), artifacts(more))
@@ -294,7 +294,7 @@ def test_files_that_a_later_version_adds_are_no_difference() -> None:
 
 
 def test_without_tolerance_other_bits_are_not_reproduced() -> None:
-    """Nobody said what deviation is small."""
+    """No tolerance says what deviation is small."""
     first, second = (artifacts(body(name, 0.1, tolerance=False)) for name in "ab")
     assert judge(first, second).verdict == "not_reproduced"
 

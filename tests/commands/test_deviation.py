@@ -52,7 +52,7 @@ def test_deviation_is_the_spread_of_the_models(files: list[str]) -> None:
 
 
 def test_the_table_has_a_line_for_each_structure(files: list[str]) -> None:
-    """A head and two rows."""
+    """A header and two rows."""
     done = CliRunner().invoke(commands, ["deviation", *files])
     assert done.exit_code == 0, done.output
     assert "max force (eV/Å)" in done.output

@@ -78,7 +78,7 @@ def test_infer_writes_labels_that_test_finds_exact(folder: Path) -> None:
 
 
 def test_test_finds_labels_under_other_names(folder: Path) -> None:
-    """As `nepforge data` does, with the same options; without them it says what it did not read."""
+    """With the options of `nepforge data`; without them it names what it did not read."""
     nepforge("infer", "nep.txt", "plain.xyz", "--format", "extxyz", "--output", "labelled.xyz")
     path = folder / "labelled.xyz"
     path.write_text(path.read_text().replace(" energy=", " REF_energy="))
@@ -90,7 +90,7 @@ def test_test_finds_labels_under_other_names(folder: Path) -> None:
 
 
 def test_unconverged_labels_are_not_compared(folder: Path) -> None:
-    """Nor is a prediction marked as one: `infer` takes every structure, and converged it is."""
+    """Nor are predictions marked unconverged: `infer` takes every structure."""
     words = ("infer", "nep.txt", "plain.xyz", "--format", "extxyz", "--output", "labelled.xyz")
     assert nepforge(*words).exit_code == 0
     text = (folder / "labelled.xyz").read_text()
@@ -132,7 +132,7 @@ def test_infer_gives_all_numbers_as_json(folder: Path) -> None:
 def test_bad_input_ends_with_a_message(
     arguments: tuple[str, ...], words: str, folder: Path
 ) -> None:
-    """And another exit status than 0, without a traceback."""
+    """With a non-zero exit status, without a traceback."""
     answer = nepforge(*arguments)
     assert answer.exit_code != 0
     assert words in answer.output
@@ -204,7 +204,7 @@ def test_a_test_input_of_pwmlff_is_run(folder: Path) -> None:
 
 
 def test_a_command_of_pwmlff_is_answered_with_ours(folder: Path) -> None:
-    """Usage error, and the line to type."""
+    """A usage error with the command to type."""
     answer = nepforge("toneplmps", "nep_model.ckpt")
     assert answer.exit_code == 2
     assert "next: nepforge convert nep_model.ckpt nep_to_lmps.txt --to lammps" in answer.output
@@ -212,7 +212,7 @@ def test_a_command_of_pwmlff_is_answered_with_ours(folder: Path) -> None:
 
 
 def test_threads_are_an_option(folder: Path) -> None:
-    """The same numbers on two."""
+    """The same numbers on two threads."""
     one = nepforge("infer", "nep.txt", "plain.xyz").stdout
     assert nepforge("infer", "nep.txt", "plain.xyz", "--threads", "2").stdout == one
     assert infer(folder / "nep.txt", []) == []

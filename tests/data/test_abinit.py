@@ -26,7 +26,7 @@ Reader = Callable[[str], tuple[list[Frame], list[str]]]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Reader:
-    """Frames of a text, and what was said of them."""
+    """Frames of a text, and the notices about them."""
 
     def of(text: str) -> tuple[list[Frame], list[str]]:
         notices: list[str] = []

@@ -93,7 +93,7 @@ def test_shares_of_the_energy_are_no_atomic_energies(
 
 
 def test_pwdata_of_hfo2_has_no_atomic_energies(shared: Path) -> None:
-    """Its ei.npy is one number a species, in every frame."""
+    """Its ei.npy holds one number per species in every frame."""
     folder = shared / "data" / "hfo2_pwdata" / "init_000_50" / "train"
     assert np.ptp(np.load(folder / "ei.npy")[0]) > 1.0
     assert all(f.atomic_energy is None for f in read_frames(folder, "pwdata"))

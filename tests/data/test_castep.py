@@ -24,7 +24,7 @@ Reader = Callable[[str], tuple[list[Frame], list[str]]]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Reader:
-    """Frames of a text, and what was said of them."""
+    """Frames of a text, and the notices about them."""
 
     def of(text: str) -> tuple[list[Frame], list[str]]:
         notices: list[str] = []
@@ -125,7 +125,7 @@ def test_constrained_forces_are_no_labels(read: Reader) -> None:
 
 @pytest.mark.parametrize("title", ["BFGS", "LBFGS", "TPSD", "DMD", "FIRE", "MD"])
 def test_the_name_of_the_optimiser_does_not_matter(read: Reader, title: str) -> None:
-    """Steps are told by their structures."""
+    """Steps are told apart by their structures."""
     frames, _ = read(MD.replace("Starting MD iteration", f"{title}: starting iteration"))
     assert len(frames) == 2
 

@@ -118,7 +118,7 @@ def test_check_reads_train_and_valid_as_two_sets(
 
 
 def test_show_lists_every_file() -> None:
-    """One row a file, whatever its format; --json has the exact numbers."""
+    """One row per file, whatever its format; --json has the exact numbers."""
     result = nepforge_data("show", SHIPPED, FILES / "MOVEMENT", FILES / "POSCAR")
     rows = [line.split() for line in result.output.splitlines()]
     assert rows[1][:5] == ["hfo2_gpaw.xyz", "191", "12", "10.41..12.47", "-9.406..-8.772"]

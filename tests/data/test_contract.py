@@ -15,7 +15,7 @@ from tests.data.samples import data_sample
 def test_a_data_format_satisfies_the_contract(
     name: str, claim: Callable[[DataSample, Path], None], tmp_path: Path
 ) -> None:
-    """Each claim of check_reader, by itself."""
+    """Each claim of check_reader on its own."""
     for folder in ("sample", "scratch"):
         (tmp_path / folder).mkdir()
     claim(data_sample(name, tmp_path / "sample"), tmp_path / "scratch")

@@ -41,7 +41,7 @@ def disguised(frame: Frame, noise: float, rng: np.random.Generator) -> Frame:
 def test_a_disguised_frame_is_a_copy(
     seed: int, exponent: float, pbc: tuple[bool, bool, bool]
 ) -> None:
-    """For every size of the noise below the tolerance: no rounding has an edge."""
+    """For any noise below the tolerance: rounding creates no edges."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 12))
     cell = 5.0 * np.eye(3) + rng.uniform(-1.0, 1.0, (3, 3))
@@ -81,7 +81,7 @@ def test_atoms_of_symmetry_are_not_confused() -> None:
 
 
 def test_atoms_on_one_place_are_paired_one_to_one() -> None:
-    """Three atoms within the tolerance are not two: each partner counts once."""
+    """Three atoms within the tolerance do not match two: each partner counts once."""
     near = np.array([[0.0, 0, 0], [3e-6, 0, 0], [2.0, 0, 0], [2.000003, 0, 0]])
     far = near.copy()
     far[3] = [5e-6, 0, 0]

@@ -191,7 +191,7 @@ def test_periodicity_is_that_of_the_cell(path: Path) -> None:
 
 
 def test_a_cut_file_gives_its_complete_points(path: Path) -> None:
-    """Wherever it is cut: no number that lost its end, no forces of a part of the atoms."""
+    """Wherever it is cut: no truncated number, no forces of only some atoms."""
     point = START + CONVERGED + energy() + OLD_FORCES + NEW_STRESS
     text = 2 * point
     whole, _ = read(path, text)
@@ -241,6 +241,6 @@ def test_damage_in_the_middle_is_refused(path: Path, before: str, after: str, me
 
 
 def test_an_unconverged_point_is_known(shared: Path) -> None:
-    """The case that came with the issue."""
+    """The case reported in the issue."""
     path = shared / "cases" / "data" / "unconverged-scf" / "cp2k.out"
     assert [frame.converged for frame in read_frames(path, "cp2k")] == [False]

@@ -24,7 +24,7 @@ Edit = Callable[[str], str]
 
 
 def read(path: Path, file_format: str) -> tuple[list[Frame], list[str]]:
-    """Frames and what was said of them."""
+    """Frames and the notices about them."""
     notices: list[str] = []
     return read_frames(path, file_format, notice=notices.append), notices
 

@@ -1,4 +1,4 @@
-"""Every trap is found with the frames that have it, and sound data have no findings but facts."""
+"""Every trap is found with its frames, and sound data have only facts as findings."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def test_energies_and_virials_per_atom_are_errors(metal: list[Frame]) -> None:
 
 
 def test_a_pair_potential_knows_its_own_energies() -> None:
-    """Energy, forces and virial that it predicts are one potential: against finite differences."""
+    """Predicted energy, forces and virial are consistent: against finite differences."""
     rng = np.random.default_rng(2)
     atoms = bulk("Cu", cubic=True).repeat(2)
     atoms.rattle(0.1, rng=rng)
@@ -352,7 +352,7 @@ def test_files_of_other_energy_zeros_are_found(metal: list[Frame]) -> None:
 
 
 def test_short_distances_are_found(metal: list[Frame]) -> None:
-    """Two atoms close, and two on one place."""
+    """Two atoms close together, and two that share a position."""
     for distance, code, level in ((0.5, "short-distance", "warning"), (0.0, "same-place", "error")):
         positions = metal[3].positions.copy()
         positions[1] = positions[0] + [distance, 0, 0]
@@ -362,7 +362,7 @@ def test_short_distances_are_found(metal: list[Frame]) -> None:
 
 
 def test_elements_are_compared_with_the_species(metal: list[Frame]) -> None:
-    """Foreign ones are errors, absent ones and those of validation alone warnings."""
+    """Unknown ones are errors; absent ones and those only in validation are warnings."""
     foreign = found("unknown-element", metal, species=("Cu",))
     assert foreign is not None
     assert (foreign.level, foreign.frames) == ("error", sources(metal))
@@ -403,7 +403,7 @@ def test_the_copies_in_the_reference_data_are_found(shared: Path) -> None:
 
 
 def test_the_reference_data_have_no_wrong_sign(shared: Path) -> None:
-    """Signs and units of all that is there, in three conventions, are read right."""
+    """Signs and units in three conventions are all read correctly."""
     data = shared / "data"
     sets = (
         read_frames(data / "lisic_pwdata", "pwdata", "train"),
@@ -433,7 +433,7 @@ def test_another_energy_zero_in_the_reference_data_is_found(shared: Path) -> Non
 
 
 def test_every_check_bears_odd_frames(random_frame: Callable[..., Frame]) -> None:
-    """One atom, no cell, no labels, a slab: nothing but findings."""
+    """One atom, no cell, no labels, a slab: findings, no exceptions."""
     atom = Frame(np.array([8]), np.zeros((1, 3)), np.zeros((3, 3)), (False,) * 3, energy=-1.0)
     slab = attrs.evolve(random_frame(1), pbc=(True, True, False))
     bare = random_frame(2, labels=False)

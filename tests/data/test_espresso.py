@@ -21,7 +21,7 @@ Reader = Callable[[str], tuple[list[Frame], list[str]]]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Reader:
-    """Frames of a text, and what was said of them."""
+    """Frames of a text, and the notices about them."""
 
     def of(text: str) -> tuple[list[Frame], list[str]]:
         notices: list[str] = []
@@ -77,7 +77,7 @@ def test_a_hybrid_is_finished_when_its_exchange_is(read: Reader) -> None:
 
 
 def test_energies_marked_while_they_converge_need_an_end(read: Reader) -> None:
-    """Of a run that was killed the last marked energy may be that of any iteration."""
+    """In a killed run the last marked energy may belong to any iteration."""
     start = VC_RELAX.rindex("     smearing contrib.")
     frames, notices = read(VC_RELAX[:start])
     assert len(frames) == 2
@@ -87,7 +87,7 @@ def test_energies_marked_while_they_converge_need_an_end(read: Reader) -> None:
 
 
 def test_unconverged_steps_are_marked(read: Reader) -> None:
-    """By its own word, or by its accuracy where pw.x was told to go on all the same."""
+    """As pw.x states, or by the accuracy where it was told to go on regardless."""
     worse = "accuracy    <          1.0E-09", "accuracy    <       0.00065000"
     frames, _ = read(VC_RELAX.replace(*worse, 1))
     assert [frame.converged for frame in frames] == [False, True, True]
@@ -152,7 +152,7 @@ def test_elements_of_labels(read: Reader, label: str, pseudopotential: str, numb
 
 
 def test_a_label_of_another_element_is_refused(read: Reader) -> None:
-    """Fe with a pseudopotential of oxygen is neither."""
+    """Fe with a pseudopotential of oxygen is neither Fe nor O."""
     text = VC_RELAX.replace("Si1 ", "Fe  ").replace("Si( 1.00)", "O ( 1.00)")
     with pytest.raises(
         DataError, match='species "Fe" with a pseudopotential of "O" is not an element'
@@ -161,7 +161,7 @@ def test_a_label_of_another_element_is_refused(read: Reader) -> None:
 
 
 def test_energies_without_new_positions_are_left_out(read: Reader) -> None:
-    """As of the images of a path: nothing says where their atoms are."""
+    """Such as images of a path: nothing says where their atoms are."""
     start = VC_RELAX.index("     new unit-cell volume")
     stop = VC_RELAX.index("     iteration #", start)
     frames, notices = read(VC_RELAX[:start] + VC_RELAX[stop:])

@@ -94,7 +94,7 @@ def test_every_digit_survives_a_round_trip(
 def test_what_cannot_be_read_right_is_refused(
     tmp_path: Path, damage: tuple[str, str], message: str
 ) -> None:
-    """File, frame and cause in the message; nothing is passed over."""
+    """The message has file, frame and cause; nothing is skipped."""
     text = (
         GPUMD.replace("Virial=", 'stress="0 0 0 0 0 0" Virial=') if "stress" in message else GPUMD
     )

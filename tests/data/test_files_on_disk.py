@@ -57,7 +57,7 @@ def frames(random_frame: MakeFrame) -> list[Frame]:
 def test_linked_systems_are_read_and_hashed(
     random_frame: MakeFrame, tmp_path: Path, layout: str
 ) -> None:
-    """A root of links only has the frames and the digest of a root of the folders themselves."""
+    """A root of links has the frames and the digest of a root of the folders themselves."""
     plain, linked = tmp_path / "plain" / "root", tmp_path / "linked" / "root"
     linked.mkdir(parents=True)
     for name in ("a", "b"):
@@ -80,7 +80,7 @@ def test_links_in_a_circle_are_refused(random_frame: MakeFrame, tmp_path: Path) 
 
 
 def test_a_link_to_nothing_is_said(random_frame: MakeFrame, tmp_path: Path) -> None:
-    """A system on a disk that is not mounted does not vanish in silence."""
+    """A system on an unmounted disk does not vanish silently."""
     write_frames(tmp_path / "root" / "a", "pwdata", [random_frame(1)])
     (tmp_path / "root" / "b").symlink_to(tmp_path / "elsewhere")
     found, notices = said([tmp_path / "root"])
@@ -127,7 +127,7 @@ PACKERS = {
 def test_a_compression_is_told_by_content(
     frames: list[Frame], tmp_path: Path, packer: str, name: str
 ) -> None:
-    """Whatever the name says; what is cut is said to be."""
+    """Whatever the name says; truncated files are reported."""
     write_frames(tmp_path / "plain.xyz", "extxyz", frames)
     path = tmp_path / name.format(packer)
     packed = PACKERS[packer]((tmp_path / "plain.xyz").read_bytes())

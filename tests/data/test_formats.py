@@ -30,7 +30,7 @@ STRESS = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.5], [0.0, 0.5, 3.0]])  # compre
 
 
 def read(name: str, species: tuple[str, ...] = ()) -> list[Frame]:
-    """Through the same door as a recipe: the format is told by name or content."""
+    """As from a recipe: the format follows from name or content."""
     found = file_format(FILES / name)
     assert found is not None
     return read_frames(FILES / name, found, species=species)
@@ -160,7 +160,7 @@ def test_compressed_text_is_read(tmp_path: Path, opener: Callable[..., object]) 
 def test_frames_survive_a_folder_of_arrays(
     random_frame: Callable[..., Frame], tmp_path: Path, folder_format: str
 ) -> None:
-    """Written and read again: labels exactly, positions to rounding; one folder a composition."""
+    """Written and read again: labels exactly, positions to rounding; one folder per composition."""
     frames = [random_frame(seed, 4 + seed % 2) for seed in range(5)]
     write_frames(tmp_path / "out", folder_format, frames)
     found = read_frames(tmp_path / "out", folder_format)
@@ -288,7 +288,7 @@ def test_pressure_and_stress_of_a_movement_file_agree(shared: Path) -> None:
 
 
 def test_masses_of_lammps_data_against_the_order_of_species(tmp_path: Path) -> None:
-    """A wrong order is said, a mass that is nobody's is not."""
+    """A wrong order is reported, an unknown mass is not."""
     text = "title\n\n2 atoms\n2 atom types\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nMasses\n\n"
     atoms = "\n2 1.008\n\nAtoms # atomic\n\n1 1 0 0 0\n2 2 1 1 1\n"
     for mass, species, n_notices in [(15.999, "OH", 0), (15.999, "HO", 2), (3.5, "OH", 0)]:

@@ -30,7 +30,7 @@ def test_other_rows_have_no_numbers(text: str) -> None:
 
 
 def test_one_number() -> None:
-    """Integers are numbers here; infinity is none."""
+    """Integers count as numbers here; infinity does not."""
     assert (number("2"), number("1.0E-08"), number("-3.5")) == (2.0, 1.0e-8, -3.5)
     assert [number(word) for word in ("********", "1e999", "1_0", "", "x")] == [None] * 5
 

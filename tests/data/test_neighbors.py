@@ -44,7 +44,7 @@ def sorted_pairs(neighbors: FrameNeighbors) -> np.ndarray:
     "pbc", [(True, True, True), (True, True, False), (False, False, False), (False, True, False)]
 )
 def test_pairs_equal_ase(seed: int, pbc: tuple[bool, bool, bool]) -> None:
-    """All images count, in periodic directions alone, also in cells smaller than the cutoff."""
+    """All images along periodic directions count, also in cells smaller than the cutoff."""
     frame = make_frame(seed, pbc)
     atoms = ase.Atoms(
         numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc

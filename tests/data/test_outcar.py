@@ -121,7 +121,7 @@ def test_steps_without_positions_are_left_out(path: Path) -> None:
 
 
 def test_an_energy_alone_belongs_to_the_input(path: Path) -> None:
-    """Where no forces are printed the first step is that of the input, later ones are not."""
+    """Without printed forces, only the first step has the positions of the input."""
     alone = [vasp.iterations(n, 3) + vasp.energy_block(-10.0 - n) for n in (1, 2)]
     (frame,), (notice,) = read(path, vasp.header() + alone[0] + alone[1] + vasp.END)
     assert (frame.energy, frame.forces, frame.virial) == (-11.0, None, None)
@@ -223,7 +223,7 @@ def test_wide_numbers_touch(path: Path) -> None:
 
 
 def test_a_stress_wider_than_its_columns_is_left_out(path: Path) -> None:
-    """Asterisks are no number; the other labels stay."""
+    """Asterisks are not a number; the other labels are kept."""
     text = vasp.header() + vasp.step().replace("    30.00000", "************")
     (frame,), (notice,) = read(path, text)
     assert (frame.virial, frame.energy) == (None, -10.6)

@@ -93,7 +93,7 @@ def test_leaked_validation_frames_are_left_out(random_frame: MakeFrame) -> None:
 
 
 def test_a_split_without_validation_is_refused(random_frame: MakeFrame) -> None:
-    """One different structure cannot be on both sides."""
+    """A single distinct structure cannot be on both sides."""
     frames = [random_frame(1), reordered(random_frame(1))]
     with pytest.raises(DataError, match="1 different"):
         split_by_fraction(frames, 0.5, np.random.default_rng(0))

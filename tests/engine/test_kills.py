@@ -43,7 +43,7 @@ def start(workspace: Path, seed: int, pause: float) -> subprocess.Popen[str]:
 
 
 def share_with_machines(workspace: Path) -> None:
-    """As if the workspace lay on a network file system: locks that need no kernel."""
+    """As if the workspace were on a network file system: locks that need no kernel."""
     locks = workspace / ".nepforge" / "locks"
     locks.mkdir(parents=True)
     (locks / SHARED_MARK).touch()
@@ -182,7 +182,7 @@ def test_full_disk_is_told_before_computing(small_disk: Path) -> None:
 
 
 def test_read_only_disk_is_told_before_computing(small_disk: Path) -> None:
-    """Cache and ledger as they were."""
+    """Cache and ledger are unchanged."""
     run_toy(small_disk, toy_plan())
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(NepforgeError, match="cannot be written: Read-only file system"):

@@ -182,7 +182,7 @@ def test_entry_holds_what_a_repetition_needs(tmp_path: Path) -> None:
 
 
 def test_damaged_byte_is_found_and_recomputed(tmp_path: Path) -> None:
-    """A changed artifact is never used: it goes to quarantine and the stage runs again."""
+    """A changed artifact is never used: it is quarantined and the stage runs again."""
     run_toy(tmp_path, toy_plan())
     (model,) = (tmp_path / ".nepforge" / "cache").rglob("model.txt")
     good = model.read_text()
@@ -251,7 +251,7 @@ def test_missing_upstream_file_is_named(tmp_path: Path) -> None:
 
 
 def test_source_that_changes_under_a_stage_is_refused(tmp_path: Path) -> None:
-    """Its result would stand under the key of other bytes."""
+    """Its result would be stored under the key of other bytes."""
     text = tmp_path / "text.txt"
     text.write_text("good")
     sources = {"text": source_file(text)}
@@ -433,7 +433,7 @@ def test_a_longer_build_goes_on_from_the_end_of_a_shorter_one(tmp_path: Path) ->
 
 
 class StopAfter(StopFlag):
-    """Turns true after it was asked so often."""
+    """Turns true after this many calls."""
 
     def __init__(self, n_answers: int) -> None:
         super().__init__()
@@ -462,7 +462,7 @@ def test_a_longer_build_goes_on_from_where_another_one_was_stopped(tmp_path: Pat
 
 
 def test_an_end_is_offered_to_nothing_else(tmp_path: Path) -> None:
-    """Another value that makes numbers starts from scratch; few ends are kept."""
+    """A change of any value that affects numbers starts from scratch; few ends are kept."""
     events: list[Event] = []
     run_toy(tmp_path, plan_of(chain(4)))
     for number in range(KEPT_ENDS + 2):

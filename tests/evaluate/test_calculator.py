@@ -41,7 +41,7 @@ def random_atoms(seed: int = 1, repeat: int = 1) -> ase.Atoms:
 
 
 def test_importing_nepforge_imports_no_ase() -> None:
-    """The name is there without its price."""
+    """The name is there without the cost of the import."""
     assert "Calculator" in nepforge.__all__
     with pytest.raises(AttributeError, match="no attribute"):
         nepforge.Calculators  # type: ignore[attr-defined] # noqa: B018
@@ -60,7 +60,7 @@ def test_forces_and_stress_are_derivatives_of_the_energy(path: Path) -> None:
 
 
 def test_stresses_are_shares_of_the_stress(path: Path) -> None:
-    """Their sum is the stress; they are found when they are asked for, with all the rest."""
+    """Their sum is the stress; they are computed on request, with all the rest."""
     atoms = random_atoms(repeat=2)
     atoms.calc = nepforge.Calculator(path, threads=2, skin=0.5)
     stress = atoms.get_stress()
@@ -118,7 +118,7 @@ def test_stresses_follow_the_atoms(path: Path) -> None:
 
 
 def test_atoms_of_a_perfect_crystal_have_equal_stresses(path: Path) -> None:
-    """Each its share of the stress."""
+    """Each has its share of the stress."""
     atoms = bulk("Si", "diamond", a=5.2, cubic=True).repeat(2)
     atoms.calc = nepforge.Calculator(path)
     expected = np.tile(atoms.get_stress() / len(atoms), (len(atoms), 1))
@@ -127,7 +127,7 @@ def test_atoms_of_a_perfect_crystal_have_equal_stresses(path: Path) -> None:
 
 
 def test_a_slab_has_stresses_and_a_molecule_has_none(path: Path) -> None:
-    """A volume is all that they need."""
+    """They need only a volume."""
     atoms = random_atoms(2)
     atoms.pbc = (True, True, False)
     atoms.calc = nepforge.Calculator(path)
@@ -221,7 +221,7 @@ def test_phonons_are_those_of_calorine(path: Path, tmp_path: Path) -> None:
     "duplicate", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
 )
 def test_copies_give_the_same_numbers_without_the_file(path: Path, duplicate: object) -> None:
-    """Also after the model file has gone; settings are kept."""
+    """Even after the model file is gone; settings are kept."""
     calculator = nepforge.Calculator(path, threads=2, skin=0.5)
     atoms = random_atoms()
     atoms.calc = calculator
@@ -261,7 +261,7 @@ def test_bad_models_and_structures_are_refused(path: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("change", ["positions", "numbers", "cell", "pbc"])
 def test_every_change_of_the_structure_is_noticed(path: Path, change: str) -> None:
-    """And what a NEP does not know is no change."""
+    """What a NEP ignores does not count as a change."""
     atoms = random_atoms()
     atoms.calc = nepforge.Calculator(path)
     before = atoms.get_forces()

@@ -1,4 +1,4 @@
-"""Judging error bars whose truth is known."""
+"""Judging error bars of known quality."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def drawn(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_true_error_bars_are_found_true() -> None:
-    """Shares of the normal law, bins on the diagonal; halved error bars are found out."""
+    """Shares of the normal distribution, bins on the diagonal; halved error bars are detected."""
     error, std = drawn(20000)
     found = calibration_of(error, std)
     assert found is not None
@@ -47,7 +47,7 @@ def test_error_bars_that_know_nothing_have_no_rank_correlation() -> None:
 
 
 def test_missing_labels_count_nowhere(tmp_path: Path) -> None:
-    """Without any label nothing is said; the plot shows what there is."""
+    """Without any label there is no calibration; the plot shows the rest."""
     error, std = drawn(300)
     report = judge_error_bars(
         np.full(5, np.nan), np.ones(5), error.reshape(-1, 3), std.reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Error bars from a training to the user: infer, test and the calculator say the same."""
+"""Error bars from a training to the user: infer, test and the calculator agree."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_calculator_finds_error_bars_only_when_asked(folder: Path) -> None:
 
 
 def test_a_model_without_covariance_is_told_what_to_do(folder: Path) -> None:
-    """As of Adam, or a file that was moved away from it."""
+    """As from Adam, or a checkpoint moved away from its covariance."""
     (folder / "covariance.npz").unlink()
     for name in ("infer", "test"):
         answer = command(name, "nep_model.ckpt", "few.xyz", "--uncertainty")

@@ -1,4 +1,4 @@
-"""Conversion of model files, what they say of themselves, predictions and errors."""
+"""Conversion and inspection of model files, predictions and errors."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_what_cannot_be_converted_is_refused(
 
 
 def test_a_nep_in_of_the_user_is_left_alone(tmp_path: Path) -> None:
-    """And said so."""
+    """And the user is told."""
     path = KINDS["nep4"].write(tmp_path / "model.txt")
     (tmp_path / "nep.in").write_text("generation 5\n")
     done = convert_model(path, tmp_path / "nep5.txt")
@@ -143,7 +143,7 @@ def labelled_frames(path: Path) -> list[Frame]:
 
 
 def test_errors_are_those_of_the_labels_that_exist(path: Path, tmp_path: Path) -> None:
-    """Metrics, one row a frame in data order, and figures."""
+    """Metrics, one row per frame in data order, and figures."""
     comparison = compare(infer(path, labelled_frames(path)))
     metrics = comparison.metrics()
     assert metrics["n_frames"] == 3

@@ -64,7 +64,7 @@ def test_models_without_a_covariance_say_how_to_get_one(folder: Path) -> None:
 
 
 def test_damage_is_told(folder: Path) -> None:
-    """A file that was cut."""
+    """A truncated file."""
     content = (folder / FILE).read_bytes()
     (folder / FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelFileError, match="damaged"):

@@ -98,7 +98,7 @@ def check_refusal(path: Path, error: ModelFileError) -> None:
 
 
 def opens(path: Path) -> bool:
-    """Whether the door takes the file: then it is a model that survives being written again."""
+    """Whether the file opens: then it is a model that survives being written again."""
     try:
         opened = open_nep(path)
         again = path.with_suffix(".again")

@@ -36,7 +36,7 @@ def test_the_file_keeps_every_bit(trained: DPModel, tmp_path: Path) -> None:
 
 
 def test_the_kind_is_told_by_the_content(trained: DPModel, tmp_path: Path) -> None:
-    """Whatever the name; and a file of the other kind is refused by name where one is needed."""
+    """Whatever the name; a file of the wrong kind is refused by name."""
     path = tmp_path / "model"
     write_potential(path, trained)
     assert isinstance(open_model(path).trained.model, DP)

@@ -67,7 +67,7 @@ def test_a_file_without_counts_stays_without(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_before_has_none(tmp_path: Path) -> None:
-    """And is read; counts change nothing else in its bytes."""
+    """It is still read; counts change nothing else in its bytes."""
     trained = open_nep(KINDS["zbl"].write(tmp_path / "nep.txt")).trained
     old = attrs.evolve(trained, neighbors=None)
     write_potential(tmp_path / "old.ckpt", old)

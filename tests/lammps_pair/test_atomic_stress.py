@@ -17,7 +17,7 @@ EXACT = 1.0e-9  # of the largest
 
 @pytest.mark.parametrize("kind", ["nep4", "nep3", "type-wise cutoffs", "zbl"])
 def test_stresses_are_those_of_centroid_stress_atom(kind: str, tmp_path: Path) -> None:
-    """The same booking: the symmetric part of LAMMPS's nine components over the volume."""
+    """The same assignment: the symmetric part of LAMMPS's nine components over the volume."""
     structure = standard(tmp_path, kind)
     centroid = run(tmp_path, simple()).atoms[:, 11:20] / LAMMPS_BAR
     xx, yy, zz, xy, xz, yz, yx, zx, zy = centroid.T  # eV, with the sign of stress

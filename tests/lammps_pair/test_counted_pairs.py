@@ -148,7 +148,7 @@ def dumps(folder: Path, request: pytest.FixtureRequest) -> list[FloatArray]:
 
 @pytest.mark.parametrize("case", CASES.keys())
 def test_parts_do_not_see_each_other(case: str, dumps: list[FloatArray], folder: Path) -> None:
-    """Energies and forces are those of the parts in worlds of their own."""
+    """Energies and forces are those of the isolated parts."""
     parts = CASES[case][1]
     rows, found = expected(folder, parts), dumps[list(CASES).index(case)]
     inside = np.concatenate(parts)  # LAMMPS does not clear forces outside `neigh_modify include`
@@ -179,7 +179,7 @@ REFUSED = {
 
 
 def test_what_needs_single_pairs_is_refused(folder: Path) -> None:
-    """In words of LAMMPS where it has them."""
+    """With LAMMPS's own message where it has one."""
     names = [(style, case) for style in STYLES for case in REFUSED]
     sequences = [
         (START + REFUSED[case][0]).replace("STYLE", style).split("\n") for style, case in names

@@ -73,6 +73,6 @@ def test_entry_reads_back_as_written() -> None:
 
 
 def test_not_a_number_is_refused() -> None:
-    """NaN is no JSON."""
+    """NaN is not JSON."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode(0, "now", "a" * 64, "run", {"rmse": float("nan")})

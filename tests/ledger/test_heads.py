@@ -1,4 +1,4 @@
-"""Tree heads, audit, proofs, signatures, and the verifier that needs nothing of ours."""
+"""Tree heads, audit, proofs, signatures, and the standalone verifier."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def newest(ledger: Ledger) -> TreeHead:
 
 
 def verifier(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
-    """The standalone tool, without site packages and without us."""
+    """The standalone tool, without site packages and nepforge."""
     command = [sys.executable, "-I", "-S", str(VERIFIER), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -99,7 +99,7 @@ def test_entries_cut_off_the_end_are_missed(ledger: Ledger) -> None:
 def test_head_from_elsewhere_shows_a_ledger_that_was_rewritten(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    """Chain and heads of the new one are sound; the old head is none of its states."""
+    """Chain and heads of the new one are sound; the old head never was its state."""
     fill(ledger, 3)
     kept = newest(ledger)
     fill(ledger, 2)
@@ -154,7 +154,7 @@ def test_ledger_without_heads_gets_them_with_the_next_entry(ledger: Ledger) -> N
 def test_entry_without_room_for_its_head_is_taken_back(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both or none."""
+    """Both are written, or neither."""
     fill(ledger, 2)
     before = ledger.path.read_bytes(), heads_file(ledger).read_bytes()
 

@@ -38,7 +38,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def share_with_machines(ledger: Ledger) -> None:
-    """As if the workspace lay on a network file system."""
+    """As if the workspace were on a network file system."""
     locks = ledger.path.parents[1] / "locks"
     locks.mkdir()
     (locks / SHARED_MARK).touch()
@@ -88,7 +88,7 @@ def test_head_is_the_last_entry(ledger: Ledger) -> None:
 def test_appends_of_many_processes_all_arrive(
     ledger: Ledger, n_writers: int, n_entries: int, shared: bool
 ) -> None:
-    """None is lost, none is torn, the chain holds; also between two machines."""
+    """None is lost or torn, and the chain holds; also between two machines."""
     folder = str(ledger.path.parent.parent)
     if shared:
         share_with_machines(ledger)
@@ -105,7 +105,7 @@ def test_appends_of_many_processes_all_arrive(
 def test_clock_that_goes_back_harms_no_entry(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Order is by seq; the time is only what the clock said."""
+    """Order is by seq; the time is for information only."""
 
     class Clock(datetime):
         days = iter((10, 3, 20, 1))

@@ -68,7 +68,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Potential:
-    """What DeePMD-kit's DeepPot would be asked; never evaluated here."""
+    """Stands in for DeePMD-kit's DeepPot; never evaluated here."""
 
     def get_type_map(self) -> list[str]:
         return ["Si", "O"]
@@ -105,7 +105,7 @@ def model(request: pytest.FixtureRequest, path: Path) -> Evaluator:
 def test_a_structure_without_meaning_is_refused(
     model: Evaluator, change: dict[str, Any], words: str
 ) -> None:
-    """Never cut off, wrapped around or evaluated."""
+    """Never truncated, wrapped around or evaluated."""
     with pytest.raises(DataError, match=words):
         model.evaluate_structure(**{**GOOD, **change})
 

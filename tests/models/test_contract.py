@@ -16,5 +16,5 @@ def test_a_potential_satisfies_the_contract(
     claim: Callable[[Sample, Callable[..., Frame]], None],
     random_frame: Callable[..., Frame],
 ) -> None:
-    """Each claim of check_potential, by itself."""
+    """Each claim of check_potential on its own."""
     claim(sample, random_frame)

@@ -84,7 +84,7 @@ def sample(request: pytest.FixtureRequest) -> Sample:
 
 
 def test_atoms_without_neighbours_have_energies_and_rows(sample: Sample) -> None:
-    """Nobody in the batch has a neighbour: no forces, and rows that are slopes of the energy."""
+    """No atom in the batch has a neighbour: no forces, and rows that are slopes of the energy."""
     batch = sample.batch(LONE)
     assert batch.neighbor_vector.shape == (3, 0, 3)
     linearised = sample.model.linearise(sample.parameters, sample.scaler, batch)

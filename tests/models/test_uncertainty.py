@@ -102,7 +102,7 @@ def rows_moved(sample: Sample, frame: Frame, atom: int, axis: int, by: float) ->
 def test_displacements_in_parts_give_the_same(
     random_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Large frames are done a few atoms at a time."""
+    """Large frames are processed a few atoms at a time."""
     sample, frame = SAMPLES["unequal"], random_frame(5)
     covariance = some_covariance(sample.model.n_parameters)
     straight = error_bars(sample, covariance, frame)
@@ -113,7 +113,7 @@ def test_displacements_in_parts_give_the_same(
 
 
 def test_rounding_below_zero_does_not_matter() -> None:
-    """A P with an eigenvalue of -1e-15 has a factor, and the variances that it means."""
+    """A P with an eigenvalue of -1e-15 has a factor and the intended variances."""
     rng = torch.Generator().manual_seed(4)
     turned, _ = torch.linalg.qr(torch.randn(6, 6, generator=rng, dtype=torch.float64))
     values = torch.tensor([1.0, 0.5, 0.1, 1e-3, 1e-6, -1e-15], dtype=torch.float64)

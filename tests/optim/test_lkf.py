@@ -99,7 +99,7 @@ def test_state_restores_exactly() -> None:
 def test_late_writing_of_the_updates_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, kalman_lambda: float
 ) -> None:
-    """P and the parameters are the same whether P is written each step or seldom."""
+    """P and the parameters do not depend on how often P is written."""
     rows, values = problem(60, 4)
     results = []
     for limit in (1, 7, 1000):

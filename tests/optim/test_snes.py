@@ -25,7 +25,7 @@ def test_utilities_are_those_of_the_paper() -> None:
 
 
 def test_it_finds_the_minimum_of_a_sum_of_squares() -> None:
-    """Mean at the optimum and deviations that shrink, for scales of three decades."""
+    """The mean reaches the optimum and deviations shrink, over three decades of scale."""
     rng = torch.Generator().manual_seed(1)
     search = start()
     scale = torch.logspace(-1, 2, N, dtype=torch.float64)
@@ -37,7 +37,7 @@ def test_it_finds_the_minimum_of_a_sum_of_squares() -> None:
 
 
 def test_only_the_ranks_of_the_losses_count() -> None:
-    """A growing function of the losses gives the same bits."""
+    """An increasing function of the losses gives the same bits."""
     one, other = start(), start()
     noise = one.draw(10, torch.Generator().manual_seed(2))
     losses = noise.square().sum(dim=1)

@@ -40,7 +40,7 @@ def test_no_finite_error_is_refused(tmp_path: Path) -> None:
 
 
 def test_md_curves_are_stacked(tmp_path: Path) -> None:
-    """One panel a quantity."""
+    """One panel per quantity."""
     time_ps = np.linspace(0.0, 1.0, 20)
     column = MdColumn("Temperature", "K", 300.0 + np.sin(time_ps), target=300.0)
     late = time_ps > 0.5

@@ -46,7 +46,7 @@ def test_sizes_and_species_are_those_of_nep_in(tmp_path: Path) -> None:
 
 
 def test_what_is_not_said_is_gpumds_default(tmp_path: Path) -> None:
-    """Not ours."""
+    """Not nepforge's."""
     model = recipe_of(tmp_path, "type 1 Si\n").model
     assert (model.cutoff, model.neurons, model.invariants) == ((8.0, 4.0), 30, ("222",))
 
@@ -98,7 +98,7 @@ def test_a_damaged_zbl_in_is_refused(table: str, words: str, tmp_path: Path) -> 
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
-    """What editors of Windows leave."""
+    """As Windows editors write them."""
     (tmp_path / "nep.in").write_bytes(b"\xef\xbb\xbftype 1 Si\r\ncutoff 6 5\r\n")
     text = recipe_from_nep_in(tmp_path / "nep.in", "x", ["train.xyz"], [])
     assert "cutoff = [6.0, 5.0]" in text

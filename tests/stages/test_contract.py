@@ -53,5 +53,5 @@ def test_a_kind_of_stage_satisfies_the_contract(
     claim: Callable[[StageSample, Path], None],
     tmp_path: Path,
 ) -> None:
-    """Each claim of check_stage, by itself."""
+    """Each claim of check_stage on its own."""
     claim(samples[kind], tmp_path)

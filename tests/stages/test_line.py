@@ -180,7 +180,7 @@ def run_export(bench: Bench, **changes: Any) -> dict[str, Path]:
 
 
 def test_training_writes_model_history_and_plot(bench: Bench) -> None:
-    """nep_model.ckpt, one line an epoch in both .dat files, loss.png, an event each epoch."""
+    """nep_model.ckpt, one line per epoch in both .dat files, loss.png, one event per epoch."""
     run_train(bench)
     assert open_nep(bench.file("train", "nep_model.ckpt")).trained.model.neurons == 6
     for name in ("epoch_train.dat", "epoch_valid.dat"):

@@ -1,4 +1,4 @@
-"""What a recipe asks of its data is looked at before anything is trained."""
+"""What a recipe requires of its data is checked before any training."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_too_few_and_too_many_atoms_are_refused(
 def test_a_size_beyond_the_memory_is_refused(
     frames: list[Frame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """1.5 kB an atom, against the memory of this machine."""
+    """1.5 kB per atom, against the memory of this machine."""
     monkeypatch.setattr("nepforge.stages.md_cell.memory_bytes", lambda: 10**9)
     (problem,), _ = look(frames, md_benchmark={**BENCHMARK, "atoms": [1000, 10**6]})
     assert problem.path == "md_benchmark.atoms[1]"

@@ -1,4 +1,4 @@
-"""A model whose errors are those of a trivial guess is told, and no MD is run with it."""
+"""A model no better than a trivial guess is reported, and no MD is run with it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_labels_that_are_noise_judge_nobody(frames: list[Frame]) -> None:
 def test_a_diverged_training_is_said_and_fails_before_md(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A learning rate of 1e8: the exported files are faithful, and worth nothing."""
+    """A learning rate of 1e8: the exported files are faithful but useless."""
     monkeypatch.setattr(evaluate, "write_parity", lambda *_arguments, **_options: None)
     table: dict[str, Any] = {**ADAM, "learning_rate": [1.0e8, 1.0e7]}
     inputs = run_export(bench, optimizer=table)

@@ -14,5 +14,5 @@ from tests.train.tasks import TABLES, small_task
 def test_an_optimizer_satisfies_the_contract(
     kind: type, claim: Callable[[Task], None], random_frame: MakeFrame
 ) -> None:
-    """Each claim of check_stepper, by itself."""
+    """Each claim of check_stepper on its own."""
     claim(small_task(random_frame, TABLES[kind]))

@@ -246,7 +246,7 @@ def test_patience_stops_after_idle_epochs(training: Training) -> None:
 
 
 def test_the_wall_time_budget_ends_the_training_after_an_epoch(training: Training) -> None:
-    """No budget, no stop; used up at once, one epoch is done."""
+    """No budget, no stop; with none left, one epoch is still done."""
     assert not fit(training).stopped_early
     forget(training)
     result = fit(attrs.evolve(training, max_seconds=1.0e-9))

@@ -1,4 +1,4 @@
-"""The trace of a training: one digest a step and parameter group."""
+"""The trace of a training: one digest per step and parameter group."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def _entry(seq: int, entry_type: str = "run") -> Entry:
 
 
 def test_the_plan_says_what_runs_and_why() -> None:
-    """One line a stage; a stage from the cache needs no reason."""
+    """One line per stage; a stage from the cache needs no reason."""
     assert plan_text("hfo2", RECIPE_HASH, planned()).splitlines() == [
         "hfo2, recipe 3f2a91c0b7de: 3 stages, 1 cached, 2 to run",
         "",

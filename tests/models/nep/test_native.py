@@ -154,7 +154,7 @@ def test_results_do_not_depend_on_earlier_structures(tmp_path: Path) -> None:
 
 
 def test_bias_per_species_shifts_only_energies(tmp_path: Path) -> None:
-    """The layout with one last bias for each species differs from GPUMD's by these biases."""
+    """The layout with one bias per species differs from GPUMD's by these biases."""
     file = KINDS["bias per species"]
     lines = file.lines()
     first = len(file.header()) + len(file.species) * (file.n_descriptor + 2) * file.neurons
@@ -348,7 +348,7 @@ def test_threads_do_not_change_the_numbers(tmp_path: Path, n_threads: int) -> No
 
 
 def test_a_kept_neighbor_list_is_never_out_of_date(tmp_path: Path) -> None:
-    """Small and large moves, other cells and other species: with a skin as without."""
+    """Small and large moves, other cells and other species: as without a skin."""
     path = KINDS["type-wise cutoffs"].write(tmp_path / "nep.txt")
     with_skin, without = NativeModel(path), NativeModel(path)
     structure = random_structure(3)
@@ -370,7 +370,7 @@ def test_a_kept_neighbor_list_is_never_out_of_date(tmp_path: Path) -> None:
 
 
 def test_a_cell_far_thinner_than_the_cutoff_is_refused(tmp_path: Path) -> None:
-    """Not a machine without memory."""
+    """Instead of exhausting the memory."""
     native = NativeModel(KINDS["nep4"].write(tmp_path / "nep.txt"))
     with pytest.raises(DataError, match="far thinner than the cutoff"):
         native.evaluate([14], np.zeros((1, 3)), 1e-3 * np.eye(3))

@@ -1,4 +1,4 @@
-"""The NEP model: compiled against torch kernels, Jacobian rows, sizes. See test_potential."""
+"""The NEP model: compiled against torch kernels, Jacobian rows, sizes. See test_contract."""
 
 from collections.abc import Callable
 
@@ -73,7 +73,7 @@ def test_compiled_kernels_equal_torch(
 def test_energy_rows_equal_automatic_differentiation(
     trained: NEPModel, random_frame: MakeFrame
 ) -> None:
-    """Hand-written dU/dtheta, of frames and of weighed atoms, equals jacrev to 1e-10."""
+    """Hand-written dU/dtheta, of frames and of weighted atoms, equals jacrev to 1e-10."""
     model, q_scaler = trained.model, trained.q_scaler
     batch = batch_of([random_frame(10), random_frame(11, 5)], model)
     moment = model.pair_kernels(batch).moments()
@@ -136,7 +136,7 @@ def test_direction_rows_equal_automatic_differentiation(
 def test_directional_change_is_minus_force_along_it(
     trained: NEPModel, random_frame: MakeFrame
 ) -> None:
-    """U' along displacements s is -sum s . F of the network, which a ZBL does not belong to."""
+    """U' along displacements s is -sum s . F of the network; ZBL does not enter."""
     model = attrs.evolve(trained.model, zbl=None)
     trained = attrs.evolve(trained, model=model)
     frames = [random_frame(14)]
@@ -160,7 +160,7 @@ def test_directional_change_is_minus_force_along_it(
 
 
 def test_parameter_counts_match_the_file_format() -> None:
-    """(dim + 2) neurons + 1 a species, and T^2 (n_max + 1)(basis_size + 1) coefficients each."""
+    """(dim + 2) neurons + 1 per species, and T^2 (n_max + 1)(basis_size + 1) coefficients each."""
     model = NEP(SPECIES, (6.0, 6.0), (4, 4), (12, 12), 4, ("222", "1111"), 40)
     assert model.n_descriptor == 5 + 5 * 6
     assert model.n_parameters == 2 * (37 * 40 + 1) + 4 * 5 * 13 * 2 == 3482

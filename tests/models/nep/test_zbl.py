@@ -1,4 +1,4 @@
-"""The ZBL repulsion: its three kinds, its slope, and its share in energies, forces and virials."""
+"""The ZBL repulsion: its three kinds, its slope, and its part in energies, forces and virials."""
 
 from collections.abc import Callable
 
