@@ -106,7 +106,7 @@ def _error_bars_of(opened: ModelFile) -> Callable[[Frame], ErrorBars]:
 
 
 @frozen(eq=False)
-class Comparison:
+class LabelComparison:
     """Labels (nan where missing) and predictions by field, as errors are reported.
 
     Arrays [all frames or atoms, *shape of the quantity].
@@ -129,7 +129,7 @@ class Comparison:
         return found | (self.error_bars.metrics() if self.error_bars else {})
 
 
-def compare(predicted: Sequence[Predicted]) -> Comparison:
+def compare(predicted: Sequence[Predicted]) -> LabelComparison:
     """Compare predictions with the labels of their frames.
 
     Raises:
@@ -149,7 +149,7 @@ def compare(predicted: Sequence[Predicted]) -> Comparison:
     errors = {label: prediction[label] - reference[label] for label in ("energy", "forces")}
     shown = [one for one in QUANTITIES if one in labelled or not one.is_optional]
     rows = [_row(idx, entry, shown) for idx, entry in enumerate(predicted)]
-    return Comparison(reference, prediction, rows, _judge(predicted, errors))
+    return LabelComparison(reference, prediction, rows, _judge(predicted, errors))
 
 
 def _judge(
@@ -196,7 +196,7 @@ def _cells(
     return cells
 
 
-def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
+def write_comparison(folder: Path, comparison: LabelComparison) -> list[Path]:
     """Write metrics.json, frames.csv (empty where a label is missing) and parity_*.png.
 
     With error bars calibration.json and calibration.png too.

@@ -17,7 +17,7 @@ from nepforge.data.formats.table import BY_PWMLFF_NAME
 from nepforge.data.sources import has_parts
 from nepforge.errors import DataError
 from nepforge.recipe.from_nep_in import LARGEST_FLAG, NEWER_INVARIANTS
-from nepforge.recipe.json_input import Entry, JsonInput, read_json
+from nepforge.recipe.json_input import JSONEntry, JsonInput, read_json
 from nepforge.recipe.limits import did_you_mean
 from nepforge.recipe.pwmlff_names import IGNORED, OTHERS
 from nepforge.recipe.rules import beyond_gpumd
@@ -124,7 +124,7 @@ def _kind(given: JsonInput) -> str:
     return kind
 
 
-def _format(entry: Entry) -> str:
+def _format(entry: JSONEntry) -> str:
     if not isinstance(entry.value, str) or entry.value not in BY_PWMLFF_NAME:
         raise entry.refused(
             f"one of {', '.join(BY_PWMLFF_NAME)}",
@@ -170,7 +170,7 @@ def _species(given: JsonInput) -> list[str]:
     return [_symbol(word) for word in entry.each()]
 
 
-def _symbol(entry: Entry) -> str:
+def _symbol(entry: JSONEntry) -> str:
     value = entry.value
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= len(SYMBOLS):
         value = SYMBOLS[value - 1]

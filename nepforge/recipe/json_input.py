@@ -19,7 +19,7 @@ TABLES = ("model", "model.descriptor", "model.fitting_net", "model.type_embeddin
 
 
 @frozen
-class Entry:
+class JSONEntry:
     """One value of the file: `key` is dotted ("optimizer.epochs")."""
 
     path: Path
@@ -49,12 +49,12 @@ class Entry:
             raise self.refused("true or false")
         return self.value
 
-    def each(self) -> list[Entry]:
+    def each(self) -> list[JSONEntry]:
         """The elements of a list; a single value stands for a list of one."""
         values = self.value if isinstance(self.value, list) else [self.value]
-        return [Entry(self.path, self.line, self.key, value) for value in values]
+        return [JSONEntry(self.path, self.line, self.key, value) for value in values]
 
-    def pair(self) -> list[Entry]:
+    def pair(self) -> list[JSONEntry]:
         """Two elements; one stands for both."""
         found = self.each()
         if len(found) not in (1, 2):
@@ -79,10 +79,10 @@ class JsonInput:
     """The values of an input file by dotted key; `asked` collects the keys that are used."""
 
     path: Path
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, JSONEntry]
     asked: set[str] = field(factory=set)
 
-    def get(self, *keys: str) -> Entry | None:
+    def get(self, *keys: str) -> JSONEntry | None:
         """The first of the keys that is there."""
         self.asked.update(keys)
         return next((self.entries[key] for key in keys if key in self.entries), None)
@@ -126,7 +126,7 @@ def read_json(path: Path) -> JsonInput:
         ) from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: found a JSON {type(content).__name__}, expected an object")
-    entries = {key: Entry(path, _line(lines, key), key, value) for key, value in _flat(content)}
+    entries = {key: JSONEntry(path, _line(lines, key), key, value) for key, value in _flat(content)}
     return JsonInput(path, entries)
 
 

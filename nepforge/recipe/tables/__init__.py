@@ -12,7 +12,6 @@ from nepforge.recipe.tables.optimizer import (
     Optimizer,
     Prefactors,
     SNESOptimizer,
-    Training,
     Weights,
 )
 from nepforge.recipe.tables.recipe import Recipe, Tolerance
@@ -47,7 +46,6 @@ __all__ = [
     "StructureFromData",
     "StructureFromFile",
     "Tolerance",
-    "Training",
     "Weights",
     "Zbl",
     "ZblRange",

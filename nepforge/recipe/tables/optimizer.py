@@ -56,7 +56,7 @@ def _kind_first(_table: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.
 
 
 @frozen(kw_only=True)
-class Training:
+class OptimizerKeys:
     """The keys of [optimizer] that every kind has."""
 
     epochs: Count = field(metadata=key("passes over the training frames", example=30))
@@ -97,7 +97,7 @@ class Training:
 
 
 @frozen(kw_only=True, field_transformer=_kind_first)
-class LKFOptimizer(Training):
+class LKFOptimizer(OptimizerKeys):
     """[optimizer], kind = "lkf": the layerwise Kalman filter."""
 
     kind: Literal["lkf"] = field(metadata=key("layerwise Kalman filter", example="lkf"))
@@ -139,7 +139,7 @@ class LKFOptimizer(Training):
 
 
 @frozen(kw_only=True, field_transformer=_kind_first)
-class AdamOptimizer(Training):
+class AdamOptimizer(OptimizerKeys):
     """[optimizer], kind = "adam" or "adamw": gradient descent on the squared errors."""
 
     kind: Literal["adam", "adamw"] = field(metadata=key("without and with decoupled weight decay"))
@@ -173,7 +173,7 @@ class AdamOptimizer(Training):
 
 
 @frozen(kw_only=True, field_transformer=_kind_first)
-class SNESOptimizer(Training):
+class SNESOptimizer(OptimizerKeys):
     """[optimizer], kind = "snes": separable natural evolution strategy."""
 
     kind: Literal["snes"] = field(metadata=key("separable natural evolution strategy"))
