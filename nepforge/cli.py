@@ -25,21 +25,13 @@ COMMANDS = (
         "Look at labelled structures; check, convert, merge, split and select them.",
         "data.group:data",
     ),
+    LazyCommand("infer", "Predict energy, forces and stress of STRUCTURES, which need no labels."),
     LazyCommand(
-        "infer",
-        "Predict energy, forces and stress of STRUCTURES, which need no labels.",
-        "model:infer",
+        "test", "Compare MODEL with the labels of DATA: errors, parity plots, a table of frames."
     ),
+    LazyCommand("convert", "Write the model IN as OUT in another layout."),
     LazyCommand(
-        "test",
-        "Compare MODEL with the labels of DATA: errors, parity plots, a table of frames.",
-        "model:test",
-    ),
-    LazyCommand("convert", "Write the model IN as OUT in another layout.", "model:convert"),
-    LazyCommand(
-        "inspect",
-        "Show kind, species, cutoffs and sizes of MODEL, as a recipe would write them.",
-        "model:inspect",
+        "inspect", "Show kind, species, cutoffs and sizes of MODEL, as a recipe would write them."
     ),
     LazyCommand("deviation", "Compare MODEL MODEL... on STRUCTURE, the last of FILES."),
     LazyCommand("ledger", "Read, prove and check the ledger of this workspace."),

@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from nepforge.commands.errors import debug_option
-from nepforge.commands.model import from_option, part_option, species_option, threads_option
+from nepforge.commands.model_options import from_option, part_option, species_option, threads_option
 from nepforge.commands.options import json_option, say_notice
 from nepforge.errors import UsageError
 

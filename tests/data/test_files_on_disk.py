@@ -30,6 +30,7 @@ from nepforge.data.formats.write import write_frames
 from nepforge.data.frame import Frame
 from nepforge.data.sources import data_source, digest, structure_source
 from nepforge.errors import DataError
+from tests.data.samples import MTP
 
 MakeFrame = Callable[..., Frame]
 FILES = Path(__file__).parent / "files"
@@ -397,32 +398,6 @@ def test_json_of_other_programs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"@class": "Structure", "lattice": {}}')
     with pytest.raises(DataError, match="is JSON of Structure, expected a database of ASE"):
         load([tmp_path / "a.json"])
-
-
-MTP = """BEGIN_CFG
- Size
-    2
- Supercell
-    4.0 0.0 0.0
-    0.0 5.0 0.0
-    0.0 0.0 6.0
- AtomData:  id type       cartes_x      cartes_y      cartes_z           fx          fy          fz
-             2    0       1.000000      2.500000      4.500000     0.1 -0.2 0.3
-             1    1       0.000000      0.000000      0.000000    -0.1  0.2 -0.3
- Energy
-       -10.5
- PlusStress:  xx          yy          zz          yz          xz          xy
-     1.0     2.0     3.0     0.4     0.5     0.6
- Feature   EFS_by       VASP
-END_CFG
-
-BEGIN_CFG
- Size
-    1
- AtomData:  id type cartes_x cartes_y cartes_z
-             1    1 0 0 0
-END_CFG
-"""
 
 
 def test_configurations_of_mlip_are_read(tmp_path: Path) -> None:
