@@ -18,8 +18,8 @@ COMMANDS = (
     LazyCommand(
         "plan", "Show what a run would compute, what is cached or would be fetched, and why."
     ),
-    LazyCommand("status", "Show what runs at this moment, what was killed, and the last runs."),
-    LazyCommand("ui", "Start the MLflow server on the runs of this workspace."),
+    LazyCommand("status", "Show what is running, what was killed, and the last runs."),
+    LazyCommand("ui", "Start the MLflow server for the runs of this workspace."),
     LazyCommand(
         "data",
         "Look at labelled structures; check, convert, merge, split and select them.",
@@ -36,7 +36,7 @@ COMMANDS = (
     LazyCommand("deviation", "Compare MODEL MODEL... on STRUCTURE, the last of FILES."),
     LazyCommand("ledger", "Read, prove and check the ledger of this workspace."),
     LazyCommand(
-        "schema", "Print the JSON Schema of recipes, by which editors complete and check TOML."
+        "schema", "Print the JSON Schema of recipes, for editors to complete and check TOML."
     ),
     LazyCommand("explain", "Say why a run would compute STAGE or not, with every part of its key."),
     LazyCommand("cache", "Look at, check and clear the results that runs share."),
@@ -44,9 +44,7 @@ COMMANDS = (
         "diff",
         "Compare two runs: recipe, data, environment, training, weights, metrics, MD, speed.",
     ),
-    LazyCommand(
-        "reproduce", "Run a recorded run again, every stage afresh, and judge what comes out."
-    ),
+    LazyCommand("reproduce", "Repeat a recorded run, every stage afresh, and judge the result."),
     LazyCommand(
         "bundle",
         "Pack a run: recipe, data, models, plots, environment, ledger entry and its proof.",

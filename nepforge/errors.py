@@ -26,7 +26,7 @@ class NepforgeError(Exception):
 
 
 class StageError(NepforgeError):
-    """A stage could not do its work."""
+    """A stage failed."""
 
 
 class DataError(NepforgeError):
@@ -34,11 +34,11 @@ class DataError(NepforgeError):
 
 
 class ModelFileError(NepforgeError):
-    """A model file is damaged or of a kind that we do not evaluate."""
+    """A model file is damaged or of an unsupported kind."""
 
 
 class DivergenceError(StageError):
-    """Training met a value that is not finite or an error that exploded."""
+    """Training met a non-finite value or diverged."""
 
 
 class UsageError(NepforgeError):
@@ -72,9 +72,9 @@ class LockTimeoutError(NepforgeError):
 
 
 class InterruptedRunError(NepforgeError):
-    """The run stopped at a clean place and can be resumed.
+    """The run stopped cleanly and can be resumed.
 
-    Asked by Ctrl-C (130), SIGTERM (143) or a closed terminal (129).
+    Due to Ctrl-C (130), SIGTERM (143) or a closed terminal (129).
     """
 
     def __init__(self, message: str, *, exit_code: int = 130, hint: str = "") -> None:
@@ -84,7 +84,7 @@ class InterruptedRunError(NepforgeError):
 
 @frozen
 class Problem:
-    """One thing wrong with a recipe.
+    """One problem in a recipe.
 
     `path` is the dotted key ("model.n_max[0]"); `line` and `column` are 1-based, 0 when unknown.
     """
@@ -97,7 +97,7 @@ class Problem:
 
 
 class UnfitDataError(DataError):
-    """The data do not hold what the recipe asks of them: all problems at once."""
+    """The data lack what the recipe needs: all problems at once."""
 
     exit_code = 2
 
@@ -107,7 +107,7 @@ class UnfitDataError(DataError):
 
 
 class RecipeError(NepforgeError):
-    """All problems of a recipe at once."""
+    """All problems in a recipe at once."""
 
     exit_code = 2
 

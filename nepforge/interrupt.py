@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a flag that long work asks."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a flag that long work polls."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StopFlag:
             raise KeyboardInterrupt
 
     def _leave_terminal(self) -> None:
-        """Send what would go to a terminal that is gone nowhere: writing to it is an error."""
+        """Discard output to a closed terminal: writing to it is an error."""
         gone = [output for output in self._terminals if not os.isatty(output)]
         if gone:
             nowhere = os.open(os.devnull, os.O_WRONLY)

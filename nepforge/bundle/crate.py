@@ -41,7 +41,7 @@ Node = dict[str, Any]
 
 @frozen
 class Credit:
-    """What no ledger knows: who made a bundle, and what others may do with it. "" where unsaid."""
+    """What no ledger knows: who made a bundle, and what others may do with it. "" if not given."""
 
     author: str = ""
     organization: str = ""  # publishes the bundle and employs the author

@@ -52,7 +52,7 @@ def _entry(bundle: Path, folder: Path) -> Entry:
 
 
 def _unpack(space: Workspace, bundle: Path) -> Path:
-    """Extract into a folder that is named by the content of the zip file."""
+    """Extract into a folder named after the content of the zip file."""
     if not bundle.is_file():
         raise UsageError(f"{bundle}: no such file", hint="give a zip file of nepforge bundle")
     with bundle.open("rb") as file:
@@ -77,4 +77,4 @@ def _unpack(space: Workspace, bundle: Path) -> Path:
 def _refuse_outside(bundle: Path, archive: zipfile.ZipFile) -> None:
     for name in archive.namelist():
         if name.startswith("/") or ".." in Path(name).parts:
-            raise IntegrityError(f"{bundle}: names a file outside of itself: {name}")
+            raise IntegrityError(f"{bundle}: names a file outside itself: {name}")

@@ -37,7 +37,7 @@ README_TEXT = """# {about}
 
 Run {hash} of nepforge (https://www.researchobject.org/ro-crate/ describes the layout).
 
-    nepforge reproduce THIS.zip             repeat the run and judge what comes out
+    nepforge reproduce THIS.zip             repeat the run and judge the result
     nepforge ledger verify {proof}
                                             check that the entry is in its ledger
 

@@ -17,15 +17,15 @@ from nepforge.commands.options import cache_option, here, remote_option, workspa
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A folder to look for data files in first.",
+    help="Folder to search first for data files.",
 )
-@click.option("--author", default="", help="Who answers for the run.")
-@click.option("--organization", default="", help="Where the author works; it publishes the bundle.")
+@click.option("--author", default="", help="Author of the run.")
+@click.option("--organization", default="", help="Author's institution, publisher of the bundle.")
 @click.option(
     "--license",
     "license_name",
     default="",
-    help="What others may do with data and results: an SPDX name (CC-BY-4.0) or an address.",
+    help="Licence of data and results: an SPDX name (CC-BY-4.0) or a URL.",
 )
 @workspace_option
 @cache_option

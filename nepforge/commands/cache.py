@@ -27,7 +27,7 @@ def cache() -> None:
 @json_option
 @debug_option
 def list_results(workspace: Path | None, store: Path | None, as_json: bool) -> None:
-    """List the results, the largest first, with the newest run that has them."""
+    """List the results, the largest first, with the newest run that uses them."""
     from nepforge.ui.cache import cache_text
 
     rows = _rows(_space(workspace, store))
@@ -78,26 +78,26 @@ def verify(workspace: Path | None, store: Path | None) -> None:
 @cache.command()
 @workspace_option
 @cache_option
-@click.option("--dry-run", is_flag=True, help="Show what would go; remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @click.option(
     "--runs",
     "kept_runs",
     type=click.IntRange(min=0),
     default=1,
     show_default=True,
-    help="Newest finished runs of each recipe whose results stay.",
+    help="Newest finished runs of each recipe to keep.",
 )
 @click.option(
     "--ends",
     "all_ends",
     is_flag=True,
-    help="Remove also where kept trainings ended, which longer ones go on from.",
+    help="Also remove final states of kept trainings, which longer ones extend.",
 )
 @debug_option
 def gc(
     workspace: Path | None, store: Path | None, dry_run: bool, kept_runs: int, all_ends: bool
 ) -> None:
-    """Remove what no newest run and no pinned run reaches, and what killed runs left.
+    """Remove results no recent or pinned run uses, and leftovers of killed runs.
 
     Ledger and run folders stay as they are. A removed result is computed again when it is needed.
     """
@@ -110,18 +110,18 @@ def gc(
         return
     click.echo(garbage_text(garbage))
     if dry_run:
-        click.echo("nothing was removed; without --dry-run it will be")
+        click.echo("nothing was removed (--dry-run)")
     else:
         click.echo(f"{megabytes(remove(garbage))} are free again")
 
 
 @cache.command()
 @click.argument("hash_prefix", metavar="ENTRY")
-@click.option("--remove", "unpinned", is_flag=True, help="Take the pin off again.")
+@click.option("--remove", "unpinned", is_flag=True, help="Remove the pin.")
 @workspace_option
 @debug_option
 def pin(hash_prefix: str, unpinned: bool, workspace: Path | None) -> None:
-    """Keep the results of a run, by its hash or number, whatever runs after it."""
+    """Keep the results of a run, given its hash or number, for good."""
     from nepforge.store import garbage
 
     space = _space(workspace, None)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def check(recipe: Path, overrides: tuple[str, ...], with_data: bool, as_json: bool) -> None:
     """Check a recipe and the files that it names; all problems at once.
 
-    With --data also what a run would find before it trains: the doctor of `nepforge data check`,
+    --data adds what a run would find before it trains: the doctor of `nepforge data check`,
     and whether the data hold what the recipe asks of them.
     """
     from nepforge.plan.build import build

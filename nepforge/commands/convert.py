@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to",
     type=click.Choice(["nep4", "nep5", "lammps", "ckpt"]),
-    help="Layout of OUT; default: told by a name like nep5.txt, nep_to_lmps.txt or X.ckpt.",
+    help="Layout of OUT; default: from a name like nep5.txt, nep_to_lmps.txt or X.ckpt.",
 )
 @click.option(
     "--counts",

@@ -1,4 +1,4 @@
-"""`nepforge doctor`: whether this installation can do its work."""
+"""`nepforge doctor`: check this installation."""
 
 from __future__ import annotations
 

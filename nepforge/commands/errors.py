@@ -5,7 +5,7 @@ changed, 5 a data file is missing, 6 a lock was held too long, 130 and 143 stopp
 SIGTERM, 129 by a closed terminal.
 
 With --json an error is a line on the standard output too, `{"v": 1, "event": "Error", ...}`, unless
-the command has given its answer already and the status alone says what it means.
+the command has already given its answer and the status alone says what it means.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Commands(click.RichGroup):
     """A group of commands whose errors become a message and an exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """In the order of a first day's work, not of the alphabet."""
+        """In order of first use, not alphabetical."""
         return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Words of PWMLFF and MatPL are answered with ours."""
+        """For commands of PWMLFF and MatPL, name ours."""
         from nepforge.recipe.pwmlff_names import nepforge_command
 
         answer = nepforge_command(args[0], args[1:]) if args else ""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     help="Output format.",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Write to this file, not to the terminal."
+    "--output", type=click.Path(path_type=Path), help="Output file; default: the terminal."
 )
 @from_option
 @species_option

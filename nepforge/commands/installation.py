@@ -1,4 +1,4 @@
-"""Whether this installation can do its work here: what `nepforge doctor` reports."""
+"""Checks of this installation, as `nepforge doctor` reports them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Check:
 
 
 def checks(workspace: Path) -> Iterator[Check]:
-    """Look at everything, the quick things first."""
+    """Run all checks, quick ones first."""
     for subject, look in (
         ("nepforge", _versions),
         ("packages", _packages),
@@ -147,7 +147,7 @@ def _mlflow() -> tuple[Verdict, str]:
 
 
 def _output(command: list[str], environ: Mapping[str, str] = os.environ, text: str = "") -> str:
-    """What a command prints when `text` is typed into it; its last words when it fails."""
+    """Output of a command given `text` on stdin; its last line if it fails."""
     answer = subprocess.run(
         command,
         input=text,

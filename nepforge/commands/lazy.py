@@ -10,7 +10,7 @@ from nepforge.commands.errors import Commands
 
 
 class LazyCommand(click.RichCommand):
-    """What the list of commands shows of one.
+    """One row of the list of commands.
 
     Args:
         name: What users type.

@@ -26,7 +26,7 @@ def ledger() -> None:
 
 @ledger.command()
 @workspace_option
-@click.option("--all", "everything", is_flag=True, help="Every entry, not only the last ones.")
+@click.option("--all", "everything", is_flag=True, help="Show all entries.")
 @json_option
 @debug_option
 def log(workspace: Path | None, everything: bool, as_json: bool) -> None:
@@ -86,7 +86,7 @@ def head(workspace: Path | None, as_json: bool) -> None:
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     default=STANDARD_OUTPUT,
-    help="File to write, e.g. entry.tlog-proof; the standard output when not given.",
+    help="File to write, e.g. entry.tlog-proof; default: standard output.",
 )
 @workspace_option
 @debug_option
@@ -100,7 +100,7 @@ def prove(hash_prefix: str, out: Path, workspace: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         out.write_text(text, encoding="utf-8")
-        click.echo(f"wrote {out}; anybody checks it with: nepforge ledger verify {out}")
+        click.echo(f"wrote {out}; check it with: nepforge ledger verify {out}")
 
 
 @ledger.command()
@@ -138,7 +138,7 @@ def _verify_proof(path: Path) -> None:
 @click.option(
     "--against",
     metavar="HEAD",
-    help="A tree head that was kept elsewhere: a file, or its text with \\n for line ends.",
+    help="Tree head kept elsewhere: a file, or its text with \\n for line ends.",
 )
 @workspace_option
 @json_option
@@ -160,7 +160,7 @@ def audit(against: str | None, workspace: Path | None, as_json: bool) -> None:
     if report.against is not None:
         click.echo(f"the head from elsewhere is entry {report.against.size - 1} of this ledger")
     elif report.head is not None:
-        click.echo("this shows no ledger that was rewritten as a whole: keep its head elsewhere")
+        click.echo("a ledger rewritten as a whole passes this check: keep its head elsewhere")
     _tell_torn(report.torn_bytes)
 
 
@@ -177,7 +177,7 @@ def keygen(workspace: Path | None) -> None:
     if first is None:
         raise UsageError("an empty ledger has no name to sign for", hint="nepforge run RECIPE")
     key = make_key(origin_of(first.hash), book.signing_key, book.public_key)
-    click.echo(f"private key: {book.signing_key}; keep it to yourself, outside of git")
+    click.echo(f"private key: {book.signing_key}; keep it secret and out of git")
     click.echo(f"public key:  {book.public_key}; commit it, and publish this line:")
     click.echo(key.text)
 

@@ -31,7 +31,7 @@ def run_matrix(
 ) -> Comparison:
     """Run all runs of a matrix, compare them, print the comparison.
 
-    A run that fails does not stop the others. Runs that are done come from the cache next time.
+    A run that fails does not stop the others. Finished runs come from the cache next time.
 
     Args:
         runs: From `load_recipes`.

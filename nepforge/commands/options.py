@@ -39,7 +39,7 @@ remote_option = click.option(
     default="",
     envvar="NEPFORGE_REMOTE",
     show_envvar=True,
-    help="Address of a cache folder of others, read only: /folder, sftp://..., s3://...",
+    help="Address of someone else's cache, read-only: /folder, sftp://..., s3://...",
 )
 
 

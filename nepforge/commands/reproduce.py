@@ -1,4 +1,4 @@
-"""`nepforge reproduce`: run an entry of a ledger again and judge what comes out."""
+"""`nepforge reproduce`: repeat an entry of a ledger and judge the result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "--ledger",
     "ledger_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The ledger.jsonl of somebody else that holds the entry.",
+    help="Someone else's ledger.jsonl that holds the entry.",
 )
 @click.option(
     "--from",
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A folder to look for data files in first.",
+    help="Folder to search first for data files.",
 )
 @workspace_option
 @cache_option
@@ -68,13 +68,13 @@ def reproduce(
     as_json: bool,
     plain: bool,
 ) -> None:
-    """Run a recorded run again, every stage afresh, and judge what comes out.
+    """Repeat a recorded run, every stage afresh, and judge the result.
 
     ENTRY is the beginning of an entry's hash, or its number; BUNDLE a zip file of `nepforge
     bundle`. Exit status 0 when the files have the same bytes or the metrics are within the
     tolerances of the recipe, 3 when not, 5 when data files are missing. The verdict is written to
     the ledger. Nothing is taken from the cache but the record of the original training, to find
-    where two runs part.
+    where they diverge.
     """
     from nepforge.store.workspace import Workspace, open_workspace
     from nepforge.ui.mode import choose_mode

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.option("--plain", is_flag=True, help="Print lines instead of the live display.")
-@click.option("--no-mlflow", is_flag=True, help="Leave MLflow out; the ledger is always written.")
+@click.option("--no-mlflow", is_flag=True, help="Skip MLflow; the ledger is always written.")
 @debug_option
 def run(
     recipe: Path,

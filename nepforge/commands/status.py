@@ -1,4 +1,4 @@
-"""`nepforge status`: what runs at this moment, and the last runs."""
+"""`nepforge status`: what is running, and the last runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_RUNS = 5
 @json_option
 @debug_option
 def status(workspace: Path | None, as_json: bool) -> None:
-    """Show what runs at this moment, what was killed, and the last runs."""
+    """Show what is running, what was killed, and the last runs."""
     import attrs
 
     from nepforge.shared_disk.held import held_locks

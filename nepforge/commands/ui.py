@@ -1,4 +1,4 @@
-"""`nepforge ui`: MLflow's pages on the runs of a workspace."""
+"""`nepforge ui`: MLflow's pages for the runs of a workspace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nepforge.commands.options import here, workspace_option
 @workspace_option
 @debug_option
 def ui(port: int, host: str, workspace: Path | None) -> None:
-    """Start the MLflow server on the runs of this workspace."""
+    """Start the MLflow server for the runs of this workspace."""
     from nepforge.ui.server import refuse_taken_port, server_command
 
     command = server_command(here(workspace), host, port)

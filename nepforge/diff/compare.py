@@ -72,7 +72,7 @@ def compare(one: Artifacts, two: Artifacts, history: Iterable[Entry]) -> Differe
     """Compare two runs.
 
     Args:
-        one: The first run; relative numbers are of its values.
+        one: The first run; relative numbers refer to it.
         two: The second run.
         history: Entries among which repeats are looked for.
     """

@@ -1,4 +1,4 @@
-"""Numbers of two runs: how far apart, within which tolerance, and whether that means anything."""
+"""Numbers of two runs: how far apart, within which tolerance, and whether it is significant."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def metric_pairs(
     """The metrics of two run bodies.
 
     Args:
-        first: A body; relative tolerances are of its values.
+        first: A body; relative tolerances refer to it.
         second: Another body.
         tolerances: Metric name without its stage -> {"relative": x} or {"absolute": x}.
     """
@@ -99,7 +99,7 @@ def _without_seed(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def p_value(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Two-sided p of Welch's t-test: how often chance alone would part two such samples so far.
+    """Two-sided p of Welch's t-test: how often chance alone separates two such samples so far.
 
     None with fewer than two values on a side, or when neither side varies.
     """

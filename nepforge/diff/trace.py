@@ -1,4 +1,4 @@
-"""Where two trainings part: the first step and tensor whose digests differ."""
+"""Where trainings diverge: the first step and tensor whose digests differ."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Divergence:
 def first_divergence(first: Path, second: Path) -> Divergence | None:
     """Compare two files that train.trace wrote; None when every row agrees."""
     one, two = (path.read_text(encoding="ascii").splitlines() for path in (first, second))
-    n_steps = (len(one) - 2, len(two) - 2)  # the head and row 0 are no steps
+    n_steps = (len(one) - 2, len(two) - 2)  # header and row 0 are no steps
     names = one[0].split()[1:]
     if one[0] != two[0]:
         return Divergence(0, tuple(sorted({*names} ^ {*two[0].split()[1:]})), n_steps)

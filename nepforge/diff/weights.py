@@ -24,7 +24,7 @@ class BlockDifference:
 
 
 def weight_differences(first: Path, second: Path) -> list[BlockDifference]:
-    """Compare two checkpoints group by group; empty when they are models of another shape."""
+    """Compare two checkpoints group by group; empty when the models differ in shape."""
     from nepforge.formats.open_model import open_model  # noqa: PLC0415 - loads torch
 
     try:

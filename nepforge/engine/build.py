@@ -112,7 +112,7 @@ class Builder:
         self._emit(Message("warning", text, stage.name))
 
     def _fetch(self, stage: Stage, key: str) -> Published | None:
-        """The result from the remote store, when it is there and right."""
+        """The result from the remote store, when it is there and sound."""
         if self._remote is None:
             return None
         try:
@@ -194,7 +194,7 @@ class Builder:
     def _report_nondeterminism(
         self, stage: Stage, key: str, files: Mapping[str, tuple[str, str]]
     ) -> None:
-        """Two builds of one key gave other bytes: say so, and leave it in the ledger."""
+        """Two builds of one key differ: warn, and record it in the ledger."""
         listed = {
             name: {"first": first, "second": second} for name, (first, second) in files.items()
         }

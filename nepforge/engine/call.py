@@ -28,7 +28,7 @@ def call_stage(
         function: "module:function" of the stage.
         stage: The stage.
         inputs: Input name -> file, published ones and sources.
-        ctx: Where it writes and how it talks.
+        ctx: Where it writes and reports.
         log: Gets the traceback of an error that is not one of ours.
 
     Raises:

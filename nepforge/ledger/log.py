@@ -243,7 +243,7 @@ class Ledger:
     def _write(
         self, last: Entry | None, tree: Tree, entry_type: str, body: Mapping[str, Any]
     ) -> tuple[Entry, Tree]:
-        """Write entry and head, or none of them when the disk is full."""
+        """Write entry and head, or neither when the disk is full."""
         seq, prev = (0, NO_PREVIOUS) if last is None else (last.seq + 1, last.hash)
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = encode(seq, now, prev, entry_type, body)

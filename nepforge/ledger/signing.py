@@ -1,7 +1,7 @@
 """Ed25519 signatures of tree heads, as C2SP signed notes write keys and signatures.
 
 The private key stays in the hidden folder of one workspace; the public one lies beside the ledger.
-Whoever has the public key from another place knows who wrote the head.
+Whoever got the public key elsewhere knows who wrote the head.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def read_public_key(path: Path) -> PublicKey:
         raw = b64decode(encoded, validate=True)
         key = PublicKey(name, raw[1:])
         if raw[:1] != ED25519 or len(raw) != 33 or key.identity.hex() != identity:
-            raise ValueError("name, identity and key do not fit each other")
+            raise ValueError("name, identity and key do not match")
     except ValueError as error:
         raise IntegrityError(
             f"{path}: not a public key: {error}", hint="restore it from git"

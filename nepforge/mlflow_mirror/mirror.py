@@ -160,7 +160,7 @@ class MlflowMirror:
         log = self._workspace / HIDDEN / LOG_FILE
         lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
         said = [line for line in lines if line.strip()]
-        return f"{said[-1].strip() if said else 'it ended without a word'} (log: {log})"
+        return f"{said[-1].strip() if said else 'it ended silently'} (log: {log})"
 
 
 def _header(event: RunStarted) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     python -m nepforge.mlflow_mirror.writer .nepforge  < records
 
-`mirror.py` starts it and sends records, one JSON object a line: "start", "metrics", "artifacts",
+`mirror.py` starts it and sends records, one JSON object per line: "start", "metrics", "artifacts",
 "end". When the records stop before "end", the run that sent them was killed, and its MLflow run
 is marked so.
 """
@@ -61,7 +61,7 @@ class TrackedRun:
             self._client.log_batch(self.run_id, metrics=batch)
 
     def log_folder(self, folder: Path, place: str) -> None:
-        """Copy the files of a folder, too large ones apart, to `place` among the artifacts."""
+        """Copy the files of a folder, except too large ones, to `place` among the artifacts."""
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.stat().st_size <= LARGEST_ARTIFACT:
                 target = Path(place) / path.relative_to(folder).parent

@@ -1,4 +1,4 @@
-"""What of a recipe needs the data: the data stage checks that they fit it.
+"""What in a recipe depends on the data; the data stage checks it.
 
 Only what such a check reads is here, so that no other change of the recipe reads the data again.
 """

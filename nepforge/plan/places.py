@@ -1,4 +1,4 @@
-"""Problems that a stage finds with keys of the recipe, shown on the lines of the recipe."""
+"""Problems that a stage finds in keys of the recipe, shown on the lines of the recipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def located(error: UnfitDataError, plan: Plan) -> UnfitDataError:
     problems.sort(key=lambda problem: (problem.line == 0, problem.line, problem.column))
     n_problems = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     path = plan.recipe_path or Path(plan.recipe_file)
-    title = f"{path}: {n_problems} of the recipe with its data"
+    title = f"{path}: {n_problems} fitting recipe to data"
     text = "" if plan.experiment else plan.recipe_text  # of a matrix: not that of the file
     shown = format_problems(RecipeError(title, problems), text, path)
     return UnfitDataError(shown, problems)

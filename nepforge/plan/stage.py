@@ -22,7 +22,7 @@ KEY_DOMAIN = b"nepforge.stage.v1\0"
 
 @frozen
 class SourceFile:
-    """A file or folder of the user's, known by content.
+    """A user's file or folder, known by content.
 
     `sha256` of a folder is that of its sorted list of (relative path, sha256); see data.sources.
     """
@@ -48,7 +48,7 @@ class Stage:
     `table` is one of plan.tables, or JSON types.
     `paths` maps each top-level name of `table` and each source to its place in the recipe
     ("md" -> "md[0]"), so that a changed value can be shown with its line. `after` names stages
-    that must have succeeded although nothing of theirs is read; it is not part of the key.
+    that must have succeeded although their output is not read; it is not part of the key.
     """
 
     name: str
@@ -92,7 +92,7 @@ def key_of(content: Mapping[str, Any]) -> str:
 
 
 def lineage_of(content: Mapping[str, Any], endings: Sequence[str]) -> str:
-    """The address that all builds share which differ in nothing but when their work ends.
+    """The address shared by builds that differ only in when their work ends.
 
     Args:
         content: From `key_content`.

@@ -22,7 +22,7 @@ from nepforge.recipe.tables import (
 from nepforge.recipe.tables.key import key_name
 from nepforge.recipe.tables.values import Cutoff, Positive, Symbol
 
-LATER = {"later": True}  # came after the first keys: without a value not in the JSON, so none moved
+LATER = {"later": True}  # added later: omitted from the JSON without a value, so no key changed
 GIVEN = {"later": True, "given": True}  # the same holds for the keys of the table in it
 
 
@@ -83,7 +83,7 @@ class TrainedLabels:
 
 @frozen(kw_only=True)
 class ModelCutoff:
-    """What of [model] the data must fit."""
+    """[model] keys that data must fit."""
 
     cutoff: Cutoff | Positive
 
@@ -97,7 +97,7 @@ class StructureOfSource(StructureFromFile):
 
 @frozen(kw_only=True)
 class MdCell:
-    """What of [[md]] the data must fit."""
+    """[[md]] keys that data must fit."""
 
     structure: Structure
     ranks: int
@@ -105,7 +105,7 @@ class MdCell:
 
 @frozen(kw_only=True)
 class BenchmarkCells:
-    """What of [md_benchmark] the data must fit."""
+    """[md_benchmark] keys that data must fit."""
 
     structure: Structure
     atoms: tuple[int, ...]
@@ -116,7 +116,7 @@ class BenchmarkCells:
 
 @frozen(kw_only=True)
 class DataTable:
-    """Of the data stage: [data], and of the other tables only what the data must fit."""
+    """Data stage table: [data], and from other tables only what the data must fit."""
 
     data: ReadData
     seed: int
@@ -136,7 +136,7 @@ class TrainData:
 
 @frozen(kw_only=True)
 class TrainTable:
-    """Of the train stage."""
+    """Train stage table."""
 
     data: TrainData
     model: Model
@@ -147,21 +147,21 @@ class TrainTable:
 
 @frozen(kw_only=True)
 class EvaluateTable:
-    """Of the evaluate stage."""
+    """Evaluate stage table."""
 
     threads: int
 
 
 @frozen(kw_only=True)
 class ExportTable:
-    """Of the stages export and verify."""
+    """Export and verify stage table."""
 
     export: Export
 
 
 @frozen(kw_only=True)
 class MdTable:
-    """Of an md stage."""
+    """MD stage table."""
 
     species: tuple[Symbol, ...]
     md: Md
@@ -170,7 +170,7 @@ class MdTable:
 
 @frozen(kw_only=True)
 class MdBenchmarkTable:
-    """Of the md_benchmark stage."""
+    """MD benchmark stage table."""
 
     species: tuple[Symbol, ...]
     md_benchmark: MdBenchmark

@@ -42,7 +42,7 @@ def original_from_ledger(
         space: The workspace.
         hash_prefix: Beginning of the entry's hash.
         data: A folder that is searched for data files first.
-        ledger_file: A ledger of somebody else.
+        ledger_file: Someone else's ledger.
 
     Raises:
         UsageError: There is no such entry, or it is no finished run.
@@ -115,7 +115,7 @@ def load_original(original: Original, folder: Path, locate: Locate) -> LoadedRec
 
     Raises:
         DataMissingError: A data file is missing or has another digest.
-        NepforgeError: This nepforge reads the recipe in another way.
+        NepforgeError: This nepforge reads the recipe differently.
     """
     recorded = original.body["recipe"]
     path = folder / recorded["file"]
@@ -155,7 +155,7 @@ def _refuse_other_recipe(original: Original, loaded: LoadedRecipe) -> None:
     if any(key in old for key in changed):  # keys that came later have the old behaviour
         listed = ", ".join(f"{key} ({old.get(key)} -> {new.get(key)})" for key in changed[:3])
         raise NepforgeError(
-            f"this nepforge reads the recipe in another way: {listed}", hint=_install_hint(original)
+            f"this nepforge reads the recipe differently: {listed}", hint=_install_hint(original)
         )
 
 

@@ -16,9 +16,9 @@ from nepforge.store.artifacts import Artifacts
 from nepforge.store.cache import FileRecord, differing_files
 
 # reproduced: every recorded file that is not volatile has the recorded bytes; files that a later
-# version adds are nobody's claim. within_tolerance: files differ, every metric with a tolerance is
-# inside it. drifted: a metric is outside, or none has a tolerance, and the arithmetic is another
-# one. not_reproduced: the same on the same arithmetic.
+# version adds do not count. within_tolerance: files differ, every metric with a tolerance is
+# inside it. drifted: a metric is outside, or none has a tolerance, and the arithmetic differs.
+# not_reproduced: likewise with equal arithmetic.
 Verdict = Literal["reproduced", "within_tolerance", "drifted", "not_reproduced", "unverifiable"]
 HELD: tuple[Verdict, ...] = ("reproduced", "within_tolerance")
 WORDS: dict[Verdict, str] = {
@@ -45,7 +45,7 @@ class Judgement:
 
     @property
     def first_stage(self) -> str:
-        """The first stage with other bytes; "" when there is none."""
+        """The first stage that differs; "" when there is none."""
         return next(iter(self.differing), "").rpartition("/")[0]
 
     def to_json(self) -> dict[str, Any]:

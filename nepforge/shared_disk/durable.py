@@ -44,7 +44,7 @@ def replace_file(path: Path, content: bytes) -> None:
 def make_folder(path: Path) -> None:
     """Make a folder, and missing ones above it, with the permissions of the folder it lies in.
 
-    So that a store that a group may write stays so, whatever the umask of each member.
+    So a group-writable store stays group-writable, whatever the umask of each member.
     """
     if path.is_dir():
         return
@@ -55,7 +55,7 @@ def make_folder(path: Path) -> None:
 
 
 def probe_writable(folder: Path) -> None:
-    """Write `PROBE_BYTES` into a folder and take them away again.
+    """Write `PROBE_BYTES` into a folder and remove them.
 
     Raises:
         OSError: The folder is read-only or the disk is full.
@@ -69,7 +69,7 @@ def probe_writable(folder: Path) -> None:
 
 
 def append_bytes(path: Path, content: bytes) -> None:
-    """Add to the end of a file in one write, and fsync; what does not fit is taken back.
+    """Add to the end of a file in one write, and fsync; a partial write is undone.
 
     Raises:
         OSError: The disk is full or read-only; the file is as it was before.

@@ -64,7 +64,7 @@ def hold(
 
     Args:
         path: The lock file, NAME.lock; its folder is made when missing.
-        timeout: Longest wait in s; `NO_TIME_LIMIT` waits for ever.
+        timeout: Longest wait in s; `NO_TIME_LIMIT` waits forever.
         waiting: Called once with the holder ("process 17, since ...") when the lock is taken.
         cancelled: Asked while waiting; the wait ends when it turns true.
         strict: Between machines, wait for a silent holder rather than take the lock over.
@@ -83,7 +83,7 @@ def hold(
         raise NepforgeError(
             f"{path}: cannot take the lock: {reason}",
             hint="use a workspace on a writable file system with flock; where there is none, an "
-            f"empty file {path.parent / SHARED_MARK} makes locks that do without",
+            f"empty file {path.parent / SHARED_MARK} enables locks without it",
         ) from error
     try:
         yield

@@ -63,7 +63,7 @@ class Artifacts:
         raise DataMissingError(f"run {run}: no model is left", hint=f"nepforge reproduce {run}")
 
     def find(self, stage: str, name: str) -> Path | None:
-        """An output with the recorded bytes; None when there is no such copy any more.
+        """An output with the recorded bytes; None when no such copy is left.
 
         Raises:
             NepforgeError: A remote store has to be asked and cannot be read.

@@ -60,7 +60,7 @@ class Damage:
 
 @frozen
 class Conflict:
-    """A second build of one key wrote other bytes. Both are kept."""
+    """A second build of one key differs. Both are kept."""
 
     key: str
     files: Mapping[str, tuple[str, str]]  # name -> sha256 in the first and in the second build
@@ -92,7 +92,7 @@ class Cache:
         return sorted(self._folder.glob("*/*+*"))
 
     def adopt(self, scratch: Path, key: str) -> Published | Damage:
-        """Take a result over that was published elsewhere, after checking every byte of it."""
+        """Adopt a result published elsewhere, after checking every byte of it."""
         found = _checked(key, scratch)
         if isinstance(found, Damage):
             return found
@@ -147,7 +147,7 @@ class Cache:
             seconds: What the build took.
 
         Raises:
-            StageError: The folder holds something else than plain files and folders.
+            StageError: The folder holds more than plain files and folders.
             IntegrityError: The address is taken by a damaged result.
         """
         key = key_of(content)
@@ -183,7 +183,7 @@ class Cache:
 
 
 def make_removable(folder: Path) -> None:
-    """Give back the permission to change what lies in a folder; results are published read-only."""
+    """Make a folder writable again; results are published read-only."""
     for path in _folders(folder):
         path.chmod(0o755)
 
@@ -191,7 +191,7 @@ def make_removable(folder: Path) -> None:
 def differing_files(
     first: Mapping[str, FileRecord], second: Mapping[str, FileRecord], volatile: tuple[str, ...]
 ) -> dict[str, tuple[str, str]]:
-    """Names whose bytes differ between two builds, `volatile` patterns apart.
+    """Names whose bytes differ between two builds, `volatile` ones excepted.
 
     Returns:
         Name -> sha256 in the first and in the second build, "" where the file is missing.
@@ -255,7 +255,7 @@ def _moved(scratch: Path, target: Path) -> bool:
 
 
 def _sealed(draft: Published, folder: Path) -> Published:
-    """Take the write permission off a published folder."""
+    """Make a published folder read-only."""
     for path in [folder / MANIFEST, *(folder / name for name in draft.files)]:
         path.chmod(0o444)
     for path in _folders(folder):
@@ -277,7 +277,7 @@ def _plain_files(folder: Path) -> Iterator[Path]:
 
 def _synced_files(scratch: Path) -> dict[str, FileRecord]:
     if (scratch / MANIFEST).exists():
-        raise StageError(f"a stage wrote {MANIFEST}, a name that the cache keeps for itself")
+        raise StageError(f"a stage wrote {MANIFEST}, a name reserved for the cache")
     files = {}
     try:
         for path in _plain_files(scratch):

@@ -35,7 +35,7 @@ Kind = Literal[
 
 @frozen
 class Garbage:
-    """Something that nobody reaches any more."""
+    """Something no longer needed."""
 
     kind: Kind
     path: Path
@@ -64,7 +64,7 @@ def find_garbage(
 
 
 def remove(garbage: Iterable[Garbage]) -> int:
-    """Remove what nobody holds at this moment; bytes that are free again."""
+    """Remove what is not in use; the number of bytes freed."""
     freed = 0
     for item in garbage:
         try:
@@ -91,7 +91,7 @@ def pin(space: Workspace, entry: Entry) -> None:
 
 
 def unpin(space: Workspace, entry: Entry) -> None:
-    """Let the results of a run go with the others."""
+    """Unpin the results of a run."""
     _write_pins(space, [found for found in pins(space) if found != entry.hash])
 
 
@@ -166,7 +166,7 @@ def _results(space: Workspace, kept: set[str]) -> Iterator[Garbage]:
 
 
 def _ends(space: Workspace, kept: set[str] | None = None) -> Iterator[Garbage]:
-    """Where finished trainings stood: of those whose results are not `kept`, or of all."""
+    """Final states of trainings: of those whose results are not `kept`, or of all."""
     for path in _inside(space.hidden / "ends"):
         is_needed = kept is not None and (path.name.partition("-")[0] in kept or _is_recent(path))
         if not is_needed:

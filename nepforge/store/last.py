@@ -1,4 +1,4 @@
-"""The last result of every stage of a recipe, for telling what changed since.
+"""The last result of every stage of a recipe, to tell what changed since.
 
 A small index beside the cache. It may be lost at any time: the ledger holds the same facts.
 """

@@ -24,7 +24,7 @@ _PACKAGES = {
     "ssh": ("sshfs", "ssh"),
     "sftp": ("sshfs", "ssh"),
 }
-# sshfs would take any host for the right one; the empty tuple stands for ~/.ssh/known_hosts.
+# sshfs would trust any host; the empty tuple stands for ~/.ssh/known_hosts.
 _OPTIONS: dict[str, dict[str, Any]] = {"sshfs": {"known_hosts": ()}}
 
 
@@ -56,7 +56,7 @@ class Remote:
         Nothing but the manifest has been checked then.
 
         Raises:
-            NepforgeError: The address cannot be read, or the result names files outside of itself.
+            NepforgeError: The address cannot be read, or the result names files outside itself.
         """
         with self._reading(key) as (files, place):
             if not files.exists(f"{place}/{MANIFEST}"):
@@ -68,7 +68,7 @@ class Remote:
             for name in found.files:
                 path = PurePosixPath(name)
                 if path.is_absolute() or ".." in path.parts:
-                    raise ValueError(f"names a file outside of the result: {name}")
+                    raise ValueError(f"names a file outside the result: {name}")
                 (scratch / path).parent.mkdir(parents=True, exist_ok=True)
                 files.get_file(f"{place}/{name}", str(scratch / path))
         return True

@@ -80,7 +80,7 @@ class RunRecord:
 def run_body(run: RunRecord, workspace: Path) -> dict[str, Any]:
     """The ledger body of a run.
 
-    The recipe stays as the user wrote it, credentials apart. Resolved settings and messages lose
+    The recipe stays as the user wrote it, minus credentials. Resolved settings and messages lose
     absolute paths too, and messages the name of the machine.
     """
     plan = run.plan

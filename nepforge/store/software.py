@@ -50,7 +50,7 @@ _GIT_SECONDS = 10.0
 def pin_threads(threads: int) -> None:
     """Fix the thread count of numerical libraries that are loaded after this call.
 
-    One matrix product has other bits with another number of threads. Libraries that are loaded
+    A matrix product has different bits with another thread count. Libraries that are loaded
     already do not look again, so stages call torch.set_num_threads too. Threads that wait for
     others sleep instead of spinning: on a shared machine spinning took several times the CPU.
     """

@@ -119,7 +119,7 @@ class Workspace:
 
 
 def modified(folder: Path) -> float:
-    """When a folder last changed, in s; 0 for one that another process took away."""
+    """When a folder last changed, in s; 0 if another process removed it."""
     try:
         return folder.stat().st_mtime
     except OSError:
@@ -146,7 +146,7 @@ def open_workspace(root: Path, store: Path | None = None, remote: str = "") -> W
 
 
 def register(store: Path, root: Path) -> None:
-    """Leave our name in a shared store, so that its garbage collection asks our ledger too."""
+    """Register in a shared store, so that its garbage collection asks our ledger too."""
     users = store / USERS
     make_folder(users)
     name = users / hashlib.sha256(str(root).encode()).hexdigest()[:16]

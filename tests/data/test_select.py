@@ -213,7 +213,7 @@ def test_the_command_says_why_frames_left(random_frame: MakeFrame, tmp_path: Pat
         f"wrote 2 of 10 frames to {out}; left out: 2 by slice, 3 by energy, 3 by random\n"
     )
     for words, status, text in (
-        ((), 2, "no condition is given"),
+        ((), 2, "no condition given"),
         (("--energy", "1:2"), 1, "none of 10 frames is selected: left out 10 by energy"),
         (("--info", "T"), 2, "expected KEY=VALUE"),
         (("--elements", "Hf,Xx"), 2, '"Xx" is not a chemical symbol'),

@@ -31,7 +31,7 @@ def test_a_problem_has_the_place_of_its_key_or_of_the_table_around_it(tmp_path: 
     assert f"{recipe}:13:1: model.cutoff: no neighbours\n   13 | cutoff = [4.0, 3.5]" in text
     assert f"{recipe}:11:2: model.zbl.outer: not there" in text
     assert f"{recipe}: optimizer.epochs: too few (given by --set)" in text
-    assert text.endswith("3 problems of the recipe with its data")
+    assert text.endswith("3 problems fitting recipe to data")
 
 
 def test_checking_the_data_finds_what_a_run_would(tmp_path: Path) -> None:

@@ -157,5 +157,5 @@ def test_only_plain_files_are_published(cache: Cache, tmp_path: Path) -> None:
     (scratch / "link").symlink_to("model.txt")
     with pytest.raises(StageError, match="link: neither a plain file nor a folder"):
         publish(cache, scratch)
-    with pytest.raises(StageError, match="keeps for itself"):
+    with pytest.raises(StageError, match="reserved for the cache"):
         publish(cache, scratch_with(tmp_path, "other", manifest_json="{}"))

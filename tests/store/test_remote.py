@@ -174,7 +174,7 @@ def test_name_outside_of_a_result_is_refused(published: Path, tmp_path: Path) ->
         _encode_manifest(Published(key, tmp_path, found.content, outside, (), 1.0))
     )
     (tmp_path / "scratch").mkdir()
-    with pytest.raises(NepforgeError, match=r"outside of the result: \.\./\.\./outside\.txt"):
+    with pytest.raises(NepforgeError, match=r"outside the result: \.\./\.\./outside\.txt"):
         Remote(str(published)).fetch(key, tmp_path / "scratch")
 
 

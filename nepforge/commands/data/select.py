@@ -87,7 +87,7 @@ def select(
 
     given = {name: value for name, value in conditions.items() if value not in (None, ())}
     if not given:
-        raise UsageError("no condition is given", hint="nepforge data select --help lists them")
+        raise UsageError("no condition given", hint="nepforge data select --help lists them")
     keys = {**given, **_lists(given)}
     selected = select_from_files(
         files, out, to or "", keys, seed=seed, describe=_describe(model), reading=reading
