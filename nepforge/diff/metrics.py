@@ -34,7 +34,7 @@ class MetricPair:
 
     @property
     def relative(self) -> float:
-        """Of the first."""
+        """The difference over the value in the first run."""
         return self.difference / abs(self.first) if self.first else math.inf
 
     @property

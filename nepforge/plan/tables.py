@@ -53,7 +53,7 @@ class DataFile:
 
 @frozen(kw_only=True)
 class DataFiles:
-    """Of data.train and data.validation."""
+    """The files of data.train and data.validation."""
 
     train: tuple[DataFile, ...]
     validation: tuple[DataFile, ...]

@@ -1,4 +1,4 @@
-"""The frames of training and validation, once doctor and recipe have nothing against them."""
+"""The training and validation frames, after the checks of the doctor and the recipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def checked(
     valid: Sequence[Frame],
     findings: Sequence[Finding],
 ) -> tuple[Split, list[Finding]]:
-    """Split the frames and look whether they hold what the recipe asks of them.
+    """Split the frames and check that they hold what the recipe needs.
 
     Args:
         table: Of the data stage.

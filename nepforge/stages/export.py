@@ -17,7 +17,7 @@ from nepforge.stages.context import StageContext
 
 
 def run(table: ExportTable, inputs: Mapping[str, Path], ctx: StageContext) -> None:
-    """Write one text file a layout: nep4.txt, nep5.txt, nep_to_lmps.txt."""
+    """Write one text file per layout: nep4.txt, nep5.txt, nep_to_lmps.txt."""
     trained = open_nep(inputs["model"]).trained
     model = trained.model
     frames = load_frames(inputs["frames"])

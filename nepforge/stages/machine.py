@@ -11,5 +11,5 @@ def n_cores() -> int:
 
 
 def memory_bytes() -> int:
-    """Main memory in all."""
+    """Total main memory in bytes."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""Measured speeds of molecular dynamics, and which setting they speak for at each size."""
+"""Measured speeds of molecular dynamics, and the best setting at each size."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Measurement:
 
 
 def advice(measurements: Sequence[Measurement]) -> list[str]:
-    """A sentence for each range of sizes that one setting of NEP is best for."""
+    """One sentence per range of sizes with the same best setting of NEP."""
     sizes = sorted({one.n_atoms for one in measurements})
     best = [_best([one for one in measurements if one.n_atoms == size]) for size in sizes]
     lines = []
@@ -100,7 +100,7 @@ def advice(measurements: Sequence[Measurement]) -> list[str]:
 
 
 def busy_note(measurements: Sequence[Measurement]) -> list[str]:
-    """A sentence when other programs took the cores: wall clock speeds mean little then."""
+    """A warning when other programs used the cores: wall-clock speeds mean little then."""
     on_cpu = [one for one in measurements if one.setting.pair_style == CPU_STYLE]
     share = median(one.share_of_cores for one in on_cpu)
     if share >= IDLE_SHARE:

@@ -75,7 +75,7 @@ def _processor() -> str:
 
 
 def _curves(measurements: Sequence[Measurement]) -> list[SpeedCurve]:
-    """One curve a setting, in the order of measuring."""
+    """One curve per setting, in the order of measuring."""
     of_setting = {
         setting: [one for one in measurements if one.setting == setting]
         for setting in dict.fromkeys(one.setting for one in measurements)

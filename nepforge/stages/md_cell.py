@@ -115,7 +115,9 @@ class Cell:
                 "one with empty space in it",
             )
         elif (find_pairs(_as_frame(atoms), SHORTEST_DISTANCE).distances < SHORTEST_DISTANCE).any():
-            yield Problem(self.source, "has two atoms on one place", "look for one written twice")
+            yield Problem(
+                self.source, "has two atoms that share a position", "look for one written twice"
+            )
 
     def size_problems(self, n_copies: int, at: str) -> Iterator[Problem]:
         """Too few or too many atoms in `n_copies` of the cell, asked for by the key `at`."""
@@ -145,7 +147,7 @@ class Cell:
 
 
 def n_copies(replicate: Sequence[int]) -> int:
-    """Cells in all."""
+    """Total number of cells."""
     return math.prod(replicate)
 
 

@@ -144,7 +144,7 @@ class Bench:
         return int(DEEPMD_SHARE * wanted)
 
     def _one(self, setting: Setting, counts: tuple[int, int, int], steps: int) -> Measurement:
-        """One run of LAMMPS; of its files the log is kept."""
+        """One run of LAMMPS, of which the log is kept."""
         is_ours = setting.pair_style != DEEPMD_STYLE
         run = MdRun(
             species=self.species,
@@ -182,7 +182,7 @@ class Bench:
 
 
 def _reason(error: StageError) -> str:
-    """One line; of an error of LAMMPS its own words without the place in its source."""
+    """One line; for an error of LAMMPS its own message without the place in its source."""
     text = error.message.splitlines()[0].rpartition("ERROR: ")[2]
     return text.partition(" (")[0]
 

@@ -38,7 +38,7 @@ LABELS = {quantity.name: quantity for quantity in QUANTITIES}  # by key of the w
 
 @frozen
 class Requirements:
-    """What `find` says, errors and warnings."""
+    """The result of `find`: errors and warnings."""
 
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -104,7 +104,7 @@ def _labels(wanted: TrainedLabels, train: Sequence[Frame]) -> Iterator[Problem]:
 def _neighbors(
     model: ModelCutoff, species: Sequence[str], train: Sequence[Frame]
 ) -> Iterator[Problem | Finding]:
-    """Cutoffs that no neighbour of anybody, or of a species, lies in."""
+    """Cutoffs within which no atom, or no atom of a species, has a neighbour."""
     found = reach(train, species, cutoffs_of(model.cutoff, len(species)))
     if not found.radial:
         closest = f"the closest two are {found.closest:.2f} Å apart" if found.closest else ""

@@ -87,8 +87,8 @@ def _counts(first: Trained, train_set: FrameSet) -> NeighborCounts | None:
 
 
 def _write_covariance(out: Path, kept: Trained, stepper: Stepper, valid_set: FrameSet) -> None:
-    """Of the filter at the end, which a checkpoint holds anyway: since the best epoch error bars
-    have changed in little but scale, and the validation set sets the scale."""
+    """The covariance at the end, which the checkpoint holds anyway: since the best epoch error bars
+    have changed little but in scale, and the validation set sets the scale."""
     if isinstance(stepper, LKFStepper) and isinstance(kept, NEPModel):
         factors = [triangular_factor(block) for block in stepper.filter.covariances()]
         covariance = calibrated(kept, factors, valid_set)

@@ -65,7 +65,7 @@ class Usefulness:
         return [one.text for one in self.compared if one.is_useless]
 
     def write(self, folder: Path) -> None:
-        """Leave it for the stages after."""
+        """Write it for the later stages."""
         rows = [attrs.asdict(one) for one in self.compared]
         content = {"useless": self.is_useless, "warnings": self.warnings, "compared": rows}
         write_json(folder / FILE, content)
@@ -103,7 +103,7 @@ def judge(
 def _guess(
     quantity: Quantity, train: Sequence[Frame], valid: Sequence[Frame], species: Sequence[str]
 ) -> float | None:
-    """RMSE of the guess; None for labels that say nothing."""
+    """RMSE of the guess; None for labels without information."""
     labelled = [frame for frame in valid if has_label(frame, quantity)]
     if not labelled:
         return None

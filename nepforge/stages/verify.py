@@ -67,7 +67,7 @@ def run(table: ExportTable, inputs: Mapping[str, Path], ctx: StageContext) -> No
 
 
 def _refuse_useless(content: Mapping[str, Any]) -> None:
-    """No MD with a model that knows nothing, however faithfully it was exported."""
+    """Refuse MD with a useless model, however faithfully it was exported."""
     reason = refusal(content)
     if reason:
         raise StageError(

@@ -1,4 +1,4 @@
-"""Events as JSON, one a line, for programs: `nepforge run --json`.
+"""Events as JSON, one per line, for programs: `nepforge run --json`.
 
     {"v": 1, "event": "EpochFinished", "t": 12.304, "stage": "train", "epoch": 3, ...}
 

@@ -1,4 +1,4 @@
-"""What was doubtful about a run, said again at its end; the stages may have come from the cache."""
+"""Warnings of a run, repeated at its end; the stages may have come from the cache."""
 
 from __future__ import annotations
 

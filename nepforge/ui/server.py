@@ -33,7 +33,7 @@ def server_command(workspace: Path, host: str, port: int) -> list[str]:
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Say so now when something else listens, not after the seconds that MLflow takes to start.
+    """Report a port in use at once, not after the seconds that MLflow takes to start.
 
     Raises:
         UsageError: The address cannot be listened on.

@@ -127,7 +127,7 @@ def test_an_index_beyond_the_data_is_refused(frames: list[Frame], index: int) ->
     [
         ({"pbc": (True, True, False)}, "is not periodic"),
         ({"pbc": (False, False, False), "cell": np.zeros((3, 3))}, "is not periodic"),
-        ({"positions": np.zeros((7, 3))}, "two atoms on one place"),
+        ({"positions": np.zeros((7, 3))}, "two atoms that share a position"),
         ({"numbers": np.full(7, 13)}, "holds Al, data.species are Hf, O"),
     ],
     ids=["slab", "molecule", "same place", "species"],
