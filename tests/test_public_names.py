@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nepforge
 
-loaded = nepforge.load_recipe(Path("recipe.toml"))
+loaded = nepforge.load_recipe("recipe.toml")
 finished = nepforge.run(loaded, workspace=Path())
 run = nepforge.open_run(finished.run_hash)
 rmse: float = run.metrics["evaluate.valid_force_rmse"]
@@ -51,3 +51,11 @@ def test_an_unknown_run_is_wrong_usage(tmp_path: Path) -> None:
     """As on the command line."""
     with pytest.raises(UsageError, match="no entry"):
         nepforge.open_run("abcd", tmp_path)
+
+
+def test_a_recipe_is_named_by_a_path_or_a_text(tmp_path: Path) -> None:
+    """Present or missing, as `run` takes it."""
+    recipe = Path(__file__).parents[1] / "recipes" / "smoke" / "hfo2_smoke.toml"
+    assert nepforge.load_recipe(str(recipe)).hash == nepforge.load_recipe(recipe).hash
+    with pytest.raises(UsageError, match=r"missing\.toml"):
+        nepforge.load_recipe(str(tmp_path / "missing.toml"))

@@ -56,13 +56,14 @@ class MatrixPlace:
 
 
 def load_recipe(
-    path: Path, overrides: Sequence[str] = (), locate: Locate | None = None
+    path: Path | str, overrides: Sequence[str] = (), locate: Locate | None = None
 ) -> LoadedRecipe:
     """`load_recipes` of a recipe that stands for one run.
 
     Raises:
         RecipeError: also when the recipe has a [matrix].
     """
+    path = Path(path)
     loaded = load_recipes(path, overrides, locate)
     if loaded[0].place is not None:
         at: Parts = (MATRIX,)
