@@ -126,6 +126,7 @@ def test_init_does_not_overwrite(recipe: Path) -> None:
     """A recipe is somebody's work."""
     before = recipe.read_text()
     assert _nepforge("init", "hfo2").exit_code == 2
+    assert _nepforge("init", "hfo2.toml").exit_code == 2  # the same file
     assert recipe.read_text() == before
 
 

@@ -30,7 +30,7 @@ def init(name: str, settings: Path | None) -> None:
 
     warnings: tuple[str, ...] = ()
     train = Path(name) if settings is not None and Path(name).exists() else None
-    path = Path(f"{'recipe' if train else name}.toml")
+    path = Path(f"{'recipe' if train else name.removesuffix('.toml')}.toml")
     if settings is None:
         text = starter_recipe(path.stem)
     elif is_json(settings):
