@@ -84,7 +84,7 @@ typedef struct nepforge_options {
 /* Energies [n_atoms] in eV, forces [n_atoms][3] in eV/Å and virial [3][3] W = -dU/dstrain in eV.
 
    numbers: atomic numbers [n_atoms]; positions [n_atoms][3] in Å; cell [3][3], rows are vectors in
-   Å; periodic: three flags. atomic_virials [n_atoms][3][3] W_ab = -r_a p_b, booked on the
+   Å; periodic: three flags. atomic_virials [n_atoms][3][3] W_ab = -r_a p_b, assigned to the
    neighbour, may be NULL. One call at a time for each model. */
 NEPFORGE_API int nepforge_evaluate_structure(nepforge_model* model, int n_atoms, const int* numbers,
                                              const double* positions, const double* cell,

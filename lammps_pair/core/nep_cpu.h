@@ -33,7 +33,7 @@ struct Totals {
   double virial[9] = {0.0};         // W_ab = -sum r_a p_b in eV, row-major
   double* forces = nullptr;         // [n_atoms][3] eV/Å
   double* atomic_energy = nullptr;  // optional, [n_atoms] eV
-  double* atomic_virial = nullptr;  // optional, [n_atoms][9] eV, booked on the neighbour
+  double* atomic_virial = nullptr;  // optional, [n_atoms][9] eV, assigned to the neighbour
   bool with_virial = false;         // whether `virial` is wanted
 };
 

@@ -32,7 +32,7 @@ struct StructureResults {
   double* energies;        // [n_atoms] eV
   double* forces;          // [n_atoms][3] eV/Å
   double* virial;          // [3][3] W = -dU/dstrain, eV
-  double* atomic_virials;  // optional, [n_atoms][3][3] eV, booked on the neighbour
+  double* atomic_virials;  // optional, [n_atoms][3][3] eV, assigned to the neighbour
 };
 
 class StructureEvaluator {
@@ -56,7 +56,7 @@ class StructureEvaluator {
 
   double cutoff_;
   std::vector<int> same_;                            // species of type: they are the same here
-  std::vector<std::unique_ptr<NepCpu>> evaluators_;  // one a thread
+  std::vector<std::unique_ptr<NepCpu>> evaluators_;  // one per thread
 
   // The list and the structure that it was made for.
   NeighborList list_;

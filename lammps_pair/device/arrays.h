@@ -84,7 +84,7 @@ NEP_HD double as_number(std::int64_t sum) {
 struct ResultArrays {
   double* energies;       // [center] eV
   std::int64_t* forces;   // [atom][3]
-  std::int64_t* virials;  // [atom][9] W_ab = -r_a p_b booked on the neighbour, null if not wanted
+  std::int64_t* virials;  // [atom][9] W_ab = -r_a p_b assigned to the neighbour, null if not wanted
   int* failed;            // a center with an energy or a force that does not fit, else -1
 };
 

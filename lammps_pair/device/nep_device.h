@@ -23,7 +23,7 @@ class DeviceError : public std::runtime_error {
 struct DeviceResults {
   double* forces = nullptr;           // [n_atoms][3] eV/Å
   double* atomic_energies = nullptr;  // optional, [n_centers] eV
-  double* atomic_virials = nullptr;   // optional, [n_atoms][9] eV, W_ab = -r_a p_b booked on the
+  double* atomic_virials = nullptr;   // optional, [n_atoms][9] eV, W_ab = -r_a p_b assigned to the
                                       // neighbour
 };
 

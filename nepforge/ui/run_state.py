@@ -37,7 +37,7 @@ class StageState:
     text: str = ""
     last_epoch: EpochFinished | None = None
     best_epoch: EpochFinished | None = None
-    history: list[float] = field(factory=list)  # of SPARKLINE_METRIC, one value an epoch
+    history: list[float] = field(factory=list)  # of SPARKLINE_METRIC, one value per epoch
     _first: tuple[float, float] | None = None  # time and fraction of the first progress
     _latest: tuple[float, float] | None = None
 
