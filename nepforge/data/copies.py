@@ -53,11 +53,6 @@ def group_copies(frames: Sequence[Frame]) -> list[list[int]]:
     return [sorted(group) for group in groups.values()]
 
 
-def are_copies(first: Frame, second: Frame) -> bool:
-    """Whether two frames are one structure."""
-    return len(group_copies([first, second])) == 1
-
-
 def _identical(frames: Sequence[Frame]) -> list[list[int]]:
     """Frames with identical bytes: a thousand copies of one frame are compared once."""
     groups: dict[tuple[bytes, ...], list[int]] = {}

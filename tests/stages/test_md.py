@@ -80,7 +80,10 @@ def test_nve_writes_a_folder_that_can_be_run_again(
     assert metrics["steps"] == STEPS
     assert abs(metrics["energy_drift"]) < 0.02  # eV/atom/ps over 12 fs
     timing = json.loads((context.out / "timing.json").read_text())
-    assert timing["atom_steps_per_s"] > 0  # its CPU share may be 0.0 % in milliseconds
+    cpu_seconds = timing["cpu_seconds"]  # 0 where LAMMPS prints 0.0 % for a run of milliseconds
+    per_cpu_second = 32 * STEPS / cpu_seconds if cpu_seconds else 0.0
+    assert timing["atom_steps_per_cpu_s"] == pytest.approx(per_cpu_second)
+    assert timing["atom_steps_per_s"] == pytest.approx(32 * STEPS / timing["seconds"])
     progress = [event for event in events if isinstance(event, StageProgress)]
     assert [progress[0].done, progress[-1].done, progress[-1].total] == [0, STEPS, STEPS]
 
